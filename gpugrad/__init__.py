@@ -1,0 +1,140 @@
+"""gpugrad: automatic differentiation for NumPy and CuPy.
+
+    >>> import gpugrad as gg
+    >>> w = gg.tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = ((w * 3 - 1) ** 2).sum()
+    >>> loss.backward()
+    >>> w.grad
+    tensor([12., 30.])
+
+The same code runs on a CUDA GPU (``pip install 'gpugrad[cuda13]'``) and on the CPU.
+"""
+
+import math as _math
+import sys as _sys
+
+from .backend import Device as device
+from .backend import register_array_type as _register_array_type
+from .backend.dtypes import (
+    bool_ as bool,  # noqa: A004
+)
+from .backend.dtypes import (
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from .core import GradientError, Tensor, primitive
+from .core.modes import (
+    debug,
+    default_device,
+    default_dtype,
+    enable_grad,
+    get_default_device,
+    get_default_dtype,
+    is_grad_enabled,
+    no_grad,
+    set_default_device,
+    set_default_dtype,
+    set_grad_enabled,
+)
+from .ops.activation import relu, sigmoid
+from .ops.arithmetic import (
+    abs,  # noqa: A004
+    add,
+    clip,
+    divide,
+    floor_divide,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    positive,
+    pow,  # noqa: A004
+    remainder,
+    sign,
+    subtract,
+    where,
+)
+from .ops.comparison import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_or,
+    bitwise_xor,
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+)
+from .ops.creation import (
+    arange,
+    asarray,
+    astype,
+    empty,
+    empty_like,
+    eye,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from .ops.functions import cos, exp, expm1, log, log1p, sin, sqrt, square, tanh
+from .ops.indexing import set_at
+from .ops.linear import einsum, matmul
+from .ops.reduction import (
+    all,  # noqa: A004
+    any,  # noqa: A004
+    argmax,
+    argmin,
+    max,  # noqa: A004
+    mean,
+    min,  # noqa: A004
+    prod,
+    std,
+    sum,  # noqa: A004
+    var,
+)
+from .ops.shaping import (
+    broadcast_to,
+    concat,
+    concatenate,
+    expand_dims,
+    flip,
+    matrix_transpose,
+    permute_dims,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    unstack,
+)
+from .transforms import grad, gradcheck, gradgradcheck, value_and_grad, vjp
+
+__version__ = "0.1.0"
+
+e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
+
+_register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors

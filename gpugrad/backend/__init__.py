@@ -1,0 +1,39 @@
+"""Devices, and the array library behind each. The only package that imports one.
+
+To add a kind of array: subclass :class:`Backend`, and call :func:`register_array_type` with the type, the namespace
+that computes on it and the backend. A stand-in without a memory of its own (a tracer) does the same.
+"""
+
+from . import cpu, dtypes
+from .device import Device
+from .dtypes import DType, as_dtype, default_dtype, is_floating
+from .registry import (
+    BACKENDS,
+    NAMESPACES,
+    WEAK,
+    Array,
+    Backend,
+    Namespace,
+    backend_of,
+    device_of,
+    is_array,
+    register_array_type,
+)
+from .selection import (
+    backend_for,
+    choose,
+    default_device,
+    load_cuda,
+    logger,
+    on_several_devices,
+    restore,
+    to_host,
+    transfer,
+)
+
+__all__ = [
+    "BACKENDS", "NAMESPACES", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype", "backend_for",
+    "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes", "is_array",
+    "is_floating", "load_cuda", "logger", "on_several_devices", "register_array_type", "restore", "to_host",
+    "transfer",
+]  # fmt: skip

@@ -1,0 +1,95 @@
+"""CuPy arrays, on CUDA GPUs. Imported only when a GPU is asked for; the only file that imports CuPy."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import cupy
+import numpy
+
+from .device import Device
+from .registry import Array, Backend, register_array_type
+
+
+THREADS = 256
+
+
+class CUDABackend(Backend):
+    """CuPy: one memory for each GPU; kernels are launched on CuPy's current stream."""
+
+    name = "cuda"
+    xp = cupy
+    compiles = True
+
+    def __init__(self) -> None:
+        self.count = device_count()
+        self.several_devices = self.count > 1
+
+    def device(self, array: Array) -> Device:
+        return Device(f"cuda:{array.device.id}")
+
+    def from_host(self, array: numpy.ndarray, device: Device) -> Array:
+        with self.using(device):
+            return cupy.asarray(array)
+
+    def to_host(self, array: Array) -> numpy.ndarray:
+        host: numpy.ndarray = cupy.asnumpy(array)
+        return host
+
+    def move(self, array: Array, device: Device) -> Array:
+        with self.using(device):
+            return cupy.array(array)
+
+    def using(self, device: Device) -> AbstractContextManager[Any]:
+        context: AbstractContextManager[Any] = cupy.cuda.Device(device.index)
+        return context
+
+    def launch(self, source: str, name: str, size: int, arguments: tuple[Any, ...]) -> None:
+        if size:
+            kernel = cupy.RawKernel(source, name)  # CuPy keeps what it compiled, in memory and on disk
+            kernel(((size + THREADS - 1) // THREADS,), (THREADS,), arguments)
+
+    def check_index(self, index: Any, shape: tuple[int, ...]) -> None:
+        """CuPy wraps an index that is out of bounds; here it raises, at the price of a synchronisation."""
+        entries = index if isinstance(index, tuple) else (index,)
+        for entry, size in zip(entries, indexed_sizes(entries, shape), strict=True):
+            if isinstance(entry, cupy.ndarray) and entry.dtype.kind in "iu" and entry.size:
+                low, high = int(entry.min()), int(entry.max())
+                if low < -size or high >= size:
+                    bad = low if low < -size else high
+                    raise IndexError(f"index {bad} is out of bounds for an axis of size {size}")
+
+
+def indexed_sizes(entries: tuple[Any, ...], shape: tuple[int, ...]) -> list[int]:
+    """For each entry of an index, the size of the axis it applies to (0 for ``None`` and ``...``)."""
+
+    def consumed(entry: Any) -> int:
+        if entry is None or entry is Ellipsis:
+            return 0
+        return entry.ndim if getattr(entry, "dtype", None) == bool else 1
+
+    sizes, axis = [], 0
+    for entry in entries:
+        if entry is Ellipsis:
+            axis = len(shape) - sum(consumed(e) for e in entries[len(sizes) :])
+            sizes.append(0)
+        else:
+            sizes.append(shape[axis] if consumed(entry) and axis < len(shape) else 0)
+            axis += consumed(entry)
+    return sizes
+
+
+def device_count() -> int:
+    """How many GPUs the driver shows; 0 where there is no driver."""
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return 0
+
+
+def register() -> CUDABackend:
+    """Make CuPy's arrays known."""
+    backend = CUDABackend()
+    register_array_type(cupy.ndarray, cupy, backend)
+    return backend

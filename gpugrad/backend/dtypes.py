@@ -1,0 +1,39 @@
+"""The dtypes, and the default one for floating-point numbers."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+import numpy
+
+DType = numpy.dtype[Any]
+
+bool_ = numpy.dtype("bool")
+int8, int16, int32, int64 = (numpy.dtype(f"int{bits}") for bits in (8, 16, 32, 64))
+uint8, uint16, uint32, uint64 = (numpy.dtype(f"uint{bits}") for bits in (8, 16, 32, 64))
+float16, float32, float64 = (numpy.dtype(f"float{bits}") for bits in (16, 32, 64))
+complex64, complex128 = numpy.dtype("complex64"), numpy.dtype("complex128")
+
+default_dtype: ContextVar[DType] = ContextVar("gpugrad_default_dtype", default=float32)
+
+
+def as_dtype(dtype: Any) -> DType:
+    """A NumPy dtype from anything that names one.
+
+    >>> as_dtype("float64"), as_dtype(float)
+    (dtype('float64'), dtype('float64'))
+    """
+    try:
+        return numpy.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"expected a dtype such as gpugrad.float32, got {dtype!r}") from error
+
+
+def is_floating(dtype: DType) -> bool:
+    """Whether numbers of this dtype can carry a gradient: real or complex floating point, ``bfloat16`` included.
+
+    >>> is_floating(float32), is_floating(int64)
+    (True, False)
+    """
+    return dtype.kind in "fc" or dtype.name == "bfloat16"

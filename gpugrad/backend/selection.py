@@ -1,0 +1,118 @@
+"""Choosing the device: what is there, what the user asked for, and the fall-back to the CPU."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+import numpy
+
+from . import cpu
+from .device import Device
+from .registry import Array, Backend, backend_of, device_of
+
+logger = logging.getLogger("gpugrad")
+
+_chosen: ContextVar[Device | None] = ContextVar("gpugrad_default_device", default=None)
+_when_several: list[Callable[[], None]] = []
+
+
+@cache
+def load_cuda() -> Backend:
+    """CuPy's backend, loaded when first asked for.
+
+    Raises:
+        RuntimeError: CuPy is not installed, or there is no GPU; the message says which and what helps.
+    """
+    try:
+        from . import cuda
+    except ImportError as error:
+        raise RuntimeError(f"CuPy cannot be imported ({error}); pip install 'gpugrad[cuda13]' brings it") from error
+    backend = cuda.register()
+    if not backend.count:
+        raise RuntimeError("no CUDA GPU: CuPy is installed, but the NVIDIA driver shows no device")
+    if backend.several_devices:
+        for notify in _when_several:
+            notify()
+    return backend
+
+
+def on_several_devices(notify: Callable[[], None]) -> None:
+    """Call ``notify`` when a backend with more than one device is loaded: from then on, every operation checks."""
+    _when_several.append(notify)
+
+
+def backend_for(device: Device) -> Backend:
+    """The backend that owns ``device``.
+
+    Raises:
+        RuntimeError: there is no such device.
+    """
+    if device.type == "cpu":
+        return cpu.backend
+    backend = load_cuda()
+    count = getattr(backend, "count", 1)
+    if device.index >= count:
+        raise RuntimeError(f"no device {device}: this machine has {count} CUDA GPU(s)")
+    return backend
+
+
+@cache
+def _automatic_device() -> Device:
+    try:
+        load_cuda()
+    except RuntimeError as error:
+        logger.warning("gpugrad computes on the CPU: %s. GPUGRAD_DEVICE=cpu chooses it without this note.", error)
+        return cpu.CPU
+    return Device("cuda")
+
+
+def default_device() -> Device:
+    """The device on which new tensors are made.
+
+    In this order: what :func:`set_default_device` chose in this context, the environment variable
+    ``GPUGRAD_DEVICE``, the first GPU, the CPU (said once, on the logger ``gpugrad``).
+
+    Raises:
+        RuntimeError: ``GPUGRAD_DEVICE`` names a device that is not there.
+    """
+    chosen = _chosen.get()
+    if chosen is None:
+        wanted = os.environ.get("GPUGRAD_DEVICE")
+        chosen = Device(wanted) if wanted else _automatic_device()
+        backend_for(chosen)
+    return chosen
+
+
+def choose(device: Device | str | None) -> Any:
+    """Set this context's default device (None: decide again); returns a token for :func:`restore`."""
+    if device is None:
+        return _chosen.set(None)
+    wanted = Device(device)
+    backend_for(wanted)
+    return _chosen.set(wanted)
+
+
+def restore(token: Any) -> None:
+    """Undo one :func:`choose`."""
+    _chosen.reset(token)
+
+
+def transfer(array: Array, device: Device) -> Array:
+    """``array`` on ``device``: itself if it is there already, a copy otherwise."""
+    source = device_of(array)
+    if source == device:
+        return array
+    owner, target = backend_of(array), backend_for(device)
+    if owner is target:
+        return owner.move(array, device)
+    return target.from_host(owner.to_host(array), device)
+
+
+def to_host(array: Array) -> numpy.ndarray:
+    """A NumPy copy of ``array``, from whatever device."""
+    return backend_of(array).to_host(array)

@@ -1,0 +1,12 @@
+"""The tape: Tensors, the declaration of operations, the walk back. It knows no operation and no device.
+
+To add an operation, see :mod:`gpugrad.ops`.
+"""
+
+from .engine import walk
+from .errors import GradientError
+from .node import Hook, Leaf, Node
+from .primitive import OPERATIONS, Operation, identity, primitive
+from .tensor import Tensor
+
+__all__ = ["OPERATIONS", "GradientError", "Hook", "Leaf", "Node", "Operation", "Tensor", "identity", "primitive", "walk"]

@@ -1,0 +1,247 @@
+"""Calling an operation: from Tensors to a Tensor, recording what the gradient rules named.
+
+:func:`general` handles every case. Operations of one or two arrays without static parameters, which is what most
+programs spend their time on, have a shorter path each; when anything is unusual they turn to :func:`general`. The
+three do the same and are tested against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from .. import backend
+from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
+from . import modes
+from .errors import check_finite, explain, user_line
+from .modes import careful, recording
+from .node import Leaf, Located, LocatedView, Node, View, output_node
+from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .primitive import Plan, Primitive
+
+
+def make(op: Primitive) -> Callable[..., Any]:
+    """The function that users call."""
+    plain = not op.params and not op.variadic and not op.residuals and not op.outputs and not op.view
+    if plain and not op.optional and len(op.inputs) == 1:
+        return _unary(op)
+    if plain and not op.optional and len(op.inputs) == 2:
+        return _binary(op)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return general(op, args, kwargs)
+
+    return call
+
+
+def _unary(op: Primitive) -> Callable[..., Any]:
+    forward, plans = op.forward, op.plans
+
+    def call(x: Any, /) -> Tensor:
+        if careful.on or not isinstance(x, Tensor):
+            return general(op, (x,), {})  # type: ignore[no-any-return]
+        a, m = x.data, x.node
+        kind = type(a)
+        xp = NAMESPACES[kind]
+        try:
+            y = forward(xp, a)
+        except Exception as error:
+            raise explain(op.name, error, (a,)) from error
+        if type(y) is not kind:
+            y = xp.asarray(y)
+        if m is None or not recording():
+            return Tensor(y)
+        plan = plans[1]
+        if plan is None:
+            return Tensor(y)
+        pick = plan.picks[0]
+        if pick is None:
+            return general(op, (x,), {})  # type: ignore[no-any-return]
+        edges = ((m, plan.rules[0].function, pick((a, y))),)
+        return Tensor(y, Node(plan, edges, y.shape, y.dtype))
+
+    return call
+
+
+def _binary(op: Primitive) -> Callable[..., Any]:
+    forward, plans = op.forward, op.plans
+
+    def call(x1: Any, x2: Any, /) -> Tensor:
+        m = n = None
+        if isinstance(x1, Tensor):
+            a, m = x1.data, x1.node
+            if isinstance(x2, Tensor):
+                b, n = x2.data, x2.node
+            else:
+                b = x2
+        elif isinstance(x2, Tensor):
+            a, b, n = x1, x2.data, x2.node
+        else:
+            return general(op, (x1, x2), {})  # type: ignore[no-any-return]
+        kind = type(a)
+        if (kind is not type(b) and type(b) not in WEAK) or careful.on:
+            if kind not in WEAK or careful.on:
+                return general(op, (x1, x2), {})  # type: ignore[no-any-return]
+            kind = type(b)
+        xp = NAMESPACES[kind]
+        try:
+            y = forward(xp, a, b)
+        except Exception as error:
+            raise explain(op.name, error, (a, b)) from error
+        if type(y) is not kind:
+            y = xp.asarray(y)
+        if m is None:
+            if n is None or not recording():
+                return Tensor(y)
+            plan = plans[2]
+        elif not recording():
+            return Tensor(y)
+        else:
+            plan = plans[1] if n is None else plans[3]
+        if plan is None:
+            return Tensor(y)
+        if plan.joint is not None or None in plan.picks:
+            return general(op, (x1, x2), {})  # type: ignore[no-any-return]
+        values, rules, picks = (a, b, y), plan.rules, plan.picks
+        edges: tuple[Any, ...]
+        if m is None or n is None:
+            edges = ((m or n, rules[0].function, picks[0](values)),)  # type: ignore[misc]
+        else:
+            edges = (
+                (m, rules[0].function, picks[0](values)),  # type: ignore[misc]
+                (n, rules[1].function, picks[1](values)),  # type: ignore[misc]
+            )
+        return Tensor(y, Node(plan, edges, y.shape, y.dtype))
+
+    return call
+
+
+def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run ``op`` and record it, in every case."""
+    operands, params = op.bind(args, kwargs)
+    arrays: list[Any] = []
+    nodes: list[Node | None] = []
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            arrays.append(operand.data)
+            nodes.append(operand.node)
+        else:
+            arrays.append(checked_operand(op.name, operand))
+            nodes.append(None)
+    device = common_device(op.name, arrays)
+    if device is None:  # numbers only
+        arrays[0] = new_array(arrays[0])
+        device = common_device(op.name, arrays)
+        assert device is not None
+    kind = next(type(a) for a in arrays if backend.is_array(a))
+    xp, owner = NAMESPACES[kind], BACKENDS[kind]
+    with owner.using(device) if owner.several_devices else nullcontext():
+        try:
+            result = op.forward(xp, *arrays, **params)
+        except Exception as error:
+            raise explain(op.name, error, arrays) from error
+    y, residuals = (result[0], result[1:]) if op.residuals else (result, ())
+    if op.outputs:
+        y = tuple(part if type(part) in BACKENDS and backend.is_array(part) else xp.asarray(part) for part in y)
+    elif not backend.is_array(y):
+        y = xp.asarray(y)
+    line = None
+    if modes.debugging():
+        line = user_line()
+        for part in y if op.outputs else (y,):
+            check_finite(op.name, part, line)
+    mask = sum(1 << i for i, node in enumerate(nodes) if node is not None)
+    plan = op.plans[mask] if mask and recording() else None
+    if plan is None:
+        return tuple(Tensor(part) for part in y) if op.outputs else Tensor(y)
+    edges = _edges(plan, arrays, nodes, y, residuals, params, device)
+    if not op.outputs:
+        return Tensor(y, _node(op, nodes, line, plan, edges, y.shape, y.dtype))
+    node = _node(op, nodes, line, plan, edges, tuple(part.shape for part in y), None)
+    return tuple(Tensor(part, output_node(node, i, part)) for i, part in enumerate(y))
+
+
+def checked_operand(name: str, operand: Any) -> Any:
+    """An operand that is no Tensor: a known array, a number, or None; anything else is an error."""
+    if operand is None or type(operand) in WEAK or isinstance(operand, numpy.generic) or backend.is_array(operand):
+        return operand
+    raise TypeError(
+        f"{name}: expected a tensor, an array or a number, got {type(operand).__name__} "
+        "(gg.asarray makes a tensor of a list)"
+    )
+
+
+def common_device(name: str, arrays: list[Any]) -> Device | None:
+    """The device of all arrays; None if there are only numbers.
+
+    Raises:
+        ValueError: the arrays are on different devices: nothing moves by itself.
+    """
+    found: Device | None = None
+    for array in arrays:
+        if backend.is_array(array):
+            device = backend.device_of(array)
+            if found is not None and device != found:
+                raise ValueError(
+                    f"{name}: operands on different devices, {found} and {device}; nothing is moved silently: "
+                    f"use x.to({str(found)!r})"
+                )
+            found = device
+    return found
+
+
+def new_array(number: Any) -> Array:
+    """A number as a 0-d array on the default device; Python floats get the default dtype."""
+    array = numpy.asarray(number)
+    if type(number) is float:
+        array = array.astype(modes.get_default_dtype())
+    device = modes.get_default_device()
+    return backend.backend_for(device).from_host(array, device)
+
+
+def _edges(
+    plan: Plan, arrays: list[Any], nodes: list[Node | None], y: Any, residuals: Any, params: Any, device: Device
+) -> tuple[Any, ...]:
+    """One edge for each input that needs a gradient, with the values its rule named."""
+    op = plan.op
+    inputs: tuple[Any, ...] = (tuple(arrays),) if op.variadic else tuple(arrays)
+
+    def value(name: str) -> Any:
+        if name == "y":
+            return y
+        if name in params:
+            return params[name]
+        if name in op.inputs:
+            return inputs[op.inputs.index(name)]
+        if name in op.residuals:
+            return residuals[op.residuals.index(name)]
+        owner, _, what = name.rpartition("_")
+        if what == "device":
+            return device
+        array = inputs[op.inputs.index(owner)]
+        return tuple(_shape(a) for a in array) if op.variadic else _shape(array)
+
+    parents = [nodes[i] for i in plan.wanted]
+    if plan.joint is not None:
+        return ((tuple(parents), plan.joint.function, tuple(value(n) for n in plan.joint.names)),)
+    return tuple(
+        (parent, rule.function, tuple(value(name) for name in rule.names))
+        for parent, rule in zip(parents, plan.rules, strict=True)
+    )
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    return getattr(array, "shape", ())
+
+
+def _node(op: Primitive, nodes: list[Node | None], line: str | None, *record: Any) -> Node:
+    parent = nodes[0]
+    if op.view and isinstance(parent, Leaf | View):
+        leaf = parent if isinstance(parent, Leaf) else parent.leaf
+        return LocatedView(line, leaf, *record) if line else View(leaf, *record)
+    return Located(line, *record) if line else Node(*record)

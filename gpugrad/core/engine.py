@@ -1,0 +1,269 @@
+"""The walk back: from newest node to oldest, each once, adding up where branches meet. It knows no operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from heapq import heappop, heappush
+from typing import Any
+
+from .. import backend
+from ..backend import BACKENDS, NAMESPACES, Array
+from . import modes
+from .errors import GradientError, check_finite, describe
+from .node import Node, Parts, Watch
+from .tensor import Tensor
+
+
+def backward(y: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
+    """The work of :meth:`Tensor.backward`."""
+    if y.node is None:
+        raise GradientError(
+            "backward: this tensor is not connected to any that needs a gradient (requires_grad=True, and not "
+            "inside no_grad or behind detach)"
+        )
+    walk([(y.node, seed(y, gradient, create_graph))], retain_graph)
+
+
+def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
+    """The gradient to start from: ones for a scalar, else what the user gave, checked."""
+    if gradient is None:
+        if y.size != 1:
+            raise ValueError(
+                f"backward from a tensor of shape {y.shape} needs the gradient with respect to it: "
+                "only for a single element is it 1"
+            )
+        with backend.backend_of(y.data).using(y.device):
+            gradient = NAMESPACES[type(y.data)].ones_like(y.data)
+    data = gradient.data if isinstance(gradient, Tensor) else gradient
+    if not backend.is_array(data):
+        raise TypeError(f"expected the gradient as a tensor or an array, got {type(data).__name__}")
+    if data.shape != y.shape or data.dtype != y.dtype or backend.device_of(data) != y.device:
+        raise ValueError(f"expected a gradient like the tensor, {describe(y.data)}, got {describe(data)}")
+    if create_graph:
+        return Tensor(data, gradient.node if isinstance(gradient, Tensor) else None)
+    return data
+
+
+def walk(
+    roots: Iterable[tuple[Node, Any]], retain_graph: bool, targets: Sequence[Node] | None = None
+) -> dict[Node, Any]:
+    """Carry gradients back from ``roots``.
+
+    Where the gradients are Tensors, the rules are run with ``xp = gpugrad`` and so recorded.
+
+    Args:
+        roots: nodes and the gradients of their values.
+        retain_graph: leave the nodes' edges in place.
+        targets: collect the gradients of these nodes and go no further; otherwise they are kept where a node is
+            watched (leaves, ``retain_grad``).
+
+    Returns:
+        The gradients of the targets that were reached.
+    """
+    waiting: dict[Node, Any] = {}
+    heap: list[tuple[int, Node]] = []
+    for node, g in roots:
+        if node in waiting:
+            waiting[node] = waiting[node] + g
+        else:
+            waiting[node] = g
+            heappush(heap, (node.age, node))
+    found: dict[Node, Any] = {}
+    wanted = frozenset(targets or ())
+    oldest = max((node.age for node in wanted), default=0) if targets is not None else None
+    careful, namespaces = modes.careful.on, NAMESPACES
+
+    while heap:
+        newest, node = heappop(heap)
+        g = waiting.pop(node)
+        if oldest is not None:
+            if newest > oldest:
+                break  # older than every target: nothing more can reach one
+        if node.watch is not None:
+            g = arrive(node.watch, g, keep=targets is None)
+        if node in wanted:
+            found[node] = g
+        edges = node.edges
+        if not edges:
+            if edges is None:
+                raise GradientError(
+                    f"the graph behind this {node.name} was walked before, and what it had saved is gone: "
+                    "pass retain_graph=True the first time"
+                )
+            continue
+        plan = node.plan
+        for position in plan.guards:  # type: ignore[union-attr]
+            parent = edges[position][0] if plan.joint is None else edges[0][0][position]  # type: ignore[union-attr]
+            if parent.changed < newest:
+                raise changed_leaf(node, position)
+        kind = type(g)
+        if kind is Tensor or kind is Parts or plan.joint is not None or careful:  # type: ignore[union-attr]
+            g, xp, edges = prepare(node, g)
+        else:
+            xp = namespaces[kind]
+        if not retain_graph:
+            node.edges = None
+        for parent, rule, values in edges:
+            try:
+                h = rule(xp, g, *values)
+            except Exception as error:
+                raise failed(node, error) from error
+            if h.shape != parent.shape:
+                h = unbroadcast(xp, h, parent.shape, node)
+            if h.dtype != parent.dtype:
+                h = xp.astype(h, parent.dtype)
+            if parent in waiting:
+                waiting[parent] = waiting[parent] + h
+            else:
+                waiting[parent] = h
+                heappush(heap, (parent.age, parent))
+    return found
+
+
+def arrive(watch: Watch, g: Any, keep: bool) -> Any:
+    """The gradient has reached a watched node: run the hooks, keep it. Returns what goes on."""
+    g = hooked(watch, g)
+    if keep and watch.keep:
+        if isinstance(g, Tensor):
+            total = g
+        else:  # NumPy's rules give scalars where arrays are 0-d
+            total = Tensor(as_array(g))
+        if watch.grad is not None:
+            if isinstance(g, Tensor):
+                total = watch.grad + g
+            else:
+                total = Tensor(as_array(watch.grad.data + g))
+        watch.grad = total
+    return g
+
+
+def hooked(watch: Watch, g: Any) -> Any:
+    """``g`` as the hooks leave it."""
+    for hook in list(watch.hooks.values()):
+        seen = g if isinstance(g, Tensor) else Tensor(as_array(g))
+        answer = hook(seen)
+        if answer is not None:
+            if not isinstance(answer, Tensor) or answer.shape != g.shape or answer.dtype != g.dtype:
+                came = describe(answer.data) if isinstance(answer, Tensor) else type(answer).__name__
+                raise ValueError(f"expected from a gradient hook a tensor of {g.dtype} {g.shape}, got {came}")
+            g = answer if isinstance(g, Tensor) else answer.data
+    return g
+
+
+def prepare(node: Node, g: Any) -> tuple[Any, Any, tuple[Any, ...]]:
+    """The less common cases of a step: a recorded walk, several outputs, a joint rule, several devices, debugging.
+
+    Returns:
+        The gradient (a tuple for several outputs), ``xp``, and edges whose rules are ready to be called.
+    """
+    plan, edges = node.plan, node.edges
+    assert plan is not None and edges is not None
+    if isinstance(g, Parts):
+        g = complete(g)
+    like = g[0] if isinstance(g, tuple) else g
+    xp = NAMESPACES[type(like)]
+    data = like.data if isinstance(like, Tensor) else like
+    owner = BACKENDS.get(type(data))
+    if isinstance(like, Tensor):
+        again = plan.through_reference(node, edges)
+        if again is not None:
+            return g, xp, _differentiated(edges, again, g)
+        edges = plan.recorded(node, edges)
+    with owner.using(owner.device(data)) if owner is not None and owner.several_devices else nullcontext():
+        if plan.joint is not None:
+            parents, rule, values = edges[0]
+            try:
+                gradients = rule(xp, g, plan.names, *values)
+            except Exception as error:
+                raise failed(node, error) from error
+            if len(gradients) != len(parents):
+                raise failed(node, ValueError(f"expected {len(parents)} gradients, got {len(gradients)}"))
+            edges = tuple((parent, _given, (h,)) for parent, h in zip(parents, gradients, strict=True))
+        elif owner is not None and owner.several_devices:
+            edges = tuple((parent, _given, (rule(xp, g, *values),)) for parent, rule, values in edges)
+    if modes.debugging():
+        edges = tuple(_checked(node, edge, xp, g) for edge in edges)
+    return g, xp, edges
+
+
+def _differentiated(edges: tuple[Any, ...], again: Any, g: Any) -> tuple[Any, ...]:
+    """Edges of a fused operation in a recorded walk: its reference is run and walked back instead."""
+    inputs, run = again
+    with modes.enable_grad():
+        y = run()
+        nodes = [tensor.node for tensor in inputs]
+        roots = [(part.node, h) for part, h in (zip(y, g, strict=True) if isinstance(g, tuple) else [(y, g)])]
+        found = walk(roots, retain_graph=True, targets=nodes)
+    parents = edges[0][0] if isinstance(edges[0][0], tuple) else [edge[0] for edge in edges]
+    xp = NAMESPACES[Tensor]
+    return tuple(
+        (parent, _given, (found[node] if node in found else xp.zeros_like(tensor),))
+        for parent, node, tensor in zip(parents, nodes, inputs, strict=True)
+    )
+
+
+def _given(xp: Any, g: Any, h: Any) -> Any:
+    return h
+
+
+def _checked(node: Node, edge: Any, xp: Any, g: Any) -> Any:
+    parent, rule, values = edge
+    try:
+        h = rule(xp, g, *values)
+    except Exception as error:
+        raise failed(node, error) from error
+    check_finite(f"the gradient of {node.name}", h.data if isinstance(h, Tensor) else h, node.line)
+    return parent, _given, (h,)
+
+
+def complete(g: Parts) -> tuple[Any, ...]:
+    """The gradients of all outputs, zeros for those that were not used."""
+    some = next(iter(g.parts.values()))
+    data: Array = some.data if isinstance(some, Tensor) else some
+    xp = NAMESPACES[type(data)]
+
+    def zeros(shape: tuple[int, ...]) -> Any:
+        array = xp.zeros(shape, dtype=data.dtype)
+        return Tensor(array) if isinstance(some, Tensor) else array
+
+    with backend.backend_of(data).using(backend.device_of(data)):
+        return tuple(g.parts[i] if i in g.parts else zeros(shape) for i, shape in enumerate(g.shape))
+
+
+def as_array(g: Any) -> Array:
+    """``g`` as an array: NumPy gives scalars where CuPy gives 0-d arrays."""
+    return g if backend.is_array(g) else NAMESPACES[type(g)].asarray(g)
+
+
+def unbroadcast(xp: Any, h: Any, shape: tuple[int, ...], node: Node) -> Any:
+    """Sum a gradient over the axes along which its variable was broadcast: the one place that does so."""
+    extra = len(h.shape) - len(shape)
+    fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, h.shape[extra:], strict=True))
+    if not fits:
+        raise GradientError(
+            f"a gradient rule of {node.name} gave shape {h.shape} for an input of shape {shape}, which does not "
+            f"broadcast to it{made_at(node)}"
+        )
+    axes = tuple(i for i, n in enumerate(h.shape) if i < extra or (shape[i - extra] == 1 and n != 1))
+    return xp.reshape(xp.sum(h, axis=axes), shape)
+
+
+def changed_leaf(node: Node, position: int) -> GradientError:
+    plan = node.plan
+    assert plan is not None
+    return GradientError(
+        f"backward needs input {plan.names[position]!r} of {node.name} as it was in the forward pass, but the leaf "
+        f"behind it was changed in place since{made_at(node)}"
+    )
+
+
+def failed(node: Node, error: Exception) -> Exception:
+    """The error of a gradient rule, with the operation and, in debug mode, the user's line."""
+    if isinstance(error, GradientError):
+        return error
+    return GradientError(f"a gradient rule of {node.name} failed: {type(error).__name__}: {error}{made_at(node)}")
+
+
+def made_at(node: Node) -> str:
+    return f"; the forward operation was at {node.line}" if node.line else " (gg.debug() names the line)"

@@ -1,0 +1,60 @@
+"""Errors as part of the interface: what was expected, what came, and where in the user's code."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .. import backend
+
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+class GradientError(RuntimeError):
+    """A gradient was asked for that cannot be had: no graph, a graph walked twice, a changed leaf, no rule."""
+
+
+def describe(value: Any) -> str:
+    """A value in an error message: dtype, shape and device of an array, the number itself otherwise.
+
+    >>> import numpy
+    >>> describe(numpy.zeros((2, 3))), describe(2.0)
+    ('float64 (2, 3) on cpu', '2.0')
+    """
+    if backend.is_array(value):
+        return f"{value.dtype} {value.shape} on {backend.device_of(value)}"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{type(value).__name__} {text[:36]}..."
+
+
+def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
+    """The error of an array library, told in terms of the operation and its operands."""
+    kinds = (FloatingPointError, MemoryError, NotImplementedError, IndexError, ValueError, TypeError)
+    kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
+    operands = ", ".join(describe(value) for value in values)
+    return kind(f"{name}: {error} [operands: {operands}]")
+
+
+def user_line() -> str:
+    """The innermost line of the running code that is not this library's, as ``file:line: source``."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    path, number = frame.f_code.co_filename, frame.f_lineno
+    return f"{path}:{number}: {linecache.getline(path, number).strip()}"
+
+
+def check_finite(name: str, value: Any, line: str | None) -> None:
+    """In debug mode: raise FloatingPointError at the first NaN or infinity, naming the operation and the line."""
+    if not backend.is_array(value) or value.dtype.kind not in "fc":
+        return
+    host = backend.to_host(value)
+    finite = abs(host) < float("inf")
+    if not finite.all():
+        index = tuple(int(axis[0]) for axis in (~finite).nonzero()) if host.ndim else ()
+        where = f", made at {line}" if line else ""
+        raise FloatingPointError(f"{name}: the first value that is not finite is {host[index]} at index {index}{where}")
+

@@ -1,0 +1,238 @@
+"""What is on or off in this thread or context: recording, debugging, the default device and dtype.
+
+Each is a ``contextvars`` variable, so threads and coroutines do not disturb each other, and each switch is a context
+manager and a decorator.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ContextDecorator
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any
+
+from .. import backend
+from ..backend import Device, DType
+
+_recording: ContextVar[bool] = ContextVar("gpugrad_recording", default=True)
+_debugging: ContextVar[bool] = ContextVar("gpugrad_debugging", default=False)
+
+recording = _recording.get
+debugging = _debugging.get
+
+
+class Careful:
+    """Whether operations take the path that checks more: set by the first ``debug()`` and by a second GPU."""
+
+    def __init__(self) -> None:
+        self.on = False
+
+    def switch_on(self) -> None:
+        self.on = True
+
+
+careful = Careful()
+backend.on_several_devices(careful.switch_on)
+
+
+class _Switch(ContextDecorator, AbstractContextManager[None]):
+    """Set one context variable inside a ``with`` block or a decorated function."""
+
+    variable: ContextVar[Any]
+    value: Any
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[Any]] = []
+
+    def _recreate_cm(self) -> _Switch:
+        return type(self).__new__(type(self))._copy(self)
+
+    def _copy(self, other: _Switch) -> _Switch:
+        self.variable, self.value, self._tokens = other.variable, other.value, []
+        return self
+
+    def __enter__(self) -> None:
+        self._tokens.append(self.variable.set(self.value))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.variable.reset(self._tokens.pop())
+
+
+class no_grad(_Switch):  # noqa: N801  the field's name
+    """Compute without recording: nothing is kept for a backward pass, and leaves may be changed in place.
+
+    Source: ``torch.no_grad``.
+
+    >>> import gpugrad as gg
+    >>> w = gg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with gg.no_grad():
+    ...     w -= 0.5
+    >>> w
+    tensor([0.5, 1.5], requires_grad=True)
+    """
+
+    variable, value = _recording, False
+
+
+class enable_grad(_Switch):  # noqa: N801
+    """Record again inside a :class:`no_grad` block. Source: ``torch.enable_grad``.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor(3.0, requires_grad=True)
+    >>> with gg.no_grad(), gg.enable_grad():
+    ...     (x * x).requires_grad
+    True
+    """
+
+    variable, value = _recording, True
+
+
+class set_grad_enabled(_Switch):  # noqa: N801
+    """Record, or do not, inside a ``with`` block. Source: ``torch.set_grad_enabled``.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor(3.0, requires_grad=True)
+    >>> with gg.set_grad_enabled(False):
+    ...     (x * x).requires_grad
+    False
+    """
+
+    variable = _recording
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__()
+        self.value = bool(enabled)
+
+
+class debug(_Switch):  # noqa: N801
+    """Find where it went wrong: each operation remembers the line that called it.
+
+    The first NaN or infinity in a value or a gradient, and every error in a gradient rule, then names the forward
+    operation and that line. Slower, and on a GPU every operation waits for its result.
+
+    Raises (while on):
+        FloatingPointError: a value or a gradient is not finite.
+
+    >>> import gpugrad as gg
+    >>> with gg.debug():  # doctest: +ELLIPSIS
+    ...     gg.log(gg.tensor([1.0, 0.0]))
+    Traceback (most recent call last):
+    FloatingPointError: log: the first value that is not finite is -inf at index (1,)...
+    """
+
+    variable, value = _debugging, True
+
+    def __init__(self) -> None:
+        super().__init__()
+        careful.switch_on()
+
+
+class default_dtype(_Switch):  # noqa: N801
+    """Make another dtype the default for new floating-point tensors inside a ``with`` block.
+
+    >>> import gpugrad as gg
+    >>> with gg.default_dtype(gg.float64):
+    ...     gg.zeros(2).dtype
+    dtype('float64')
+    """
+
+    variable = backend.default_dtype
+
+    def __init__(self, dtype: Any) -> None:
+        super().__init__()
+        self.value = _floating(dtype)
+
+
+class default_device(ContextDecorator, AbstractContextManager[None]):  # noqa: N801
+    """Make another device the default for new tensors inside a ``with`` block.
+
+    >>> import gpugrad as gg
+    >>> with gg.default_device("cpu"):
+    ...     gg.zeros(2).device
+    device('cpu')
+    """
+
+    def __init__(self, device: Device | str) -> None:
+        self.device = Device(device)
+        self._tokens: list[Any] = []
+
+    def _recreate_cm(self) -> default_device:
+        return default_device(self.device)
+
+    def __enter__(self) -> None:
+        self._tokens.append(backend.choose(self.device))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        backend.restore(self._tokens.pop())
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded here.
+
+    >>> import gpugrad as gg
+    >>> gg.is_grad_enabled()
+    True
+    """
+    return recording()
+
+
+def get_default_device() -> Device:
+    """The device on which new tensors are made in this context.
+
+    Chosen by :func:`set_default_device`, else by the environment variable ``GPUGRAD_DEVICE``, else the first GPU, else
+    the CPU, which is said once on the logger ``gpugrad``.
+
+    Raises:
+        RuntimeError: ``GPUGRAD_DEVICE`` names a device that this machine does not have.
+
+    >>> import gpugrad as gg
+    >>> with gg.default_device("cpu"):
+    ...     gg.get_default_device()
+    device('cpu')
+    """
+    return backend.default_device()
+
+
+def set_default_device(device: Device | str | None) -> None:
+    """Choose the device for new tensors in this thread or context; None goes back to the automatic choice.
+
+    Raises:
+        RuntimeError: the device is not there.
+
+    >>> import gpugrad as gg
+    >>> gg.set_default_device("cpu")
+    """
+    backend.choose(device)
+
+
+def get_default_dtype() -> DType:
+    """The dtype of new floating-point tensors in this context.
+
+    >>> import gpugrad as gg
+    >>> gg.get_default_dtype()
+    dtype('float32')
+    """
+    return backend.default_dtype.get()
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Choose the dtype of new floating-point tensors in this thread or context.
+
+    Raises:
+        TypeError: the dtype is not floating-point.
+
+    >>> import gpugrad as gg
+    >>> gg.set_default_dtype(gg.float32)
+    """
+    backend.default_dtype.set(_floating(dtype))
+
+
+def _floating(dtype: Any) -> DType:
+    wanted = backend.as_dtype(dtype)
+    if not backend.is_floating(wanted):
+        raise TypeError(f"expected a floating-point default dtype, got {wanted}")
+    return wanted

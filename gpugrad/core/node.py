@@ -1,0 +1,183 @@
+"""The graph: what is kept of an operation between forward and backward.
+
+A node holds one *edge* for each input that needs a gradient: the input's node, the local gradient rule, and the values
+which that rule named. It never holds a Tensor, so there are no reference cycles: when the last Tensor that needs a
+node goes, so does the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Protocol
+
+from ..backend import Array, DType
+
+age = count(0, -1).__next__
+"""The clock of the graph. It counts down, so the smallest age is the newest event."""
+
+NEVER = 1
+
+
+class Plan(Protocol):
+    """Which operation a node is, and which rules lead back from it."""
+
+    name: str
+    names: tuple[Any, ...]
+    guards: tuple[int, ...]
+    joint: Any
+
+    def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The edges with what they saved as Tensors in the graph."""
+        ...
+
+    def through_reference(self, node: Node, edges: tuple[Any, ...]) -> Any:
+        """For an operation with residuals: its inputs, and its output composed of operations; None for others."""
+        ...
+
+
+class Node:
+    """An operation that was recorded.
+
+    Attributes:
+        age: when it was recorded (smaller is newer); the walk back goes from newest to oldest.
+        plan: which operation, and which of its inputs need a gradient.
+        edges: ``(parent, rule, values)`` for each such input; None once the walk has freed them.
+        shape, dtype: of the value, and so of its gradient. For several outputs, ``shape`` lists theirs.
+        watch: set where the gradient is to be kept or shown to hooks.
+    """
+
+    __slots__ = ("age", "dtype", "edges", "plan", "shape", "watch")
+
+    changed = NEVER
+    """When the memory behind the value was last changed in place: never, but for leaves and views of them."""
+    line: str | None = None
+    """The user's line that made it, in debug mode."""
+
+    def __init__(
+        self, plan: Plan | None, edges: tuple[Any, ...] | None, shape: tuple[int, ...], dtype: DType
+    ) -> None:
+        self.age = age()
+        self.plan = plan
+        self.edges = edges
+        self.shape = shape
+        self.dtype = dtype
+        self.watch: Watch | None = None
+
+    def __lt__(self, other: Node) -> bool:  # pragma: no cover - ages are unique; a heap never gets here
+        return self.age < other.age
+
+    @property
+    def name(self) -> str:
+        return self.plan.name if self.plan is not None else "leaf"
+
+
+class Leaf(Node):
+    """A variable: where gradients end. The only node whose memory may change in place, outside recording."""
+
+    __slots__ = ("changed",)
+
+    def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
+        super().__init__(None, (), shape, dtype)
+        self.changed = NEVER
+        self.watch = Watch(keep=True)
+
+
+class View(Node):
+    """An operation whose value may share memory with a leaf, so that a change to the leaf changes it too."""
+
+    __slots__ = ("leaf",)
+
+    def __init__(self, leaf: Leaf, *record: Any) -> None:
+        super().__init__(*record)
+        self.leaf = leaf
+
+    @property
+    def changed(self) -> int:  # type: ignore[override]
+        return self.leaf.changed
+
+
+class Located(Node):
+    """A node that knows the user's line."""
+
+    __slots__ = ("line",)
+
+    def __init__(self, line: str, *record: Any) -> None:
+        super().__init__(*record)
+        self.line = line
+
+
+class LocatedView(View):
+    """Both."""
+
+    __slots__ = ("line",)
+
+    def __init__(self, line: str, leaf: Leaf, *record: Any) -> None:
+        super().__init__(leaf, *record)
+        self.line = line
+
+
+class Watch:
+    """What waits at a node for its gradient: hooks, and a place to keep it (the Tensor's ``grad``)."""
+
+    __slots__ = ("grad", "hooks", "keep")
+
+    def __init__(self, keep: bool = False) -> None:
+        self.keep = keep
+        self.grad: Any = None
+        self.hooks: dict[int, Callable[[Any], Any]] = {}
+
+
+class Hook:
+    """A hook that was registered; ``remove()`` takes it away."""
+
+    def __init__(self, hooks: dict[int, Callable[[Any], Any]], function: Callable[[Any], Any]) -> None:
+        self._hooks, self._key = hooks, age()
+        hooks[self._key] = function
+
+    def remove(self) -> None:
+        """Take the hook away; a second time does nothing."""
+        self._hooks.pop(self._key, None)
+
+
+class OutputPlan:
+    """Taking one of an operation's several outputs: its gradient is a part of the operation's gradient."""
+
+    name = "output"
+    names = ("outputs",)
+    guards = ()
+    joint = None
+
+    def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
+        return edges
+
+    def through_reference(self, node: Node, edges: tuple[Any, ...]) -> None:
+        return None
+
+
+_output_plan = OutputPlan()
+
+
+def output_node(node: Node, index: int, part: Array) -> Node:
+    """The place in the graph of output ``index`` of the operation at ``node``."""
+    record = (_output_plan, ((node, _part, (index, node.shape)),), part.shape, part.dtype)
+    return View(node.leaf, *record) if isinstance(node, View) else Node(*record)
+
+
+def _part(xp: Any, g: Array, index: int, shape: tuple[Any, ...]) -> Parts:
+    return Parts(shape, {index: g})
+
+
+class Parts:
+    """The gradients of an operation's several outputs, as far as they have arrived; they add up like one."""
+
+    __slots__ = ("dtype", "parts", "shape")
+
+    def __init__(self, shape: tuple[Any, ...], parts: dict[int, Array]) -> None:
+        self.shape, self.dtype, self.parts = shape, None, parts
+
+    def __add__(self, other: Parts) -> Parts:
+        total = dict(self.parts)
+        for position, part in other.parts.items():
+            total[position] = total[position] + part if position in total else part
+        return Parts(self.shape, total)

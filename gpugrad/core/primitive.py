@@ -1,0 +1,314 @@
+"""Declaring an operation: its forward on ``xp``, and the local gradient of each edge.
+
+    @primitive
+    def multiply(xp, x1, x2, /):
+        return xp.multiply(x1, x2)
+
+    multiply.vjp(
+        x1=lambda xp, g, x2: g * x2,
+        x2=lambda xp, g, x1: g * x1,
+    )
+
+The parameters before the slash are the arrays, those after it are static. A rule takes ``xp``, the upstream gradient
+``g``, and then *names what it needs*: inputs, the output ``y``, residuals that the forward returned beside it, static
+parameters, or ``<input>_shape`` and ``<input>_device``. The graph keeps exactly the values that the rules to be run
+name. A rule for an input that needs no gradient is neither run nor kept for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, overload
+from weakref import WeakValueDictionary
+
+from ..backend import NAMESPACES, Array, Namespace
+from . import calls
+from .errors import GradientError
+from .node import Node, output_node
+from .tensor import Tensor
+
+P = ParamSpec("P")
+RuleFunction = Callable[..., Any]
+METADATA = ("_shape", "_device")
+
+OPERATIONS: WeakValueDictionary[str, Any] = WeakValueDictionary()
+"""Every operation that was declared, by module and name; the tests look through it."""
+
+
+class Operation(Protocol[P]):
+    """A declared operation: call it on Tensors, or on arrays of a known ``xp`` with :meth:`on`."""
+
+    op: Primitive
+    vjp: Callable[..., None]
+    joint_vjp: Callable[[RuleFunction], RuleFunction]
+    nondifferentiable: Callable[[], None]
+    on: Callable[..., Any]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+
+class Rule(NamedTuple):
+    """A gradient rule, and the names of the values it takes after ``xp`` and ``g`` (and ``wanted`` if joint)."""
+
+    function: RuleFunction
+    names: tuple[str, ...]
+
+
+class Plan:
+    """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
+
+    __slots__ = ("guards", "joint", "name", "names", "op", "picks", "rules", "wanted")
+
+    def __init__(self, op: Primitive, wanted: tuple[int, ...]) -> None:
+        self.op = op
+        self.name = op.name
+        self.wanted = wanted
+        self.joint = op.joint
+        self.names: tuple[Any, ...] = wanted if op.variadic else tuple(op.inputs[i] for i in wanted)
+        self.rules = (op.joint,) if op.joint is not None else tuple(op.rule(name) for name in self.names)
+        read = {name for rule in self.rules for name in rule.names}
+        self.guards = tuple(
+            k for k, i in enumerate(wanted) if (op.inputs[0] if op.variadic else op.inputs[i]) in read
+        )
+        self.picks = tuple(op.picker(rule.names) for rule in self.rules)
+
+    def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The edges with the saved arrays as Tensors in their place in the graph, for a walk that is recorded."""
+        op = self.op
+        if self.joint is not None:
+            parents = dict(zip(self.wanted, edges[0][0], strict=True))
+        else:
+            parents = {i: edge[0] for i, edge in zip(self.wanted, edges, strict=True)}
+
+        def tensor(name: str, value: Any) -> Any:
+            if value is None or name in op.params or name.endswith(METADATA):
+                return value
+            if name == "y":
+                if op.outputs:
+                    return tuple(Tensor(part, output_node(node, i, part)) for i, part in enumerate(value))
+                return Tensor(value, node)
+            if op.variadic:
+                return tuple(Tensor(v, parents.get(i)) if hasattr(v, "shape") else v for i, v in enumerate(value))
+            return Tensor(value, parents.get(op.inputs.index(name))) if hasattr(value, "shape") else value
+
+        return tuple(
+            (parent, function, tuple(tensor(n, v) for n, v in zip(rule.names, values, strict=True)))
+            for (parent, function, values), rule in zip(edges, self.rules, strict=True)
+        )
+
+    def through_reference(self, node: Node, edges: tuple[Any, ...]) -> tuple[list[Tensor], Callable[[], Any]] | None:
+        """See :meth:`gpugrad.core.node.Plan.through_reference`."""
+        op = self.op
+        if not op.residuals:
+            return None
+        (_, _, values), rule = self.recorded(node, edges)[0], self.rules[0]
+        by_name = dict(zip(rule.names, values, strict=True))
+        arrays = [by_name[name] for name in op.inputs]
+        inputs = [identity(arrays[i]) for i in self.wanted]
+        for i, tensor in zip(self.wanted, inputs, strict=True):
+            arrays[i] = tensor
+        params = {name: by_name[name] for name in op.params}
+        return inputs, lambda: op.reference(NAMESPACES[Tensor], *arrays, **params)
+
+
+class Primitive:
+    """An operation's forward, signature and gradient rules."""
+
+    def __init__(
+        self, forward: Callable[..., Any], residuals: tuple[str, ...], outputs: bool, view: bool, reference: Any
+    ) -> None:
+        self.forward = forward
+        self.name = forward.__name__.strip("_")
+        self.residuals = residuals
+        self.outputs = outputs
+        self.view = view
+        self.reference = reference
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        arrays = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+        static = [p for p in parameters if p not in arrays]
+        if not arrays:
+            raise TypeError(f"{self.name}: expected its arrays before a '/', as in def f(xp, x, /, axis=None)")
+        self.inputs = tuple(p.name for p in arrays)
+        self.optional = sum(p.default is None for p in arrays)
+        self.variadic = arrays[0].kind is inspect.Parameter.VAR_POSITIONAL
+        self.params = {p.name: p.default for p in static}
+        self.positional = tuple(p.name for p in static if p.kind is p.POSITIONAL_OR_KEYWORD)
+        self.defaults = {p.name: p.default for p in static if p.default is not p.empty}
+        self.rules: dict[str, Rule] = {}
+        self.joint: Rule | None = None
+        self.constant = False
+        self.plans: dict[int, Plan | None] = _Plans(self)
+
+    # ---------------------------------------------------------------- declaring gradients
+
+    def vjp(self, **rules: RuleFunction) -> None:
+        """Declare the gradient rule of each named input.
+
+        Raises:
+            TypeError: a rule is for no input, or names a value that there is not.
+        """
+        for name, function in rules.items():
+            if name not in self.inputs:
+                raise TypeError(f"{self.name} has inputs {self.inputs}, a gradient rule came for {name!r}")
+            self.rules[name] = self._checked(function, skip=2)
+        self.plans.clear()
+
+    def joint_vjp(self, function: RuleFunction) -> RuleFunction:
+        """Declare one rule for all inputs, ``rule(xp, g, wanted, ...)``: a sequence of gradients, one a name in
+        ``wanted`` (positions, where the inputs are ``*arrays``)."""
+        self.joint = self._checked(function, skip=3)
+        self.plans.clear()
+        return function
+
+    def nondifferentiable(self) -> None:
+        """Declare that the result is a constant: integers, booleans, indices."""
+        self.constant = True
+
+    def _checked(self, function: RuleFunction, skip: int) -> Rule:
+        names = tuple(inspect.signature(function).parameters)[skip:]
+        known = {*self.inputs, "y", *self.residuals, *self.params}
+        known |= {name + suffix for name in self.inputs for suffix in METADATA}
+        for name in names:
+            if name not in known:
+                raise TypeError(f"a gradient rule of {self.name} needs {name!r}; there is {sorted(known)}")
+        if set(names) & set(self.residuals):
+            missing = {*self.inputs, *self.params} - set(names)
+            if self.reference is None or missing:
+                raise TypeError(
+                    f"a gradient rule of {self.name} needs a residual; to be differentiated twice the operation needs "
+                    f"a reference, and the rule the names of all inputs and parameters (missing: {sorted(missing)})"
+                )
+        return Rule(function, names)
+
+    def rule(self, name: str) -> Rule:
+        if name not in self.rules:
+            raise GradientError(
+                f"{self.name} has no gradient rule for its input {name!r}: add one with "
+                f"{self.name}.vjp({name}=lambda xp, g, ...: ...), or pass {name}.detach()"
+            )
+        return self.rules[name]
+
+    def picker(self, names: tuple[str, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
+        """A function that picks a rule's values out of ``(*inputs, y)``; None if the rule needs others."""
+        places = (*self.inputs, "y")
+        if self.variadic or self.outputs or not set(names) <= set(places):
+            return None
+        indices = [places.index(name) for name in names]
+        if not indices:
+            return _nothing
+        if len(indices) == 1:
+            only = indices[0]
+            return lambda values: (values[only],)
+        return itemgetter(*indices)
+
+    # ---------------------------------------------------------------- running it
+
+    def on(self, xp: Namespace, *args: Any, **kwargs: Any) -> Any:
+        """The forward on ``xp``: recorded where ``xp`` is gpugrad itself, plain otherwise. For use in rules."""
+        if xp is NAMESPACES[Tensor]:
+            return calls.general(self, args, kwargs)
+        y = self.forward(xp, *args, **kwargs)
+        return y[0] if self.residuals else y
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split a call's arguments into arrays and static parameters, defaults filled in."""
+        if self.variadic:
+            return args, {**self.defaults, **kwargs}
+        count = len(self.inputs)
+        if not count - self.optional <= len(args) <= count + len(self.positional):
+            raise TypeError(
+                f"{self.name} takes {', '.join((*self.inputs, *self.params))}; got {len(args)} positional arguments"
+            )
+        arrays = args[:count] + (None,) * (count - len(args))
+        params = {**self.defaults, **dict(zip(self.positional, args[count:], strict=False)), **kwargs}
+        if params.keys() != self.params.keys():
+            odd = sorted(params.keys() ^ self.params.keys())
+            raise TypeError(f"{self.name} takes {', '.join((*self.inputs, *self.params))}; missing or unknown: {odd}")
+        return arrays, params
+
+
+class _Plans(dict[int, Plan | None]):
+    """Plans by the set of inputs that need a gradient (bit i for input i), made when first needed."""
+
+    def __init__(self, op: Primitive) -> None:
+        super().__init__()
+        self._op = op
+
+    def __missing__(self, mask: int) -> Plan | None:
+        wanted = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
+        plan = None if self._op.constant else Plan(self._op, wanted)
+        self[mask] = plan
+        return plan
+
+
+def _nothing(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return ()
+
+
+@overload
+def primitive(forward: Callable[Concatenate[Any, P], Any], /) -> Operation[P]: ...
+@overload
+def primitive(
+    *, residuals: tuple[str, ...] = (), outputs: bool = False, view: bool = False, reference: Any = None
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P]]: ...
+def primitive(
+    forward: Callable[..., Any] | None = None,
+    /,
+    *,
+    residuals: tuple[str, ...] = (),
+    outputs: bool = False,
+    view: bool = False,
+    reference: Any = None,
+) -> Any:
+    """Make a differentiable operation of a function on ``xp``; its gradient rules follow with ``.vjp(...)``.
+
+    Args:
+        forward: ``forward(xp, *arrays, /, **static)``; returns the output.
+        residuals: names of what the forward returns after the output, for rules that name them. Residuals are no
+            constants: for second derivatives the operation is run again through its ``reference``.
+        outputs: the forward returns a tuple of outputs; rules get a tuple of gradients.
+        view: the output may share the memory of the input.
+        reference: the same function composed of operations on ``xp``.
+
+    Raises:
+        TypeError: no array parameters, or a rule names a value that there is not.
+
+    >>> import gpugrad as gg
+    >>> @gg.primitive
+    ... def cube(xp, x, /):
+    ...     return x * x * x
+    >>> cube.vjp(x=lambda xp, g, x: 3 * g * x * x)
+    >>> x = gg.tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+    if forward is None:
+        return lambda function: _operation(Primitive(function, residuals, outputs, view, reference))
+    return _operation(Primitive(forward, residuals, outputs, view, reference))
+
+
+def _operation(op: Primitive) -> Any:
+    call = calls.make(op)
+    forward = op.forward
+    signature = inspect.signature(forward)
+    call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
+        setattr(call, attribute, getattr(forward, attribute))
+    for name, value in {
+        "op": op, "vjp": op.vjp, "joint_vjp": op.joint_vjp, "nondifferentiable": op.nondifferentiable, "on": op.on
+    }.items():  # fmt: skip
+        setattr(call, name, value)
+    OPERATIONS[f"{forward.__module__}.{forward.__qualname__}"] = call
+    return call
+
+
+@primitive
+def identity(xp: Namespace, x: Array, /) -> Array:
+    """The same value at a new place in the graph."""
+    return x
+
+
+identity.vjp(x=lambda xp, g: g)

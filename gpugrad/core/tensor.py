@@ -1,0 +1,280 @@
+"""The Tensor: an array plus a place in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from .. import backend
+from ..backend import Array, Device, DType
+from . import modes
+from .errors import GradientError
+from .node import Hook, Leaf, Node, Watch, age
+
+if TYPE_CHECKING:
+    from .methods import TensorMethods
+else:
+    TensorMethods = object
+
+
+class Tensor(TensorMethods):
+    """An array, and the node of the graph that made it (None for a constant).
+
+    Tensors have value semantics: ``x[i] = v`` and ``x += v`` give this Tensor a new value and leave every other
+    Tensor, and whatever the graph has saved, as it was. Only leaves that need a gradient are changed in place, and only
+    inside :class:`no_grad`. Make one with :func:`tensor` or :func:`asarray`. The operators and methods are those
+    of the functions of the same name, bound by :mod:`gpugrad.ops`.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__", "data", "node")
+
+    data: Array
+    node: Node | None
+
+    # An operator between a NumPy array and a Tensor is the Tensor's business.
+    __array_ufunc__ = None
+
+    def __init__(self, data: Array, node: Node | None = None) -> None:
+        self.data = data
+        self.node = node
+
+    # ---------------------------------------------------------------- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        shape: tuple[int, ...] = self.data.shape
+        return shape
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        dtype: DType = self.data.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.data.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(self.data.size)
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes the elements take."""
+        return int(self.data.nbytes)
+
+    @property
+    def device(self) -> Device:
+        """Where the elements live."""
+        return backend.device_of(self.data)
+
+    def __len__(self) -> int:
+        if not self.data.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return int(self.data.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.data.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(self.data.shape[0]))
+
+    def __repr__(self) -> str:
+        body = numpy.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=1000)
+        notes = []
+        if self.dtype not in (modes.get_default_dtype(), backend.dtypes.int64, backend.dtypes.bool_):
+            notes.append(f"dtype={self.dtype}")
+        if not self.device.is_host:
+            notes.append(f"device='{self.device}'")
+        if self.node is not None:
+            notes.append("requires_grad=True" if isinstance(self.node, Leaf) else f"op={self.node.name}")
+        return f"tensor({', '.join([body, *notes])})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else format(repr(self), spec)
+
+    __hash__ = object.__hash__
+
+    # ---------------------------------------------------------------- its value, outside the graph
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            ValueError: there is not exactly one element.
+        """
+        if self.size != 1:
+            raise ValueError(f"item() needs exactly one element, got shape {self.shape}")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists."""
+        return self.data.tolist()
+
+    def numpy(self) -> numpy.ndarray[Any, Any]:
+        """A NumPy copy of the elements, from whatever device, outside the graph."""
+        return backend.to_host(self.data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]:
+        """Hand the elements to NumPy; refused where a gradient or a transfer would go unnoticed.
+
+        Raises:
+            GradientError: the tensor needs a gradient.
+            TypeError: it lives on a GPU.
+        """
+        if self.node is not None:
+            raise GradientError("a tensor that needs a gradient becomes no NumPy array by itself: use x.detach()")
+        if not self.device.is_host:
+            raise TypeError(f"a tensor on {self.device} becomes no NumPy array by itself: use x.numpy()")
+        return numpy.array(self.data, dtype=dtype, copy=None if copy is False else True)
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous: use gg.any or gg.all")
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"only an integer tensor can be an index, got {self.dtype}")
+        return int(self.item())
+
+    # ---------------------------------------------------------------- its place in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient with respect to this tensor can be asked for; settable on leaves."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and self.node is None:
+            if not backend.is_floating(self.data.dtype):
+                raise TypeError(f"only floating-point tensors can need a gradient, got {self.data.dtype}")
+            self.node = Leaf(self.data.shape, self.data.dtype)
+        elif not wanted and self.node is not None:
+            if not isinstance(self.node, Leaf):
+                raise GradientError(f"the result of {self.node.name} is no leaf: use x.detach()")
+            self.node = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set :attr:`requires_grad` and return this tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no operation of the graph made it."""
+        return self.node is None or isinstance(self.node, Leaf)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have added up here; None before the first, and after ``grad = None``."""
+        watch = None if self.node is None else self.node.watch
+        return None if watch is None else watch.grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if self.node is None or self.node.watch is None:
+            if value is not None:
+                raise GradientError("a gradient can be set only on a tensor that keeps one (see requires_grad)")
+            return
+        if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
+            raise ValueError(
+                f"expected a gradient of {self.dtype} {self.shape}, got {value.dtype} {value.shape}"
+            )
+        self.node.watch.grad = value
+
+    def detach(self) -> Tensor:
+        """The same value as a constant, outside the graph.
+
+        The memory is shared, except for a leaf, whose memory an optimizer may change.
+        """
+        if isinstance(self.node, Leaf):
+            return Tensor(self.data.copy())
+        return Tensor(self.data)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this result too, not only those of the leaves.
+
+        Raises:
+            GradientError: the tensor needs no gradient.
+        """
+        self._watched("retain_grad").keep = True
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Hook:
+        """Call ``hook(gradient)`` when the gradient has arrived here; what it returns, if anything, replaces it.
+
+        Raises:
+            GradientError: the tensor needs no gradient.
+        """
+        return Hook(self._watched("register_hook").hooks, hook)
+
+    def _watched(self, asker: str) -> Watch:
+        if self.node is None:
+            raise GradientError(f"{asker}: this tensor needs no gradient (see requires_grad)")
+        if self.node.watch is None:
+            self.node.watch = Watch()
+        return self.node.watch
+
+    def backward(
+        self,
+        gradient: Tensor | Array | None = None,
+        *,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Walk the graph back from here and add the gradients to the ``grad`` of the leaves.
+
+        Args:
+            gradient: the gradient of some scalar with respect to this tensor, of its shape; 1 for a scalar.
+            retain_graph: keep what the graph has saved, so that it can be walked again (as ``create_graph``).
+            create_graph: record the walk itself, so that the gradients can be differentiated.
+
+        Raises:
+            GradientError: there is no graph, it was walked before, or a leaf was changed since.
+            ValueError: ``gradient`` is missing for a non-scalar, or has another shape, dtype or device.
+        """
+        from .engine import backward
+
+        backward(self, gradient, create_graph if retain_graph is None else retain_graph, create_graph)
+
+    # ---------------------------------------------------------------- new values
+
+    def become(self, value: Tensor) -> None:
+        """Take the value and the place in the graph of another Tensor of the same shape: what ``x += v`` does.
+
+        Raises:
+            GradientError: this is a leaf that needs a gradient, while recording.
+        """
+        if not isinstance(self.node, Leaf):
+            self.data, self.node = value.data, value.node
+            return
+        if modes.recording():
+            raise GradientError("a leaf that needs a gradient cannot be changed while recording: use gg.no_grad()")
+        self.data[...] = value.data
+        self.mark_changed()
+
+    def mark_changed(self) -> None:
+        """Note that the memory of this leaf was written to: a backward pass that needs the old value then raises."""
+        if isinstance(self.node, Leaf):
+            self.node.changed = age()

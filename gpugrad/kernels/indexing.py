@@ -1,0 +1,46 @@
+"""Writing at an index, as functions that leave their inputs alone.
+
+Array libraries only write in place; here the write goes to a fresh array, so gradient rules can use it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, Namespace
+
+
+def _atomic(function: Any) -> Any:
+    """Let a namespace that only writes calls down see the function whole."""
+
+    def call(xp: Namespace, *arguments: Any) -> Any:
+        whole = getattr(xp, "__kernel__", None)
+        return function(xp, *arguments) if whole is None else whole(call, arguments)
+
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = function.__doc__
+    return call
+
+
+@_atomic
+def set_at(xp: Namespace, x: Array, v: Any, index: Any) -> Array:
+    """A copy of ``x`` with ``x[index] = v``; of equal indices the last one counts, as in NumPy."""
+    y = xp.array(x, copy=True)
+    y[index] = v
+    return y
+
+
+@_atomic
+def place_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros of ``shape`` with ``g`` written at ``index``, which names no element twice (slices, integers)."""
+    y = xp.zeros(shape, dtype=g.dtype)
+    y[index] = g
+    return y
+
+
+@_atomic
+def add_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros of ``shape`` with ``g`` added up at ``index``, whichever elements it names more than once."""
+    y = xp.zeros(shape, dtype=g.dtype)
+    xp.add.at(y, index, g)
+    return y

@@ -1,0 +1,293 @@
+"""Making tensors, and moving them between dtypes and devices.
+
+``dtype=None`` means the default dtype for floating point, ``device=None`` the default device. Source: Python array
+API standard 2024.12; ``tensor`` is PyTorch's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from .. import backend
+from ..backend import Array, Device, Namespace
+from ..core import Tensor, modes, primitive
+
+Shape = int | tuple[int, ...]
+
+
+def tensor(data: Any, dtype: Any = None, device: Device | str | None = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of ``data``.
+
+    Args:
+        data: a number, nested lists, an array, or a Tensor. Python floats take the default dtype, arrays keep theirs.
+        dtype: of the elements.
+        device: where to; for None, an array of CuPy stays where it is, all else goes to the default device.
+        requires_grad: whether gradients with respect to it will be asked for.
+
+    Raises:
+        TypeError: the data are no numbers, or integers are to have a gradient.
+        ValueError: nested lists of unequal length.
+
+    >>> import gpugrad as gg
+    >>> gg.tensor([[1, 2], [3, 4]], dtype=gg.float64)
+    tensor([[1., 2.],
+            [3., 4.]], dtype=float64)
+    """
+    if isinstance(data, Tensor):
+        data = data.data
+    if device is None and isinstance(data, numpy.ndarray):
+        device = modes.get_default_device()
+    made = asarray(data, dtype=dtype, device=device, copy=True)
+    return made.requires_grad_() if requires_grad else made
+
+
+def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None, copy: bool | None = None) -> Tensor:
+    """``data`` as a tensor, sharing memory where it can.
+
+    Args:
+        data: as for :func:`tensor`; a Tensor stays in its graph.
+        dtype, device: None keeps those of an array or Tensor.
+        copy: True always copies, False never does.
+
+    Raises:
+        ValueError: ``copy=False``, but the dtype or the device make a copy necessary.
+
+    >>> import gpugrad as gg, numpy
+    >>> gg.asarray(numpy.arange(3.0)).dtype
+    dtype('float64')
+    """
+    wanted = None if dtype is None else backend.as_dtype(dtype)
+    if isinstance(data, Tensor) and data.node is not None:
+        return to(data, device=device, dtype=wanted)
+    array = data.data if isinstance(data, Tensor) else data
+    if not backend.is_array(array):
+        array = _from_python(array, wanted)
+        device = modes.get_default_device() if device is None else device
+        if copy is False:
+            raise ValueError(f"asarray: a {type(data).__name__} cannot be shared, copy=False was asked for")
+        copy = None
+    place = backend.device_of(array) if device is None else Device(device)
+    same = (wanted is None or array.dtype == wanted) and place == backend.device_of(array)
+    if same:
+        return Tensor(array.copy()) if copy else Tensor(array)
+    if copy is False:
+        raise ValueError(f"asarray: {array.dtype} on {backend.device_of(array)} to {wanted or array.dtype} on {place} "
+                         "needs a copy, copy=False was asked for")  # fmt: skip
+    if wanted is not None:
+        with backend.backend_of(array).using(backend.device_of(array)):
+            array = array.astype(wanted)
+    return Tensor(backend.transfer(array, place))
+
+
+def _from_python(data: Any, dtype: Any) -> numpy.ndarray[Any, Any]:
+    """Numbers and nested lists as a NumPy array; Python's floats get the default dtype."""
+    try:
+        array = numpy.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"expected nested lists of equal length: {error}") from error
+    if array.dtype.kind not in "biufc" and array.dtype.name != "bfloat16":
+        raise TypeError(f"expected numbers, got {type(data).__name__} of {array.dtype}")
+    if dtype is None and array.dtype == numpy.float64 and not isinstance(data, numpy.generic):
+        dtype = modes.get_default_dtype()
+    return array if dtype is None else array.astype(dtype)
+
+
+def _new(function: str, *args: Any, dtype: Any, device: Device | str | None, **kwargs: Any) -> Tensor:
+    place = modes.get_default_device() if device is None else Device(device)
+    owner = backend.backend_for(place)
+    wanted = modes.get_default_dtype() if dtype is None else backend.as_dtype(dtype)
+    with owner.using(place):
+        return Tensor(getattr(owner.xp, function)(*args, dtype=wanted, **kwargs))
+
+
+def zeros(shape: Shape, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Zeros.
+
+    >>> import gpugrad as gg
+    >>> gg.zeros((2, 2))
+    tensor([[0., 0.],
+            [0., 0.]])
+    """
+    return _new("zeros", shape, dtype=dtype, device=device)
+
+
+def ones(shape: Shape, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Ones.
+
+    >>> import gpugrad as gg
+    >>> gg.ones(3)
+    tensor([1., 1., 1.])
+    """
+    return _new("ones", shape, dtype=dtype, device=device)
+
+
+def empty(shape: Shape, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Memory that holds whatever it held.
+
+    >>> import gpugrad as gg
+    >>> gg.empty((2, 3)).shape
+    (2, 3)
+    """
+    return _new("empty", shape, dtype=dtype, device=device)
+
+
+def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """One number everywhere; for ``dtype=None`` a float gives the default dtype, other numbers their own.
+
+    >>> import gpugrad as gg
+    >>> gg.full(2, 7)
+    tensor([7, 7])
+    """
+    if dtype is None and not isinstance(fill_value, float):
+        dtype = _from_python(fill_value, None).dtype
+    return _new("full", shape, fill_value, dtype=dtype, device=device)
+
+
+def arange(
+    start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None,
+    device: Device | str | None = None,
+) -> Tensor:  # fmt: skip
+    """``start, start + step, ...`` up to but without ``stop``; with one argument, from 0 up to it.
+
+    >>> import gpugrad as gg
+    >>> gg.arange(3), gg.arange(0.0, 1.0, 0.5)
+    (tensor([0, 1, 2]), tensor([0. , 0.5]))
+    """
+    if stop is None:
+        start, stop = 0, start
+    if dtype is None and all(isinstance(v, int | numpy.integer) for v in (start, stop, step)):
+        dtype = backend.dtypes.int64
+    return _new("arange", start, stop, step, dtype=dtype, device=device)
+
+
+def linspace(
+    start: float, stop: float, /, num: int = 50, *, dtype: Any = None, device: Device | str | None = None,
+    endpoint: bool = True,
+) -> Tensor:  # fmt: skip
+    """``num`` evenly spaced numbers from ``start`` to ``stop``, which is left out for ``endpoint=False``.
+
+    >>> import gpugrad as gg
+    >>> gg.linspace(0, 1, 3)
+    tensor([0. , 0.5, 1. ])
+    """
+    return _new("linspace", start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+
+
+def eye(
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Device | str | None = None
+) -> Tensor:
+    """Ones on the k-th diagonal, zeros elsewhere.
+
+    >>> import gpugrad as gg
+    >>> gg.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _new("eye", n_rows, n_cols, k=k, dtype=dtype, device=device)
+
+
+def _like(function: str, x: Any, *args: Any, dtype: Any, device: Device | str | None) -> Tensor:
+    place = backend.device_of(x.data if isinstance(x, Tensor) else x) if device is None else device
+    return _new(function, x.shape, *args, dtype=x.dtype if dtype is None else dtype, device=place)
+
+
+def zeros_like(x: Array, /, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Zeros of the shape, dtype and device of ``x``.
+
+    >>> import gpugrad as gg
+    >>> gg.zeros_like(gg.tensor([1, 2]))
+    tensor([0, 0])
+    """
+    return _like("zeros", x, dtype=dtype, device=device)
+
+
+def ones_like(x: Array, /, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Ones of the shape, dtype and device of ``x``.
+
+    >>> import gpugrad as gg
+    >>> gg.ones_like(gg.tensor([1.5, 2.5]))
+    tensor([1., 1.])
+    """
+    return _like("ones", x, dtype=dtype, device=device)
+
+
+def empty_like(x: Array, /, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Memory of the shape, dtype and device of ``x``, whatever it held.
+
+    >>> import gpugrad as gg
+    >>> gg.empty_like(gg.zeros((2, 3))).shape
+    (2, 3)
+    """
+    return _like("empty", x, dtype=dtype, device=device)
+
+
+def full_like(x: Array, /, fill_value: Any, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """One number everywhere, in the shape, dtype and device of ``x``.
+
+    >>> import gpugrad as gg
+    >>> gg.full_like(gg.zeros(2), 3.0)
+    tensor([3., 3.])
+    """
+    return _like("full", x, fill_value, dtype=dtype, device=device)
+
+
+@primitive
+def _astype(xp: Namespace, x: Array, /, dtype: Any) -> Array:
+    return xp.astype(x, dtype)
+
+
+_astype.vjp(x=lambda xp, g: g)  # the engine gives a gradient the dtype of its variable
+
+
+def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
+    """``x`` with elements of another dtype; the gradient comes back in the dtype of ``x``.
+
+    As integers or booleans it is a constant.
+
+    >>> import gpugrad as gg
+    >>> gg.astype(gg.tensor([1.5, 2.5]), gg.int64)
+    tensor([1, 2])
+    """
+    wanted = backend.as_dtype(dtype)
+    if not copy and x.dtype == wanted:
+        return x
+    if not backend.is_floating(wanted):
+        x = Tensor(x.data)
+    return _astype(x, wanted)  # type: ignore[no-any-return]
+
+
+@primitive
+def _to_device(xp: Namespace, x: Array, /, device: Device) -> Array:
+    return backend.transfer(x, device)
+
+
+_to_device.vjp(x=lambda xp, g, x_device: _to_device.on(xp, g, device=x_device))
+
+
+def to(x: Tensor, *args: Any, device: Device | str | None = None, dtype: Any = None) -> Tensor:
+    """``x`` on another device, in another dtype, or both; itself if nothing changes. Gradients find their way back.
+
+    Args:
+        x: shape ``(...)``.
+        args: a device (``"cuda"``, ``gg.device("cuda:1")``) or a dtype, in any order.
+        device, dtype: the same by name.
+
+    Raises:
+        RuntimeError: the device is not there.
+
+    >>> import gpugrad as gg
+    >>> gg.tensor([1.0]).to("cpu", gg.float64)
+    tensor([1.], dtype=float64)
+    """
+    for wanted in args:
+        try:
+            device = Device(wanted)
+        except ValueError:
+            dtype = wanted
+    if dtype is not None and backend.as_dtype(dtype) != x.dtype:
+        x = astype(x, dtype)
+    if device is not None and Device(device) != x.device:
+        x = _to_device(x, device=Device(device))
+    return x

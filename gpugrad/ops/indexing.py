@@ -1,0 +1,176 @@
+"""Reading and writing at an index, of every kind that NumPy knows.
+
+Slices, integers, ``None`` and ``...`` read a view; integer arrays and boolean masks, alone or mixed with the others,
+gather. A gradient goes back to the places that were read, and adds up where one was read more than once.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from .. import backend
+from ..backend import Array, Namespace
+from ..core import GradientError, Tensor, primitive
+from ..kernels import indexing as kernels
+from .creation import asarray
+
+Shape = tuple[int, ...]
+
+
+@primitive(view=True)
+def _slice(xp: Namespace, x: Array, /, index: Any) -> Array:
+    return x[index]
+
+
+@primitive
+def _place(xp: Namespace, part: Array, /, index: Any, shape: Shape) -> Array:
+    """Zeros with ``part`` in the place that ``_slice`` reads."""
+    return kernels.place_at(xp, part, index, shape)
+
+
+_slice.vjp(x=lambda xp, g, index, x_shape: _place.on(xp, g, index=index, shape=x_shape))
+_place.vjp(part=lambda xp, g, index: _slice.on(xp, g, index=index))
+
+
+@primitive
+def _gather(xp: Namespace, x: Array, /, index: Any) -> Array:
+    backend.backend_of(x).check_index(index, x.shape)
+    return x[index]
+
+
+@primitive
+def _scatter_add(xp: Namespace, part: Array, /, index: Any, shape: Shape) -> Array:
+    """Zeros with ``part`` added up in the places that ``_gather`` reads."""
+    return kernels.add_at(xp, part, index, shape)
+
+
+_gather.vjp(x=lambda xp, g, index, x_shape: _scatter_add.on(xp, g, index=index, shape=x_shape))
+_scatter_add.vjp(part=lambda xp, g, index: _gather.on(xp, g, index=index))
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """``x[index]``.
+
+    Args:
+        x: shape ``(...)``.
+        index: whatever NumPy takes: slices, integers, ``None``, ``...``, integer arrays or tensors, boolean masks, and
+            tuples of these.
+
+    Raises:
+        IndexError: out of bounds, on the GPU too, or too many indices.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> x[[0, 0, 2]].sum().backward()
+    >>> x.grad
+    tensor([2., 0., 1.])
+    """
+    key = plain_index(index, x)
+    return _slice(x, index=key) if is_basic(key) else _gather(x, index=key)
+
+
+@primitive
+def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
+    backend.backend_of(x).check_index(index, x.shape)
+    return kernels.set_at(xp, x, value, index)
+
+
+def _written(xp: Namespace, g: Array, index: Any, x_shape: Shape) -> Array:
+    """The gradient of what was written; of values written to one place, only the last one counts."""
+    part = _gather.on(xp, g, index=index)
+    if is_basic(index) or all(getattr(e, "dtype", None) == bool for e in _entries(index) if hasattr(e, "dtype")):
+        return part
+    raw = index_namespace(index)
+    number = raw.reshape(raw.arange(part.size), part.shape)
+    last = kernels.set_at(raw, raw.full(x_shape, -1), number, index)[index]
+    return xp.where(last == number, part, 0)
+
+
+_set_at.vjp(
+    x=lambda xp, g, index: _set_at.on(xp, g, 0, index=index),
+    value=_written,
+)
+
+
+def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
+    """``x`` with ``x[index] = value``, as a new tensor; what ``x[index] = value`` makes of ``x``.
+
+    Args:
+        x: shape ``(...)``.
+        index: as for :func:`getitem`. Where it names a place twice, the last value counts.
+        value: a number, array or tensor that broadcasts to ``x[index]``; it takes the dtype of ``x``.
+
+    Raises:
+        IndexError: out of bounds.
+        TypeError: floating-point values for an integer tensor.
+
+    >>> import gpugrad as gg
+    >>> gg.set_at(gg.zeros(3), 1, 5.0)
+    tensor([0., 5., 0.])
+    """
+    key = plain_index(index, x)
+    if isinstance(value, list | tuple):
+        value = asarray(value, dtype=x.dtype, device=x.device)
+    floating = isinstance(value, float) or (hasattr(value, "dtype") and backend.is_floating(value.dtype))
+    if floating and not backend.is_floating(x.dtype):
+        raise TypeError(f"cannot write floating-point values into a tensor of {x.dtype}")
+    return _set_at(x, value, index=key)
+
+
+def setitem(x: Tensor, index: Any, value: Any) -> None:
+    """``x[index] = value``: ``x`` takes the new value; other Tensors, and what the graph saved, keep the old.
+
+    Raises:
+        GradientError: ``x`` is a leaf that needs a gradient, while recording.
+    """
+    from ..core.modes import recording
+
+    if x.node is not None and x.is_leaf and recording():
+        raise GradientError("a leaf that needs a gradient cannot be changed while recording: use gg.no_grad()")
+    x.become(set_at(x, index, value))
+
+
+def _entries(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index reads a view: only integers, slices, ``None`` and ``...``."""
+    return all(e is None or e is Ellipsis or type(e) in (int, slice) for e in _entries(index))
+
+
+def index_namespace(index: Any) -> Namespace:
+    """The library of the arrays in an index."""
+    array = next(e for e in _entries(index) if hasattr(e, "dtype"))
+    return backend.NAMESPACES[type(array)]
+
+
+def plain_index(index: Any, x: Tensor) -> Any:
+    """The index with Tensors as their arrays, lists as arrays beside ``x``, and numbers as Python integers."""
+    entries = tuple(_plain_entry(e, x) for e in _entries(index))
+    return entries if isinstance(index, tuple) else entries[0]
+
+
+def _plain_entry(entry: Any, x: Tensor) -> Any:
+    if entry is None or entry is Ellipsis or type(entry) is int:
+        return entry
+    if isinstance(entry, slice):
+        return slice(*(None if s is None else operator.index(s) for s in (entry.start, entry.stop, entry.step)))
+    if isinstance(entry, list | bool):
+        entry = asarray(entry if entry != [] else [], dtype=backend.dtypes.int64 if entry == [] else None, device=x.device)
+    if isinstance(entry, Tensor):
+        entry = entry.data
+    if backend.is_array(entry):
+        if entry.dtype.kind not in "iub":
+            raise IndexError(f"expected integers or booleans as an index, got an array of {entry.dtype}")
+        here = backend.device_of(entry)
+        if here != x.device:
+            raise ValueError(f"the index is on {here}, the tensor on {x.device}; nothing is moved silently")
+        return entry
+    try:
+        return operator.index(entry)
+    except TypeError:
+        raise IndexError(
+            f"expected integers, slices, None, ..., integer or boolean arrays as an index, got {type(entry).__name__}"
+        ) from None

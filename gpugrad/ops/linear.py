@@ -1,0 +1,187 @@
+"""Matrix products and Einstein summation."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from string import ascii_letters
+
+from ..backend import Array, Namespace
+from ..core import primitive
+from ..kernels.indexing import place_at
+
+Shape = tuple[int, ...]
+
+
+@primitive
+def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """The matrix product ``x1 @ x2`` of shapes ``(..., M, K)`` and ``(..., K, N)``, batch axes broadcast.
+
+    A vector ``(K,)`` counts as a row on the left, as a column on the right. Gradients: ``g x2^T`` and ``x1^T g``.
+    Source: Python array API standard 2024.12; CS224n, gradient notes.
+
+    Raises:
+        ValueError: the inner sizes differ, or an operand is 0-d.
+
+    >>> import gpugrad as gg
+    >>> gg.matmul(gg.tensor([[1.0, 2.0]]), gg.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
+    return xp.matmul(x1, x2)
+
+
+def _T(xp: Namespace, x: Array) -> Array:  # noqa: N802
+    return xp.permute_dims(x, (*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2))
+
+
+def _matrices(xp: Namespace, g: Array, x1_shape: Shape, x2_shape: Shape) -> Array:
+    """``g`` with the axes that a vector operand left out."""
+    if len(x1_shape) == 1:
+        g = xp.expand_dims(g, axis=-1 if len(x2_shape) == 1 else -2)
+    return xp.expand_dims(g, axis=-1) if len(x2_shape) == 1 else g
+
+
+def _matmul_x1(xp: Namespace, g: Array, x2: Array, x1_shape: Shape, x2_shape: Shape) -> Array:
+    g = _matrices(xp, g, x1_shape, x2_shape)
+    if len(x2_shape) == 1:
+        d = g * x2
+    elif len(x2_shape) == 2 and len(g.shape) > 2:  # one large product instead of many small ones
+        d = xp.reshape(xp.reshape(g, (-1, g.shape[-1])) @ _T(xp, x2), (*g.shape[:-1], x2_shape[0]))
+    else:
+        d = g @ _T(xp, x2)
+    return xp.squeeze(d, axis=-2) if len(x1_shape) == 1 else d
+
+
+def _matmul_x2(xp: Namespace, g: Array, x1: Array, x1_shape: Shape, x2_shape: Shape) -> Array:
+    g = _matrices(xp, g, x1_shape, x2_shape)
+    if len(x1_shape) == 1:
+        d = xp.expand_dims(x1, axis=-1) * g
+    elif len(x2_shape) <= 2 and len(x1_shape) > 2:
+        d = _T(xp, xp.reshape(x1, (-1, x1_shape[-1]))) @ xp.reshape(g, (-1, g.shape[-1]))
+    else:
+        d = _T(xp, x1) @ g
+    return xp.squeeze(d, axis=-1) if len(x2_shape) == 1 else d
+
+
+matmul.vjp(x1=_matmul_x1, x2=_matmul_x2)
+
+
+@primitive
+def _einsum(xp: Namespace, *operands: Array, terms: tuple[str, ...], result: str) -> Array:
+    return xp.einsum(f"{','.join(terms)}->{result}", *operands, optimize=_worth_planning(operands))
+
+
+def _worth_planning(operands: Sequence[Array]) -> bool:
+    """Whether finding a good order of contraction, and BLAS for it, pays for the search."""
+    return len(operands) > 2 or any(math.prod(x.shape) > 4096 for x in operands)
+
+
+@_einsum.joint_vjp
+def _einsum_operands(
+    xp: Namespace,
+    g: Array,
+    wanted: tuple[int, ...],
+    operands: tuple[Array, ...],
+    operands_shape: tuple[Shape, ...],
+    terms: tuple[str, ...],
+    result: str,
+) -> list[Array]:
+    gradients = []
+    for i in wanted:
+        others = [k for k in range(len(terms)) if k != i]
+        found = set(result).union(*(terms[k] for k in others))
+        target = "".join(label for label in terms[i] if label in found)
+        equation = f"{','.join([result, *(terms[k] for k in others)])}->{target}"
+        factors = [g, *(operands[k] for k in others)]
+        d = xp.einsum(equation, *factors, optimize=_worth_planning(factors))
+        shape, known = operands_shape[i], iter(d.shape)
+        full = tuple(next(known) if label in found else 1 for label in terms[i])
+        whole = tuple(n if label in found else m for n, m, label in zip(full, shape, terms[i], strict=True))
+        gradients.append(xp.broadcast_to(xp.reshape(d, full), whole))
+    return gradients
+
+
+def einsum(subscripts: str, *operands: Array, optimize: bool = True) -> Array:
+    """Einstein summation: products summed over the labels that the result does not name.
+
+    Args:
+        subscripts: as for ``numpy.einsum``, ``"ij,jk->ik"``; a label may repeat within an operand (its diagonal),
+            ``...`` stands for axes that broadcast, and without ``->`` the result has the labels that occur once.
+        operands: one a term.
+        optimize: accepted for NumPy's sake; more than two operands are always contracted in a good order.
+
+    Raises:
+        ValueError: the subscripts do not fit the operands.
+
+    >>> import gpugrad as gg
+    >>> gg.einsum("ij,j->i", gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
+    terms, result = _parsed(subscripts, [len(x.shape) for x in operands])
+    arrays = list(operands)
+    for k, term in enumerate(terms):
+        for label in [label for label, n in Counter(term).items() if n > 1]:
+            while term.count(label) > 1:
+                first = term.index(label)
+                second = term.index(label, first + 1)
+                arrays[k] = _diagonal(arrays[k], first, second)
+                term = "".join(c for i, c in enumerate(term) if i not in (first, second)) + label
+        terms[k] = term
+    return _einsum(*arrays, terms=tuple(terms), result=result)
+
+
+def _parsed(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
+    """The labels of each operand and of the result, ``...`` written out in unused letters."""
+
+    def wrong(why: str) -> ValueError:
+        return ValueError(f"einsum: {subscripts!r} does not fit {len(ndims)} operands with {ndims} axes: {why}")
+
+    if not isinstance(subscripts, str) or not re.fullmatch(r"[a-zA-Z.,\s]*(->[a-zA-Z.\s]*)?", subscripts):
+        raise ValueError(f"einsum: expected subscripts such as 'ij,jk->ik', got {subscripts!r}")
+    inputs, arrow, result = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ndims):
+        raise wrong(f"{len(terms)} terms")
+    free = [c for c in ascii_letters if c not in subscripts]
+    dots = 0
+    for term, ndim in zip(terms, ndims, strict=True):
+        named = len(term.replace("...", ""))
+        if named > ndim or ("..." not in term and named != ndim):
+            raise wrong(f"{term!r} names {named} axes")
+        if "..." in term:
+            dots = max(dots, ndim - named)
+    extra = "".join(free[:dots])
+    written = []
+    for term, ndim in zip(terms, ndims, strict=True):
+        missing = ndim - len(term.replace("...", ""))
+        written.append(term.replace("...", extra[dots - missing :]))
+    if not arrow:
+        once = sorted(c for c, n in Counter("".join(terms).replace(".", "")).items() if n == 1)
+        result = "..." + "".join(once)
+    result = result.replace("...", extra)
+    unknown = set(result) - set("".join(written))
+    if unknown or len(set(result)) != len(result):
+        raise wrong(f"the result {result!r} names an axis twice or one that no term has")
+    return written, result
+
+
+@primitive(view=True)
+def _diagonal(xp: Namespace, x: Array, /, axis1: int, axis2: int) -> Array:
+    return xp.diagonal(x, 0, axis1, axis2)
+
+
+@primitive
+def _on_diagonal(xp: Namespace, d: Array, /, axis1: int, axis2: int, shape: Shape) -> Array:
+    """Zeros of ``shape`` with ``d`` on the diagonal of two axes."""
+    order = (*(i for i in range(len(shape)) if i not in (axis1, axis2)), axis1, axis2)
+    along = xp.arange(shape[axis1])
+    moved = place_at(xp, d, (..., along, along), tuple(shape[i] for i in order))
+    return xp.permute_dims(moved, tuple(sorted(range(len(order)), key=order.__getitem__)))
+
+
+_diagonal.vjp(
+    x=lambda xp, g, axis1, axis2, x_shape: _on_diagonal.on(xp, g, axis1=axis1, axis2=axis2, shape=x_shape)
+)
+_on_diagonal.vjp(d=lambda xp, g, axis1, axis2: _diagonal.on(xp, g, axis1, axis2))

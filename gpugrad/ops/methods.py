@@ -1,0 +1,89 @@
+"""Binding the operations to the Tensor: each operator is its operation itself, with no call in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core import Tensor, identity
+from . import activation, arithmetic, comparison, creation, functions, indexing, linear, reduction, shaping
+
+BINARY = {
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "pow": arithmetic.pow,
+    "matmul": linear.matmul,
+}
+LOGICAL = {"and": comparison.bitwise_and, "or": comparison.bitwise_or, "xor": comparison.bitwise_xor}
+COMPARISON = {
+    "eq": comparison.equal, "ne": comparison.not_equal, "lt": comparison.less, "le": comparison.less_equal,
+    "gt": comparison.greater, "ge": comparison.greater_equal,
+}  # fmt: skip
+UNARY = {
+    "neg": arithmetic.negative, "pos": arithmetic.positive, "abs": arithmetic.abs, "invert": comparison.bitwise_invert,
+}  # fmt: skip
+METHODS = [
+    functions.exp, functions.log, functions.sqrt, functions.square, functions.sin, functions.cos, functions.tanh,
+    arithmetic.abs, arithmetic.clip, activation.relu, activation.sigmoid, reduction.sum, reduction.mean, reduction.max,
+    reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
+    reduction.argmin, shaping.squeeze, creation.astype, creation.to,
+]  # fmt: skip
+
+
+def reflected(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    """The operator with its operands exchanged, for a number or an array on the left."""
+    return lambda self, other: op(other, self)
+
+
+def in_place(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    """``x += v``: the Tensor takes the new value, in its own dtype and shape."""
+
+    def update(self: Tensor, other: Any) -> Tensor:
+        value = op(self, other)
+        if value.shape != self.shape:
+            raise ValueError(f"in-place: the result of shape {value.shape} does not fit the tensor's {self.shape}")
+        if value.dtype != self.dtype:
+            if value.dtype.kind != self.dtype.kind:
+                raise TypeError(f"in-place: the result of {value.dtype} does not fit the tensor's {self.dtype}")
+            value = creation.astype(value, self.dtype)
+        self.become(value)
+        return self
+
+    return update
+
+
+def _reshape(self: Tensor, *shape: Any) -> Tensor:
+    return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+
+def _transpose(self: Tensor, *axes: Any) -> Tensor:
+    order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+    return shaping.permute_dims(self, tuple(order) or tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
+
+
+def _copy(self: Tensor) -> Tensor:
+    return identity(self) if self.node is not None else Tensor(self.data.copy())
+
+
+def bind() -> None:
+    """Give the Tensor class its operators and methods."""
+    for name, op in {**BINARY, **LOGICAL}.items():
+        setattr(Tensor, f"__{name}__", op)
+        setattr(Tensor, f"__r{name}__", reflected(op))
+    for name, op in BINARY.items():
+        setattr(Tensor, f"__i{name}__", in_place(op))
+    for name, op in {**COMPARISON, **UNARY}.items():
+        setattr(Tensor, f"__{name}__", op)
+    for method in METHODS:
+        setattr(Tensor, method.__name__, method)
+    others: dict[str, Any] = {
+        "__getitem__": indexing.getitem, "__setitem__": indexing.setitem, "reshape": _reshape,
+        "transpose": _transpose, "flatten": lambda self: _reshape(self, -1), "copy": _copy,
+        "T": property(_transpose), "mT": property(shaping.matrix_transpose),
+    }  # fmt: skip
+    for name, value in others.items():
+        setattr(Tensor, name, value)

@@ -1,0 +1,238 @@
+"""Reductions over axes, and what their gradients have in common: going back to the shape before.
+
+``axis`` is None (all), an integer or a tuple; negative ones count from the end. With ``keepdims`` the reduced axes stay
+with size 1. An axis that is not there raises ValueError. Source: Python array API standard 2024.12.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..backend import Array, Namespace
+from ..core import primitive
+from ..kernels.scan import exclusive_product
+
+Axis = int | tuple[int, ...] | None
+Shape = tuple[int, ...]
+
+
+def axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The reduced axes as sorted numbers from 0."""
+    listed = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return tuple(sorted(a % ndim for a in listed))
+
+
+def kept(shape: Shape, axis: Axis) -> Shape:
+    """The shape with the reduced axes at size 1."""
+    reduced = axes(axis, len(shape))
+    return tuple(1 if i in reduced else n for i, n in enumerate(shape))
+
+
+def length(shape: Shape, axis: Axis) -> int:
+    """How many elements go into each result."""
+    return math.prod(shape[i] for i in axes(axis, len(shape)))
+
+
+def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:
+    """The gradient of a reduction, repeated over the axes that were reduced."""
+    return xp.broadcast_to(xp.reshape(g, kept(shape, axis)), shape)
+
+
+@primitive
+def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """The sum over ``axis``; each element gets the gradient of its sum. The sum of nothing is 0.
+
+    >>> import gpugrad as gg
+    >>> gg.sum(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([4., 6.])
+    """
+    return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+sum.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g, x_shape, axis))
+
+
+@primitive
+def mean(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The mean over ``axis``; each of n elements gets ``g / n``.
+
+    >>> import gpugrad as gg
+    >>> gg.mean(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    tensor([1.5, 3.5])
+    """
+    return xp.mean(x, axis=axis, keepdims=keepdims)
+
+
+mean.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g / (length(x_shape, axis) or 1), x_shape, axis))
+
+
+@primitive
+def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """The largest element over ``axis``; equal largest elements share the gradient evenly.
+
+    NaN wins. Source of the convention: ``torch.amax``.
+
+    Raises:
+        ValueError: there is nothing to choose from.
+
+    >>> import gpugrad as gg
+    >>> gg.max(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([3., 4.])
+    """
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def min(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """The smallest element over ``axis``; gradients as for :func:`max`.
+
+    >>> import gpugrad as gg
+    >>> gg.min(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([1., 2.])
+    """
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+def _shared(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis) -> Array:
+    small = kept(x_shape, axis)
+    y = xp.reshape(y, small)
+    chosen = (x == y) | (xp.isnan(x) & xp.isnan(y))
+    count = xp.sum(xp.astype(chosen, g.dtype), axis=axis, keepdims=True)
+    return xp.where(chosen, xp.reshape(g, small) / count, 0)
+
+
+max.vjp(x=_shared)
+min.vjp(x=_shared)
+
+
+@primitive
+def prod(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:
+    """The product over ``axis``; each element gets ``g`` times the product of the others, zeros or not.
+
+    The product of nothing is 1.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor([2.0, 0.0, 3.0], requires_grad=True)
+    >>> gg.prod(x).backward()
+    >>> x.grad
+    tensor([0., 6., 0.])
+    """
+    return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+def _prod_x(xp: Namespace, g: Array, x: Array, x_shape: Shape, axis: Axis) -> Array:
+    reduced = axes(axis, len(x_shape))
+    order = tuple(i for i in range(len(x_shape)) if i not in reduced) + reduced
+    moved = xp.permute_dims(x, order)
+    rows = xp.reshape(moved, (*moved.shape[: len(order) - len(reduced)], length(x_shape, axis)))
+    others = xp.reshape(exclusive_product(xp, rows), moved.shape)
+    back = tuple(sorted(range(len(order)), key=order.__getitem__))
+    return xp.reshape(g, kept(x_shape, axis)) * xp.permute_dims(others, back)
+
+
+prod.vjp(x=_prod_x)
+
+
+@primitive
+def var(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
+    """The variance over ``axis``: ``sum((x - mean)^2) / (n - correction)``.
+
+    Each element gets ``2 g (x - mean) / (n - correction)``.
+
+    >>> import gpugrad as gg
+    >>> gg.var(gg.tensor([1.0, 2.0, 3.0, 6.0]), correction=1)
+    tensor(4.6666665)
+    """
+    return xp.var(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+def _centred(xp: Namespace, x: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
+    free = length(x_shape, axis) - correction
+    return (x - xp.mean(x, axis=axis, keepdims=True)) * (1 / free if free > 0 else math.nan)
+
+
+var.vjp(
+    x=lambda xp, g, x, x_shape, axis, correction: (
+        2 * xp.reshape(g, kept(x_shape, axis)) * _centred(xp, x, x_shape, axis, correction)
+    )
+)
+
+
+@primitive
+def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
+    """The standard deviation over ``axis``, the root of :func:`var`; where it is 0, so is the gradient.
+
+    Source of the convention: ``torch.std``.
+
+    >>> import gpugrad as gg
+    >>> gg.std(gg.tensor([1.0, 2.0, 3.0, 6.0]))
+    tensor(1.8708287)
+    """
+    return xp.std(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+def _std_x(
+    xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float
+) -> Array:
+    flat = y == 0
+    scaled = xp.where(flat, 0, g / xp.where(flat, 1, y))
+    return xp.reshape(scaled, kept(x_shape, axis)) * _centred(xp, x, x_shape, axis, correction)
+
+
+std.vjp(x=_std_x)
+
+
+@primitive
+def argmax(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The index of the first largest element over ``axis`` (of the flattened tensor for None).
+
+    >>> import gpugrad as gg
+    >>> gg.argmax(gg.tensor([1.0, 5.0, 2.0]))
+    tensor(1)
+    """
+    return xp.argmax(x, axis=axis, keepdims=keepdims)
+
+
+argmax.nondifferentiable()
+
+
+@primitive
+def argmin(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The index of the first smallest element over ``axis`` (of the flattened tensor for None).
+
+    >>> import gpugrad as gg
+    >>> gg.argmin(gg.tensor([3.0, 5.0, 2.0]))
+    tensor(2)
+    """
+    return xp.argmin(x, axis=axis, keepdims=keepdims)
+
+
+argmin.nondifferentiable()
+
+
+@primitive
+def all(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Whether all elements over ``axis`` are true (not 0).
+
+    >>> import gpugrad as gg
+    >>> gg.all(gg.tensor([True, False]))
+    tensor(False)
+    """
+    return xp.all(x, axis=axis, keepdims=keepdims)
+
+
+all.nondifferentiable()
+
+
+@primitive
+def any(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Whether any element over ``axis`` is true (not 0).
+
+    >>> import gpugrad as gg
+    >>> gg.any(gg.tensor([True, False]))
+    tensor(True)
+    """
+    return xp.any(x, axis=axis, keepdims=keepdims)
+
+
+any.nondifferentiable()

@@ -1,0 +1,236 @@
+"""Changing shape and putting together: nothing is computed, gradients take the way back.
+
+Source: Python array API standard 2024.12; ``split`` is NumPy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from ..backend import Array, Namespace
+from ..core import primitive
+
+Shape = tuple[int, ...]
+
+
+@primitive(view=True)
+def reshape(xp: Namespace, x: Array, /, shape: int | Shape) -> Array:
+    """The same elements in row-major order in another shape; one size may be -1.
+
+    Raises:
+        ValueError: the sizes do not multiply up to the number of elements.
+
+    >>> import gpugrad as gg
+    >>> gg.reshape(gg.tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
+    (2, 2)
+    """
+    return xp.reshape(x, shape)
+
+
+reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+
+
+@primitive(view=True)
+def permute_dims(xp: Namespace, x: Array, /, axes: Shape) -> Array:
+    """The axes in another order: axis i of the result is axis ``axes[i]`` of ``x``.
+
+    >>> import gpugrad as gg
+    >>> gg.permute_dims(gg.zeros((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
+    return xp.permute_dims(x, axes)
+
+
+def _inverse(axes: Shape) -> Shape:
+    ndim = len(axes)
+    return tuple(sorted(range(ndim), key=lambda i: axes[i] % ndim))
+
+
+permute_dims.vjp(x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)))
+
+
+@primitive(view=True)
+def broadcast_to(xp: Namespace, x: Array, /, shape: Shape) -> Array:
+    """``x`` repeated, without copying, to a shape it broadcasts to; the gradients of the repeats add up.
+
+    >>> import gpugrad as gg
+    >>> gg.broadcast_to(gg.tensor([1.0, 2.0]), (2, 2))
+    tensor([[1., 2.],
+            [1., 2.]])
+    """
+    return xp.broadcast_to(x, shape)
+
+
+broadcast_to.vjp(x=lambda xp, g: g)  # the engine sums over broadcast axes
+
+
+@primitive(view=True)
+def expand_dims(xp: Namespace, x: Array, /, axis: int | Shape = 0) -> Array:
+    """A new axis of size 1 at ``axis``.
+
+    >>> import gpugrad as gg
+    >>> gg.expand_dims(gg.zeros((2, 3)), axis=1).shape
+    (2, 1, 3)
+    """
+    return xp.expand_dims(x, axis)
+
+
+expand_dims.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+
+
+@primitive(view=True)
+def squeeze(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Array:
+    """Without the axes of size 1: those named, or all of them.
+
+    Raises:
+        ValueError: a named axis has another size.
+
+    >>> import gpugrad as gg
+    >>> gg.squeeze(gg.zeros((2, 1, 3)), axis=1).shape
+    (2, 3)
+    """
+    return xp.squeeze(x, axis=axis)
+
+
+squeeze.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+
+
+@primitive(view=True)
+def flip(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Array:
+    """The elements along ``axis`` (all axes for None) in reverse order.
+
+    >>> import gpugrad as gg
+    >>> gg.flip(gg.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 2., 1.])
+    """
+    return xp.flip(x, axis=axis)
+
+
+flip.vjp(x=lambda xp, g, axis: xp.flip(g, axis=axis))
+
+
+def matrix_transpose(x: Array) -> Array:
+    """The last two axes exchanged: shape ``(..., M, N)`` to ``(..., N, M)``.
+
+    Raises:
+        ValueError: fewer than two axes.
+
+    >>> import gpugrad as gg
+    >>> gg.matrix_transpose(gg.zeros((5, 2, 3))).shape
+    (5, 3, 2)
+    """
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose: expected at least two axes, got shape {x.shape}")
+    return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
+    """Two axes exchanged. Source: ``numpy.swapaxes``.
+
+    >>> import gpugrad as gg
+    >>> gg.swapaxes(gg.zeros((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
+    order = list(range(x.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return permute_dims(x, tuple(order))
+
+
+@primitive
+def _concat(xp: Namespace, *arrays: Array, axis: int) -> Array:
+    return xp.concatenate(arrays, axis=axis)
+
+
+@_concat.joint_vjp
+def _concat_arrays(
+    xp: Namespace, g: Array, wanted: tuple[int, ...], arrays_shape: tuple[Shape, ...], axis: int
+) -> list[Array]:
+    axis %= len(g.shape)
+    ends = list(accumulate(shape[axis] for shape in arrays_shape))
+    before = (slice(None),) * axis
+    return [g[(*before, slice(ends[i] - arrays_shape[i][axis], ends[i]))] for i in wanted]
+
+
+def concat(arrays: Sequence[Array], /, axis: int | None = 0) -> Array:
+    """Tensors joined along an axis that exists; None joins them flattened. Each gets its part of the gradient.
+
+    Raises:
+        ValueError: nothing to join, or other axes differ.
+
+    >>> import gpugrad as gg
+    >>> gg.concat([gg.tensor([1.0]), gg.tensor([2.0, 3.0])])
+    tensor([1., 2., 3.])
+    """
+    if axis is None:
+        return _concat(*(reshape(x, (-1,)) for x in arrays), axis=0)
+    return _concat(*_some("concat", arrays), axis=axis)
+
+
+concatenate = concat
+"""NumPy's name of :func:`concat`."""
+
+
+@primitive
+def _stack(xp: Namespace, *arrays: Array, axis: int) -> Array:
+    return xp.stack(arrays, axis=axis)
+
+
+@_stack.joint_vjp
+def _stack_arrays(xp: Namespace, g: Array, wanted: tuple[int, ...], axis: int) -> list[Array]:
+    before = (slice(None),) * (axis % len(g.shape))
+    return [g[(*before, i)] for i in wanted]
+
+
+def stack(arrays: Sequence[Array], /, axis: int = 0) -> Array:
+    """Tensors of one shape joined along a new axis.
+
+    Raises:
+        ValueError: nothing to join, or the shapes differ.
+
+    >>> import gpugrad as gg
+    >>> gg.stack([gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0])], axis=1)
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    return _stack(*_some("stack", arrays), axis=axis)
+
+
+def _some(name: str, arrays: Sequence[Array]) -> list[Any]:
+    listed = list(arrays)
+    if not listed:
+        raise ValueError(f"{name}: expected at least one tensor, got none")
+    return listed
+
+
+@primitive(outputs=True, view=True)
+def _split(xp: Namespace, x: Array, /, sections: int | Sequence[int], axis: int) -> tuple[Array, ...]:
+    return tuple(xp.split(x, sections, axis=axis))
+
+
+_split.vjp(x=lambda xp, g, axis: xp.concat(list(g), axis=axis))
+
+
+def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
+    """``x`` cut along ``axis`` into equal sections, or before each of the given indices. Source: ``numpy.split``.
+
+    Raises:
+        ValueError: the sections would not be equal.
+
+    >>> import gpugrad as gg
+    >>> gg.split(gg.tensor([1.0, 2.0, 3.0]), [1])
+    [tensor([1.]), tensor([2., 3.])]
+    """
+    sections = indices_or_sections if isinstance(indices_or_sections, int) else tuple(indices_or_sections)
+    return list(_split(x, sections, axis))
+
+
+def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """The slices of ``x`` along ``axis``, without that axis.
+
+    >>> import gpugrad as gg
+    >>> gg.unstack(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    (tensor([1., 2.]), tensor([3., 4.]))
+    """
+    return tuple(squeeze(part, axis) for part in _split(x, x.shape[axis], axis)) if x.shape[axis] else ()

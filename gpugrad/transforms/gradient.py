@@ -1,0 +1,177 @@
+"""``grad``, ``value_and_grad`` and ``vjp``.
+
+The function sees its arguments as variables of its own, so transforms nest: a gradient taken inside a function that is
+itself being differentiated is recorded there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from .. import backend
+from ..core import Node, Tensor, identity, walk
+from ..core.engine import as_array, seed
+from ..core.modes import enable_grad, recording, set_grad_enabled
+from ..ops.creation import asarray, zeros_like
+
+_inside: ContextVar[bool] = ContextVar("gpugrad_inside_transform", default=False)
+
+
+class Call:
+    """One call of a function whose gradients are asked for: its variables, and how results are handed back."""
+
+    def __init__(self, arguments: Sequence[Any]) -> None:
+        self.plain = all(not isinstance(a, Tensor) for a in arguments)
+        needed = any(isinstance(a, Tensor) and a.requires_grad for a in arguments)
+        self.recorded = recording() and (_inside.get() or needed)
+        self.variables = [self._variable(a) for a in arguments]
+
+    def _variable(self, argument: Any) -> Tensor:
+        tensor = asarray(argument)
+        if not backend.is_floating(tensor.dtype):
+            raise TypeError(f"a gradient needs a floating-point argument, got {tensor.dtype} {tensor.shape}")
+        if tensor.node is not None and recording():
+            moved: Tensor = identity(tensor)
+            return moved
+        return Tensor(tensor.data).requires_grad_()
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [v.node for v in self.variables if v.node is not None]
+
+    def run(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """``f``, recorded, with transforms inside it aware that they are inside."""
+        token = _inside.set(True)
+        try:
+            with enable_grad():
+                return f(*args, **kwargs)
+        finally:
+            _inside.reset(token)
+
+    def gradients(self, y: Tensor, gradient: Any, keep: bool) -> tuple[Any, ...]:
+        """The gradient of each variable, as a Tensor or, where plain arrays came, as an array."""
+        keep = keep or self.recorded or any(not v.is_leaf for v in self.variables)
+        found: dict[Node, Any] = {}
+        if y.node is not None:
+            with set_grad_enabled(self.recorded):
+                found = walk([(y.node, seed(y, gradient, self.recorded))], keep, self.nodes)
+        return tuple(self._handed_back(found.get(v.node), v) for v in self.variables)  # type: ignore[arg-type]
+
+    def _handed_back(self, g: Any, variable: Tensor) -> Any:
+        if g is None:
+            g = zeros_like(variable)
+        elif not isinstance(g, Tensor):
+            g = Tensor(as_array(g))
+        return self.value(g)
+
+    def value(self, y: Tensor) -> Any:
+        """A result in the kind that the caller works with."""
+        if not self.recorded:
+            y = Tensor(y.data)
+        return y.data if self.plain and not self.recorded else y
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]:
+    """A function that gives the value of ``f`` and its gradient.
+
+    Args:
+        f: returns a scalar (a Tensor with one element), or with ``has_aux`` a pair of it and anything else.
+        argnums: which positional arguments to differentiate by: an integer for one gradient, several for a tuple.
+        has_aux: the value is then ``(scalar, other)``.
+
+    Returns:
+        A function with the arguments of ``f``. For NumPy or CuPy arrays the results are such arrays; for Tensors
+        they are Tensors, recorded where an argument needs a gradient. Source: ``jax.value_and_grad``.
+
+    Raises:
+        TypeError: an argument to differentiate by is not floating-point, or the value is no Tensor.
+        ValueError: the value is not a scalar.
+
+    >>> import gpugrad as gg, numpy
+    >>> gg.value_and_grad(lambda x: (x * x).sum())(numpy.array([1.0, 2.0]))
+    (array(5.), array([2., 4.]))
+    """
+    several = not isinstance(argnums, int)
+    positions = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+
+    @wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        if any(not -len(args) <= p < len(args) for p in positions):
+            raise TypeError(f"argnums {argnums} asks for more than the {len(args)} positional arguments given")
+        call = Call([args[p] for p in positions])
+        arguments = list(args)
+        for position, variable in zip(positions, call.variables, strict=True):
+            arguments[position] = variable
+        result = call.run(f, *arguments, **kwargs)
+        y, aux = result if has_aux else (result, None)
+        y = _scalar(y)
+        gradients = call.gradients(y, None, keep=False)
+        value = call.value(y)
+        return (value, aux) if has_aux else value, gradients if several else gradients[0]
+
+    return wrapped
+
+
+def _scalar(y: Any) -> Tensor:
+    if not isinstance(y, Tensor):
+        raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
+    if y.shape != ():
+        raise ValueError(f"expected the function to return a scalar, got shape {y.shape}: sum it, or use vjp")
+    return y
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that gives the gradient of ``f``; with ``has_aux`` the pair of it and what else ``f`` returned.
+
+    Arguments, results and errors are those of :func:`value_and_grad`. Source: ``jax.grad``.
+
+    >>> import gpugrad as gg
+    >>> gg.grad(gg.grad(lambda x: x**3))(gg.tensor(2.0))
+    tensor(12.)
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return wrapped
+
+
+def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """The value of ``f`` at ``xs``, and a function that carries a gradient of the value back to each of ``xs``.
+
+    Args:
+        f: returns one Tensor of any shape.
+        xs: floating-point arrays or Tensors.
+
+    Returns:
+        ``(y, pullback)``; ``pullback(g)`` takes an array or Tensor like ``y`` and gives a tuple, one gradient an
+        argument: ``g^T J``. It can be called more than once. Source: ``jax.vjp``.
+
+    Raises:
+        TypeError: an argument is not floating-point, or the value is no Tensor.
+        ValueError: ``g`` is not like ``y`` in shape, dtype and device.
+
+    >>> import gpugrad as gg, numpy
+    >>> y, pullback = gg.vjp(gg.sin, numpy.array([0.0, 1.0]))
+    >>> pullback(numpy.array([1.0, 0.0]))
+    (array([1., 0.]),)
+    """
+    call = Call(xs)
+    y = call.run(f, *call.variables)
+    if not isinstance(y, Tensor):
+        raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
+
+    def pullback(g: Any) -> tuple[Any, ...]:
+        return call.gradients(y, g, keep=True)
+
+    return call.value(y), pullback
+
+
