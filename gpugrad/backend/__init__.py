@@ -10,6 +10,7 @@ from .dtypes import DType, as_dtype, default_dtype, is_floating
 from .registry import (
     BACKENDS,
     NAMESPACES,
+    PLAIN,
     WEAK,
     Array,
     Backend,
@@ -32,7 +33,7 @@ from .selection import (
 )
 
 __all__ = [
-    "BACKENDS", "NAMESPACES", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype", "backend_for",
+    "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype", "backend_for",
     "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes", "is_array",
     "is_floating", "load_cuda", "logger", "on_several_devices", "register_array_type", "restore", "to_host",
     "transfer",

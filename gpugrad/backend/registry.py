@@ -64,6 +64,8 @@ class Backend:
 
 NAMESPACES: dict[type, Namespace] = {}
 BACKENDS: dict[type, Backend] = {}
+PLAIN: dict[type, Namespace] = {}
+"""``NAMESPACES`` without the kinds that record: those with a backend."""
 
 WEAK = frozenset({bool, int, float, complex})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
@@ -74,6 +76,7 @@ def register_array_type(kind: type, xp: Namespace, backend: Backend | None = Non
     NAMESPACES[kind] = xp
     if backend is not None:
         BACKENDS[kind] = backend
+        PLAIN[kind] = xp
 
 
 def is_array(value: object) -> bool:

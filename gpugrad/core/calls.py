@@ -18,7 +18,7 @@ from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
 from . import modes
 from .errors import check_finite, explain, user_line
 from .modes import careful, recording
-from .node import Leaf, Located, LocatedView, Node, View, output_node
+from .node import ELSEWHERE, Leaf, Located, LocatedView, Node, View, output_node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         plan = plans[1]
         if plan is None:
             return Tensor(y)
-        pick = plan.picks[0]
-        if pick is None:
+        place = plan.places[0]
+        if place == ELSEWHERE:
             return general(op, (x,), {})  # type: ignore[no-any-return]
-        edges = ((m, plan.rules[0].function, pick((a, y))),)
+        edges = ((m, plan.applies[0], None if place < 0 else y if place else a),)
         return Tensor(y, Node(plan, edges, y.shape, y.dtype))
 
     return call
@@ -105,17 +105,15 @@ def _binary(op: Primitive) -> Callable[..., Any]:
             plan = plans[1] if n is None else plans[3]
         if plan is None:
             return Tensor(y)
-        if plan.joint is not None or None in plan.picks:
+        places = plan.places
+        if ELSEWHERE in places:
             return general(op, (x1, x2), {})  # type: ignore[no-any-return]
-        values, rules, picks = (a, b, y), plan.rules, plan.picks
+        values, applies = (a, b, y, None), plan.applies
         edges: tuple[Any, ...]
         if m is None or n is None:
-            edges = ((m or n, rules[0].function, picks[0](values)),)  # type: ignore[misc]
+            edges = ((m or n, applies[0], values[places[0]]),)
         else:
-            edges = (
-                (m, rules[0].function, picks[0](values)),  # type: ignore[misc]
-                (n, rules[1].function, picks[1](values)),  # type: ignore[misc]
-            )
+            edges = ((m, applies[0], values[places[0]]), (n, applies[1], values[places[1]]))
         return Tensor(y, Node(plan, edges, y.shape, y.dtype))
 
     return call
@@ -228,9 +226,10 @@ def _edges(
 
     parents = [nodes[i] for i in plan.wanted]
     if plan.joint is not None:
-        return ((tuple(parents), plan.joint.function, tuple(value(n) for n in plan.joint.names)),)
+        joint = plan.joint
+        return ((tuple(parents), joint.apply, joint.pack(tuple(map(value, joint.names)))),)
     return tuple(
-        (parent, rule.function, tuple(value(name) for name in rule.names))
+        (parent, rule.apply, rule.pack(tuple(map(value, rule.names))))
         for parent, rule in zip(parents, plan.rules, strict=True)
     )
 

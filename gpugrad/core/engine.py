@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from .. import backend
-from ..backend import BACKENDS, NAMESPACES, Array
+from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
 from . import modes
 from .errors import GradientError, check_finite, describe
 from .node import Node, Parts, Watch
@@ -72,7 +72,7 @@ def walk(
     found: dict[Node, Any] = {}
     wanted = frozenset(targets or ())
     oldest = max((node.age for node in wanted), default=0) if targets is not None else None
-    careful, namespaces = modes.careful.on, NAMESPACES
+    plain: dict[type, Any] = {} if modes.careful.on else PLAIN
 
     while heap:
         newest, node = heappop(heap)
@@ -97,21 +97,19 @@ def walk(
             parent = edges[position][0] if plan.joint is None else edges[0][0][position]  # type: ignore[union-attr]
             if parent.changed < newest:
                 raise changed_leaf(node, position)
-        kind = type(g)
-        if kind is Tensor or kind is Parts or plan.joint is not None or careful:  # type: ignore[union-attr]
+        xp = plain.get(type(g))
+        if xp is None or plan.joint is not None:  # type: ignore[union-attr]
             g, xp, edges = prepare(node, g)
-        else:
-            xp = namespaces[kind]
         if not retain_graph:
             node.edges = None
-        for parent, rule, values in edges:
+        for parent, rule, kept in edges:
             try:
-                h = rule(xp, g, *values)
+                h = rule(xp, g, kept)
             except Exception as error:
                 raise failed(node, error) from error
             if h.shape != parent.shape:
                 h = unbroadcast(xp, h, parent.shape, node)
-            if h.dtype != parent.dtype:
+            if h.dtype is not parent.dtype and h.dtype != parent.dtype:
                 h = xp.astype(h, parent.dtype)
             if parent in waiting:
                 waiting[parent] = waiting[parent] + h
@@ -172,16 +170,16 @@ def prepare(node: Node, g: Any) -> tuple[Any, Any, tuple[Any, ...]]:
         edges = plan.recorded(node, edges)
     with owner.using(owner.device(data)) if owner is not None and owner.several_devices else nullcontext():
         if plan.joint is not None:
-            parents, rule, values = edges[0]
+            parents, rule, kept = edges[0]
             try:
-                gradients = rule(xp, g, plan.names, *values)
+                gradients = rule(xp, g, plan.names, kept)
             except Exception as error:
                 raise failed(node, error) from error
             if len(gradients) != len(parents):
                 raise failed(node, ValueError(f"expected {len(parents)} gradients, got {len(gradients)}"))
-            edges = tuple((parent, _given, (h,)) for parent, h in zip(parents, gradients, strict=True))
+            edges = tuple((parent, _given, h) for parent, h in zip(parents, gradients, strict=True))
         elif owner is not None and owner.several_devices:
-            edges = tuple((parent, _given, (rule(xp, g, *values),)) for parent, rule, values in edges)
+            edges = tuple((parent, _given, rule(xp, g, kept)) for parent, rule, kept in edges)
     if modes.debugging():
         edges = tuple(_checked(node, edge, xp, g) for edge in edges)
     return g, xp, edges
@@ -198,7 +196,7 @@ def _differentiated(edges: tuple[Any, ...], again: Any, g: Any) -> tuple[Any, ..
     parents = edges[0][0] if isinstance(edges[0][0], tuple) else [edge[0] for edge in edges]
     xp = NAMESPACES[Tensor]
     return tuple(
-        (parent, _given, (found[node] if node in found else xp.zeros_like(tensor),))
+        (parent, _given, found[node] if node in found else xp.zeros_like(tensor))
         for parent, node, tensor in zip(parents, nodes, inputs, strict=True)
     )
 
@@ -208,13 +206,13 @@ def _given(xp: Any, g: Any, h: Any) -> Any:
 
 
 def _checked(node: Node, edge: Any, xp: Any, g: Any) -> Any:
-    parent, rule, values = edge
+    parent, rule, kept = edge
     try:
-        h = rule(xp, g, *values)
+        h = rule(xp, g, kept)
     except Exception as error:
         raise failed(node, error) from error
     check_finite(f"the gradient of {node.name}", h.data if isinstance(h, Tensor) else h, node.line)
-    return parent, _given, (h,)
+    return parent, _given, h
 
 
 def complete(g: Parts) -> tuple[Any, ...]:

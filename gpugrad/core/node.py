@@ -18,6 +18,9 @@ age = count(0, -1).__next__
 
 NEVER = 1
 
+NOTHING, ELSEWHERE = -1, -2
+"""In a plan: a rule that names no value, and one whose values only the general path of a call knows."""
+
 
 class Plan(Protocol):
     """Which operation a node is, and which rules lead back from it."""
@@ -42,7 +45,8 @@ class Node:
     Attributes:
         age: when it was recorded (smaller is newer); the walk back goes from newest to oldest.
         plan: which operation, and which of its inputs need a gradient.
-        edges: ``(parent, rule, values)`` for each such input; None once the walk has freed them.
+        edges: ``(parent, rule, kept)`` for each such input; None once the walk has freed them. ``kept`` is what the
+            rule named: the value, a tuple of several, or None.
         shape, dtype: of the value, and so of its gradient. For several outputs, ``shape`` lists theirs.
         watch: set where the gradient is to be kept or shown to hooks.
     """
@@ -164,7 +168,8 @@ def output_node(node: Node, index: int, part: Array) -> Node:
     return View(node.leaf, *record) if isinstance(node, View) else Node(*record)
 
 
-def _part(xp: Any, g: Array, index: int, shape: tuple[Any, ...]) -> Parts:
+def _part(xp: Any, g: Array, kept: tuple[int, tuple[Any, ...]]) -> Parts:
+    index, shape = kept
     return Parts(shape, {index: g})
 
 

@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, overload
 from weakref import WeakValueDictionary
 
 from ..backend import NAMESPACES, Array, Namespace
 from . import calls
 from .errors import GradientError
-from .node import Node, output_node
+from .node import ELSEWHERE, NOTHING, Node, output_node
 from .tensor import Tensor
 
 P = ParamSpec("P")
@@ -50,16 +49,31 @@ class Operation(Protocol[P]):
 
 
 class Rule(NamedTuple):
-    """A gradient rule, and the names of the values it takes after ``xp`` and ``g`` (and ``wanted`` if joint)."""
+    """A gradient rule, and the names of the values it takes after ``xp`` and ``g`` (and ``wanted`` if joint).
+
+    An edge keeps one thing: the value if the rule names one, a tuple if several, None if none. ``apply`` is the
+    function taking it so: most rules name exactly one value and are called as they are, without unpacking.
+    """
 
     function: RuleFunction
     names: tuple[str, ...]
+    apply: RuleFunction
+
+    def pack(self, values: tuple[Any, ...]) -> Any:
+        """What an edge keeps of the values that were named."""
+        return None if not values else values[0] if len(values) == 1 else values
+
+    def unpack(self, kept: Any) -> tuple[Any, ...]:
+        """The named values of an edge."""
+        return () if not self.names else (kept,) if len(self.names) == 1 else kept
+
+
 
 
 class Plan:
     """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
 
-    __slots__ = ("guards", "joint", "name", "names", "op", "picks", "rules", "wanted")
+    __slots__ = ("applies", "guards", "joint", "name", "names", "op", "places", "rules", "wanted")
 
     def __init__(self, op: Primitive, wanted: tuple[int, ...]) -> None:
         self.op = op
@@ -72,7 +86,8 @@ class Plan:
         self.guards = tuple(
             k for k, i in enumerate(wanted) if (op.inputs[0] if op.variadic else op.inputs[i]) in read
         )
-        self.picks = tuple(op.picker(rule.names) for rule in self.rules)
+        self.applies = tuple(rule.apply for rule in self.rules)
+        self.places = tuple(op.place(rule.names) for rule in self.rules)
 
     def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
         """The edges with the saved arrays as Tensors in their place in the graph, for a walk that is recorded."""
@@ -94,8 +109,8 @@ class Plan:
             return Tensor(value, parents.get(op.inputs.index(name))) if hasattr(value, "shape") else value
 
         return tuple(
-            (parent, function, tuple(tensor(n, v) for n, v in zip(rule.names, values, strict=True)))
-            for (parent, function, values), rule in zip(edges, self.rules, strict=True)
+            (parent, apply, rule.pack(tuple(map(tensor, rule.names, rule.unpack(kept)))))
+            for (parent, apply, kept), rule in zip(edges, self.rules, strict=True)
         )
 
     def through_reference(self, node: Node, edges: tuple[Any, ...]) -> tuple[list[Tensor], Callable[[], Any]] | None:
@@ -103,8 +118,8 @@ class Plan:
         op = self.op
         if not op.residuals:
             return None
-        (_, _, values), rule = self.recorded(node, edges)[0], self.rules[0]
-        by_name = dict(zip(rule.names, values, strict=True))
+        (_, _, kept), rule = self.recorded(node, edges)[0], self.rules[0]
+        by_name = dict(zip(rule.names, rule.unpack(kept), strict=True))
         arrays = [by_name[name] for name in op.inputs]
         inputs = [identity(arrays[i]) for i in self.wanted]
         for i, tensor in zip(self.wanted, inputs, strict=True):
@@ -180,7 +195,7 @@ class Primitive:
                     f"a gradient rule of {self.name} needs a residual; to be differentiated twice the operation needs "
                     f"a reference, and the rule the names of all inputs and parameters (missing: {sorted(missing)})"
                 )
-        return Rule(function, names)
+        return Rule(function, names, _taking_one(function, len(names), joint=skip == 3))
 
     def rule(self, name: str) -> Rule:
         if name not in self.rules:
@@ -190,18 +205,14 @@ class Primitive:
             )
         return self.rules[name]
 
-    def picker(self, names: tuple[str, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
-        """A function that picks a rule's values out of ``(*inputs, y)``; None if the rule needs others."""
+    def place(self, names: tuple[str, ...]) -> int:
+        """Where in ``(*inputs, y)`` the one value that a rule names is found."""
         places = (*self.inputs, "y")
-        if self.variadic or self.outputs or not set(names) <= set(places):
-            return None
-        indices = [places.index(name) for name in names]
-        if not indices:
-            return _nothing
-        if len(indices) == 1:
-            only = indices[0]
-            return lambda values: (values[only],)
-        return itemgetter(*indices)
+        if not names:
+            return NOTHING
+        if len(names) > 1 or self.variadic or self.outputs or names[0] not in places:
+            return ELSEWHERE
+        return places.index(names[0])
 
     # ---------------------------------------------------------------- running it
 
@@ -243,8 +254,15 @@ class _Plans(dict[int, Plan | None]):
         return plan
 
 
-def _nothing(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return ()
+def _taking_one(function: RuleFunction, count: int, joint: bool) -> RuleFunction:
+    """The rule with the values it names as one argument."""
+    if count == 1:
+        return function
+    if joint:
+        return lambda xp, g, wanted, kept: function(xp, g, wanted, *(kept or ()))
+    if count == 0:
+        return lambda xp, g, kept: function(xp, g)
+    return lambda xp, g, kept: function(xp, g, *kept)
 
 
 @overload
