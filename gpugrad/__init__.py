@@ -13,10 +13,10 @@ The same code runs on a CUDA GPU (``pip install 'gpugrad[cuda13]'``) and on the 
 import math as _math
 import sys as _sys
 
-from .backend import Device as device
+from .backend import Device as device  # noqa: N813  a function to its users, as in PyTorch
 from .backend import register_array_type as _register_array_type
 from .backend.dtypes import (
-    bool_ as bool,  # noqa: A004
+    bool_ as bool,
 )
 from .backend.dtypes import (
     complex64,
@@ -49,7 +49,7 @@ from .core.modes import (
 )
 from .ops.activation import relu, sigmoid
 from .ops.arithmetic import (
-    abs,  # noqa: A004
+    abs,
     add,
     clip,
     divide,
@@ -59,7 +59,7 @@ from .ops.arithmetic import (
     multiply,
     negative,
     positive,
-    pow,  # noqa: A004
+    pow,
     remainder,
     sign,
     subtract,
@@ -104,16 +104,16 @@ from .ops.functions import cos, exp, expm1, log, log1p, sin, sqrt, square, tanh
 from .ops.indexing import set_at
 from .ops.linear import einsum, matmul
 from .ops.reduction import (
-    all,  # noqa: A004
-    any,  # noqa: A004
+    all,
+    any,
     argmax,
     argmin,
-    max,  # noqa: A004
+    max,
     mean,
-    min,  # noqa: A004
+    min,
     prod,
     std,
-    sum,  # noqa: A004
+    sum,
     var,
 )
 from .ops.shaping import (
@@ -135,6 +135,23 @@ from .transforms import grad, gradcheck, gradgradcheck, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
-e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
+e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
+newaxis = None
 
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
+
+__all__ = [
+    "__version__", "abs", "add", "all", "any", "arange", "argmax", "argmin", "asarray", "astype", "bitwise_and",
+    "bitwise_invert", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "clip", "complex128", "complex64",
+    "concat", "concatenate", "cos", "debug", "default_device", "default_dtype", "device", "divide", "e", "einsum",
+    "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye", "flip", "float16", "float32",
+    "float64", "floor_divide", "full", "full_like", "get_default_device", "get_default_dtype", "grad", "gradcheck",
+    "gradgradcheck", "GradientError", "greater", "greater_equal", "inf", "int16", "int32", "int64", "int8",
+    "is_grad_enabled", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log1p", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "min",
+    "minimum", "multiply", "nan", "negative", "newaxis", "no_grad", "not_equal", "ones", "ones_like", "permute_dims",
+    "pi", "positive", "pow", "primitive", "prod", "relu", "remainder", "reshape", "set_at", "set_default_device",
+    "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin", "split", "sqrt", "square", "squeeze", "stack",
+    "std", "subtract", "sum", "swapaxes", "tanh", "Tensor", "tensor", "uint16", "uint32", "uint64", "uint8",
+    "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
+]  # fmt: skip

@@ -33,8 +33,8 @@ from .selection import (
 )
 
 __all__ = [
-    "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype", "backend_for",
-    "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes", "is_array",
+    "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
+    "backend_for", "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes", "is_array",
     "is_floating", "load_cuda", "logger", "on_several_devices", "register_array_type", "restore", "to_host",
     "transfer",
 ]  # fmt: skip

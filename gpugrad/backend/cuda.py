@@ -11,7 +11,6 @@ import numpy
 from .device import Device
 from .registry import Array, Backend, register_array_type
 
-
 THREADS = 256
 
 
@@ -63,21 +62,23 @@ class CUDABackend(Backend):
 
 def indexed_sizes(entries: tuple[Any, ...], shape: tuple[int, ...]) -> list[int]:
     """For each entry of an index, the size of the axis it applies to (0 for ``None`` and ``...``)."""
-
-    def consumed(entry: Any) -> int:
-        if entry is None or entry is Ellipsis:
-            return 0
-        return entry.ndim if getattr(entry, "dtype", None) == bool else 1
-
-    sizes, axis = [], 0
+    sizes: list[int] = []
+    axis = 0
     for entry in entries:
         if entry is Ellipsis:
-            axis = len(shape) - sum(consumed(e) for e in entries[len(sizes) :])
-            sizes.append(0)
-        else:
-            sizes.append(shape[axis] if consumed(entry) and axis < len(shape) else 0)
-            axis += consumed(entry)
+            axis = len(shape) - sum(axes_taken(e) for e in entries[len(sizes) :])
+        taken = axes_taken(entry)
+        sizes.append(shape[axis] if taken and axis < len(shape) else 0)
+        axis += taken
     return sizes
+
+
+def axes_taken(entry: Any) -> int:
+    """How many axes an entry of an index applies to."""
+    if entry is None or entry is Ellipsis:
+        return 0
+    mask = getattr(getattr(entry, "dtype", None), "kind", "") == "b"
+    return int(entry.ndim) if mask else 1
 
 
 def device_count() -> int:

@@ -25,9 +25,10 @@ def as_dtype(dtype: Any) -> DType:
     (dtype('float64'), dtype('float64'))
     """
     try:
-        return numpy.dtype(dtype)
+        wanted: DType = numpy.dtype(dtype)
     except TypeError as error:
         raise TypeError(f"expected a dtype such as gpugrad.float32, got {dtype!r}") from error
+    return wanted
 
 
 def is_floating(dtype: DType) -> bool:

@@ -6,7 +6,18 @@ To add an operation, see :mod:`gpugrad.ops`.
 from .engine import walk
 from .errors import GradientError
 from .node import Hook, Leaf, Node
-from .primitive import OPERATIONS, Operation, identity, primitive
+from .operation import OPERATIONS, Operation, identity, primitive
 from .tensor import Tensor
 
-__all__ = ["OPERATIONS", "GradientError", "Hook", "Leaf", "Node", "Operation", "Tensor", "identity", "primitive", "walk"]
+__all__ = [
+    "OPERATIONS",
+    "GradientError",
+    "Hook",
+    "Leaf",
+    "Node",
+    "Operation",
+    "Tensor",
+    "identity",
+    "primitive",
+    "walk",
+]

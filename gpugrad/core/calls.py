@@ -22,7 +22,7 @@ from .node import ELSEWHERE, Leaf, Located, LocatedView, Node, View, output_node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .primitive import Plan, Primitive
+    from .operation import Plan, Primitive
 
 
 def make(op: Primitive) -> Callable[..., Any]:

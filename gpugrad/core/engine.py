@@ -77,9 +77,8 @@ def walk(
     while heap:
         newest, node = heappop(heap)
         g = waiting.pop(node)
-        if oldest is not None:
-            if newest > oldest:
-                break  # older than every target: nothing more can reach one
+        if oldest is not None and newest > oldest:
+            break  # older than every target: nothing more can reach one
         if node.watch is not None:
             g = arrive(node.watch, g, keep=targets is None)
         if node in wanted:
@@ -123,15 +122,9 @@ def arrive(watch: Watch, g: Any, keep: bool) -> Any:
     """The gradient has reached a watched node: run the hooks, keep it. Returns what goes on."""
     g = hooked(watch, g)
     if keep and watch.keep:
-        if isinstance(g, Tensor):
-            total = g
-        else:  # NumPy's rules give scalars where arrays are 0-d
-            total = Tensor(as_array(g))
+        total = g if isinstance(g, Tensor) else Tensor(as_array(g))
         if watch.grad is not None:
-            if isinstance(g, Tensor):
-                total = watch.grad + g
-            else:
-                total = Tensor(as_array(watch.grad.data + g))
+            total = watch.grad + total if isinstance(g, Tensor) else Tensor(as_array(watch.grad.data + total.data))
         watch.grad = total
     return g
 
@@ -156,7 +149,8 @@ def prepare(node: Node, g: Any) -> tuple[Any, Any, tuple[Any, ...]]:
         The gradient (a tuple for several outputs), ``xp``, and edges whose rules are ready to be called.
     """
     plan, edges = node.plan, node.edges
-    assert plan is not None and edges is not None
+    assert plan is not None
+    assert edges is not None
     if isinstance(g, Parts):
         g = complete(g)
     like = g[0] if isinstance(g, tuple) else g
@@ -248,6 +242,7 @@ def unbroadcast(xp: Any, h: Any, shape: tuple[int, ...], node: Node) -> Any:
 
 
 def changed_leaf(node: Node, position: int) -> GradientError:
+    """The error of a rule that would read a leaf which was changed after the forward pass."""
     plan = node.plan
     assert plan is not None
     return GradientError(
@@ -264,4 +259,5 @@ def failed(node: Node, error: Exception) -> Exception:
 
 
 def made_at(node: Node) -> str:
+    """Where the user's code made a node, as far as it is known."""
     return f"; the forward operation was at {node.line}" if node.line else " (gg.debug() names the line)"

@@ -57,4 +57,3 @@ def check_finite(name: str, value: Any, line: str | None) -> None:
         index = tuple(int(axis[0]) for axis in (~finite).nonzero()) if host.ndim else ()
         where = f", made at {line}" if line else ""
         raise FloatingPointError(f"{name}: the first value that is not finite is {host[index]} at index {index}{where}")
-

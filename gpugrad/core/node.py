@@ -58,9 +58,7 @@ class Node:
     line: str | None = None
     """The user's line that made it, in debug mode."""
 
-    def __init__(
-        self, plan: Plan | None, edges: tuple[Any, ...] | None, shape: tuple[int, ...], dtype: DType
-    ) -> None:
+    def __init__(self, plan: Plan | None, edges: tuple[Any, ...] | None, shape: tuple[int, ...], dtype: DType) -> None:
         self.age = age()
         self.plan = plan
         self.edges = edges
@@ -164,8 +162,10 @@ _output_plan = OutputPlan()
 
 def output_node(node: Node, index: int, part: Array) -> Node:
     """The place in the graph of output ``index`` of the operation at ``node``."""
-    record = (_output_plan, ((node, _part, (index, node.shape)),), part.shape, part.dtype)
-    return View(node.leaf, *record) if isinstance(node, View) else Node(*record)
+    edges = ((node, _part, (index, node.shape)),)
+    if isinstance(node, View):
+        return View(node.leaf, _output_plan, edges, part.shape, part.dtype)
+    return Node(_output_plan, edges, part.shape, part.dtype)
 
 
 def _part(xp: Any, g: Array, kept: tuple[int, tuple[Any, ...]]) -> Parts:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy
+from numpy.typing import NDArray
 
 from .. import backend
 from ..backend import Array, Device, DType
@@ -122,11 +123,11 @@ class Tensor(TensorMethods):
         """The elements as nested Python lists."""
         return self.data.tolist()
 
-    def numpy(self) -> numpy.ndarray[Any, Any]:
+    def numpy(self) -> NDArray[Any]:
         """A NumPy copy of the elements, from whatever device, outside the graph."""
         return backend.to_host(self.data)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Hand the elements to NumPy; refused where a gradient or a transfer would go unnoticed.
 
         Raises:
@@ -199,9 +200,7 @@ class Tensor(TensorMethods):
                 raise GradientError("a gradient can be set only on a tensor that keeps one (see requires_grad)")
             return
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
-            raise ValueError(
-                f"expected a gradient of {self.dtype} {self.shape}, got {value.dtype} {value.shape}"
-            )
+            raise ValueError(f"expected a gradient of {self.dtype} {self.shape}, got {value.dtype} {value.shape}")
         self.node.watch.grad = value
 
     def detach(self) -> Tensor:

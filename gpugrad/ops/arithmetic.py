@@ -142,7 +142,7 @@ positive.vjp(x=lambda xp, g: g)
 
 
 @primitive
-def pow(xp: Namespace, x1: Array, x2: Array, /) -> Array:  # noqa: A001
+def pow(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 ** x2``, with ``0 ** 0 = 1``.
 
     The gradients are ``g x2 x1^(x2 - 1)``, which is 0 where ``x2`` is 0, and ``g y log(x1)``, which is 0 where ``x1``
@@ -171,7 +171,7 @@ pow.vjp(x1=_pow_x1, x2=_pow_x2)
 
 
 @primitive
-def abs(xp: Namespace, x: Array, /) -> Array:  # noqa: A001
+def abs(xp: Namespace, x: Array, /) -> Array:
     """``|x|``; the gradient is ``g sign(x)``, 0 at 0.
 
     >>> import gpugrad as gg
@@ -244,7 +244,7 @@ def _clip(xp: Namespace, x: Array, min: Array | None, max: Array | None, /) -> A
 
 
 def _inside(x: Array, min: Array | None, max: Array | None) -> Array:
-    above = x == x if min is None else x >= min  # noqa: PLR0124
+    above = x == x if min is None else x >= min
     return above if max is None else above & (x <= max)
 
 
@@ -265,8 +265,8 @@ def clip(x: Array, min: Array | None = None, max: Array | None = None) -> Array:
 
     Args:
         x: shape ``(...)``.
-        min, max: bounds that broadcast against ``x``, numbers or tensors; None for no bound. Where they cross,
-            ``max`` holds. Source: ``torch.clamp``.
+        min: lower bound, a number or a tensor that broadcasts against ``x``; None for no bound.
+        max: upper bound; where the bounds cross, it holds. Source: ``torch.clamp``.
 
     >>> import gpugrad as gg
     >>> gg.clip(gg.tensor([-1.0, 0.5, 2.0]), 0, 1)

@@ -48,7 +48,8 @@ def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None,
 
     Args:
         data: as for :func:`tensor`; a Tensor stays in its graph.
-        dtype, device: None keeps those of an array or Tensor.
+        dtype: None keeps that of an array or Tensor.
+        device: None keeps that of an array or Tensor.
         copy: True always copies, False never does.
 
     Raises:
@@ -272,7 +273,8 @@ def to(x: Tensor, *args: Any, device: Device | str | None = None, dtype: Any = N
     Args:
         x: shape ``(...)``.
         args: a device (``"cuda"``, ``gg.device("cuda:1")``) or a dtype, in any order.
-        device, dtype: the same by name.
+        device: the same by name.
+        dtype: the same by name.
 
     Raises:
         RuntimeError: the device is not there.

@@ -67,7 +67,8 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     tensor([2., 0., 1.])
     """
     key = plain_index(index, x)
-    return _slice(x, index=key) if is_basic(key) else _gather(x, index=key)
+    y: Tensor = _slice(x, index=key) if is_basic(key) else _gather(x, index=key)
+    return y
 
 
 @primitive
@@ -79,7 +80,7 @@ def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
 def _written(xp: Namespace, g: Array, index: Any, x_shape: Shape) -> Array:
     """The gradient of what was written; of values written to one place, only the last one counts."""
     part = _gather.on(xp, g, index=index)
-    if is_basic(index) or all(getattr(e, "dtype", None) == bool for e in _entries(index) if hasattr(e, "dtype")):
+    if is_basic(index) or all(e.dtype.kind == "b" for e in _entries(index) if hasattr(e, "dtype")):
         return part
     raw = index_namespace(index)
     number = raw.reshape(raw.arange(part.size), part.shape)
@@ -115,7 +116,8 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
     floating = isinstance(value, float) or (hasattr(value, "dtype") and backend.is_floating(value.dtype))
     if floating and not backend.is_floating(x.dtype):
         raise TypeError(f"cannot write floating-point values into a tensor of {x.dtype}")
-    return _set_at(x, value, index=key)
+    y: Tensor = _set_at(x, value, index=key)
+    return y
 
 
 def setitem(x: Tensor, index: Any, value: Any) -> None:
@@ -158,7 +160,9 @@ def _plain_entry(entry: Any, x: Tensor) -> Any:
     if isinstance(entry, slice):
         return slice(*(None if s is None else operator.index(s) for s in (entry.start, entry.stop, entry.step)))
     if isinstance(entry, list | bool):
-        entry = asarray(entry if entry != [] else [], dtype=backend.dtypes.int64 if entry == [] else None, device=x.device)
+        entry = asarray(
+            entry if entry != [] else [], dtype=backend.dtypes.int64 if entry == [] else None, device=x.device
+        )
     if isinstance(entry, Tensor):
         entry = entry.data
     if backend.is_array(entry):

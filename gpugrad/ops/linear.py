@@ -181,7 +181,5 @@ def _on_diagonal(xp: Namespace, d: Array, /, axis1: int, axis2: int, shape: Shap
     return xp.permute_dims(moved, tuple(sorted(range(len(order)), key=order.__getitem__)))
 
 
-_diagonal.vjp(
-    x=lambda xp, g, axis1, axis2, x_shape: _on_diagonal.on(xp, g, axis1=axis1, axis2=axis2, shape=x_shape)
-)
+_diagonal.vjp(x=lambda xp, g, axis1, axis2, x_shape: _on_diagonal.on(xp, g, axis1=axis1, axis2=axis2, shape=x_shape))
 _on_diagonal.vjp(d=lambda xp, g, axis1, axis2: _diagonal.on(xp, g, axis1, axis2))

@@ -8,7 +8,7 @@ from typing import Any
 from ..core import Tensor, identity
 from . import activation, arithmetic, comparison, creation, functions, indexing, linear, reduction, shaping
 
-BINARY = {
+BINARY: dict[str, Any] = {
     "add": arithmetic.add,
     "sub": arithmetic.subtract,
     "mul": arithmetic.multiply,
@@ -18,15 +18,15 @@ BINARY = {
     "pow": arithmetic.pow,
     "matmul": linear.matmul,
 }
-LOGICAL = {"and": comparison.bitwise_and, "or": comparison.bitwise_or, "xor": comparison.bitwise_xor}
-COMPARISON = {
+LOGICAL: dict[str, Any] = {"and": comparison.bitwise_and, "or": comparison.bitwise_or, "xor": comparison.bitwise_xor}
+COMPARISON: dict[str, Any] = {
     "eq": comparison.equal, "ne": comparison.not_equal, "lt": comparison.less, "le": comparison.less_equal,
     "gt": comparison.greater, "ge": comparison.greater_equal,
 }  # fmt: skip
-UNARY = {
+UNARY: dict[str, Any] = {
     "neg": arithmetic.negative, "pos": arithmetic.positive, "abs": arithmetic.abs, "invert": comparison.bitwise_invert,
 }  # fmt: skip
-METHODS = [
+METHODS: list[Any] = [
     functions.exp, functions.log, functions.sqrt, functions.square, functions.sin, functions.cos, functions.tanh,
     arithmetic.abs, arithmetic.clip, activation.relu, activation.sigmoid, reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,

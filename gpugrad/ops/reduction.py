@@ -39,7 +39,7 @@ def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:
 
 
 @primitive
-def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:  # noqa: A001
+def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:
     """The sum over ``axis``; each element gets the gradient of its sum. The sum of nothing is 0.
 
     >>> import gpugrad as gg
@@ -67,7 +67,7 @@ mean.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g / (length(x_shape, axis) or
 
 
 @primitive
-def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The largest element over ``axis``; equal largest elements share the gradient evenly.
 
     NaN wins. Source of the convention: ``torch.amax``.
@@ -83,7 +83,7 @@ def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -
 
 
 @primitive
-def min(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+def min(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element over ``axis``; gradients as for :func:`max`.
 
     >>> import gpugrad as gg
@@ -171,9 +171,7 @@ def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, ke
     return xp.std(x, axis=axis, ddof=correction, keepdims=keepdims)
 
 
-def _std_x(
-    xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float
-) -> Array:
+def _std_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
     flat = y == 0
     scaled = xp.where(flat, 0, g / xp.where(flat, 1, y))
     return xp.reshape(scaled, kept(x_shape, axis)) * _centred(xp, x, x_shape, axis, correction)
@@ -211,7 +209,7 @@ argmin.nondifferentiable()
 
 
 @primitive
-def all(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+def all(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Whether all elements over ``axis`` are true (not 0).
 
     >>> import gpugrad as gg
@@ -225,7 +223,7 @@ all.nondifferentiable()
 
 
 @primitive
-def any(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001
+def any(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Whether any element over ``axis`` is true (not 0).
 
     >>> import gpugrad as gg

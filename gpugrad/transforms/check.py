@@ -31,7 +31,8 @@ def gradcheck(
         f: a function of Tensors that returns a Tensor or a tuple of Tensors.
         inputs: its arguments.
         eps: the step.
-        atol, rtol: an element agrees if ``|a - n| <= atol + rtol |n|``.
+        atol: an element agrees if ``|a - n| <= atol + rtol |n|``.
+        rtol: see ``atol``.
         raise_exception: raise where they differ; otherwise return False.
 
     Returns:

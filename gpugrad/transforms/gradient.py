@@ -173,5 +173,3 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         return call.gradients(y, g, keep=True)
 
     return call.value(y), pullback
-
-

@@ -68,8 +68,6 @@ class Rule(NamedTuple):
         return () if not self.names else (kept,) if len(self.names) == 1 else kept
 
 
-
-
 class Plan:
     """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
 
@@ -81,11 +79,9 @@ class Plan:
         self.wanted = wanted
         self.joint = op.joint
         self.names: tuple[Any, ...] = wanted if op.variadic else tuple(op.inputs[i] for i in wanted)
-        self.rules = (op.joint,) if op.joint is not None else tuple(op.rule(name) for name in self.names)
+        self.rules = (op.joint,) if op.joint is not None else tuple(map(op.rule, self.names))
         read = {name for rule in self.rules for name in rule.names}
-        self.guards = tuple(
-            k for k, i in enumerate(wanted) if (op.inputs[0] if op.variadic else op.inputs[i]) in read
-        )
+        self.guards = tuple(k for k, i in enumerate(wanted) if (op.inputs[0] if op.variadic else op.inputs[i]) in read)
         self.applies = tuple(rule.apply for rule in self.rules)
         self.places = tuple(op.place(rule.names) for rule in self.rules)
 
@@ -172,7 +168,8 @@ class Primitive:
 
     def joint_vjp(self, function: RuleFunction) -> RuleFunction:
         """Declare one rule for all inputs, ``rule(xp, g, wanted, ...)``: a sequence of gradients, one a name in
-        ``wanted`` (positions, where the inputs are ``*arrays``)."""
+        ``wanted`` (positions, where the inputs are ``*arrays``).
+        """
         self.joint = self._checked(function, skip=3)
         self.plans.clear()
         return function
@@ -309,7 +306,7 @@ def primitive(
 
 
 def _operation(op: Primitive) -> Any:
-    call = calls.make(op)
+    call: Any = calls.make(op)
     forward = op.forward
     signature = inspect.signature(forward)
     call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
