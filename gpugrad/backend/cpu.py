@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 
 from .device import Device
-from .registry import Array, Backend, register_array_type
+from .registry import Array, Backend, register_array_type, register_scalar_type
 
 CPU = Device("cpu")
 
@@ -32,4 +32,4 @@ class CPUBackend(Backend):
 backend = CPUBackend()
 register_array_type(numpy.ndarray, numpy, backend)
 for scalar in set(numpy.sctypeDict.values()):  # NumPy's reductions give scalars where CuPy's give 0-d arrays
-    register_array_type(scalar, numpy, backend)
+    register_scalar_type(scalar, numpy)

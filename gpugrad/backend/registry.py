@@ -65,7 +65,7 @@ class Backend:
 NAMESPACES: dict[type, Namespace] = {}
 BACKENDS: dict[type, Backend] = {}
 PLAIN: dict[type, Namespace] = {}
-"""``NAMESPACES`` without the kinds that record: those with a backend."""
+"""``NAMESPACES`` without the kinds that record: values whose operations simply happen."""
 
 WEAK = frozenset({bool, int, float, complex})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
@@ -79,6 +79,11 @@ def register_array_type(kind: type, xp: Namespace, backend: Backend | None = Non
         PLAIN[kind] = xp
 
 
+def register_scalar_type(kind: type, xp: Namespace) -> None:
+    """Make known that ``xp`` gives scalars of type ``kind`` where others give 0-d arrays."""
+    NAMESPACES[kind] = PLAIN[kind] = xp
+
+
 def is_array(value: object) -> bool:
     """Whether ``value`` is an array of a known library (loading CuPy's backend if it is one of CuPy's).
 
@@ -90,7 +95,7 @@ def is_array(value: object) -> bool:
         from . import load_cuda
 
         load_cuda()
-    return kind in BACKENDS and not isinstance(value, numpy.generic)
+    return kind in BACKENDS
 
 
 def backend_of(array: Array) -> Backend:
@@ -99,7 +104,7 @@ def backend_of(array: Array) -> Backend:
     Raises:
         TypeError: the value is no array of a known library.
     """
-    if not is_array(array) and not isinstance(array, numpy.generic):
+    if not is_array(array):
         raise TypeError(f"expected an array of NumPy or CuPy, got {type(array).__name__}")
     return BACKENDS[type(array)]
 

@@ -8,7 +8,6 @@ three do the same and are tested against each other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -60,10 +59,12 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         if plan is None:
             return Tensor(y)
         place = plan.places[0]
-        if place == ELSEWHERE:
-            return general(op, (x,), {})  # type: ignore[no-any-return]
-        edges = ((m, plan.applies[0], None if place < 0 else y if place else a),)
-        return Tensor(y, Node(plan, edges, y.shape, y.dtype))
+        if place is ELSEWHERE:
+            edge = _edges(plan, [a], [m], y, (), {})
+        else:
+            edge = (m, plan.applies[0], None if place < 0 else y if place else a)
+        shape = y.shape
+        return Tensor(y, Node(plan, edge, m.shape if shape == m.shape else shape, y.dtype))
 
     return call
 
@@ -105,16 +106,17 @@ def _binary(op: Primitive) -> Callable[..., Any]:
             plan = plans[1] if n is None else plans[3]
         if plan is None:
             return Tensor(y)
-        places = plan.places
-        if ELSEWHERE in places:
-            return general(op, (x1, x2), {})  # type: ignore[no-any-return]
-        values, applies = (a, b, y, None), plan.applies
+        places, applies = plan.places, plan.applies
         edges: tuple[Any, ...]
-        if m is None or n is None:
-            edges = ((m or n, applies[0], values[places[0]]),)
+        if ELSEWHERE in places:
+            edges = _edges(plan, [a, b], [m, n], y, (), {})
+        elif m is None or n is None:
+            edges = (m or n, applies[0], (a, b, y, None)[places[0]])
         else:
+            values = (a, b, y, None)
             edges = ((m, applies[0], values[places[0]]), (n, applies[1], values[places[1]]))
-        return Tensor(y, Node(plan, edges, y.shape, y.dtype))
+        shape, like = y.shape, (m or n).shape  # type: ignore[union-attr]
+        return Tensor(y, Node(plan, edges, like if shape == like else shape, y.dtype))
 
     return call
 
@@ -124,43 +126,49 @@ def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     operands, params = op.bind(args, kwargs)
     arrays: list[Any] = []
     nodes: list[Node | None] = []
+    kind, mask, mixed = None, 0, careful.on
     for operand in operands:
         if isinstance(operand, Tensor):
-            arrays.append(operand.data)
-            nodes.append(operand.node)
+            array, node = operand.data, operand.node
+            if node is not None:
+                mask |= 1 << len(arrays)
         else:
-            arrays.append(checked_operand(op.name, operand))
-            nodes.append(None)
-    device = common_device(op.name, arrays)
-    if device is None:  # numbers only
+            array, node = checked_operand(op.name, operand), None
+        if type(array) is not kind and type(array) in BACKENDS:
+            mixed = mixed or kind is not None
+            kind = type(array)
+        arrays.append(array)
+        nodes.append(node)
+    if kind is None:  # numbers only
         arrays[0] = new_array(arrays[0])
-        device = common_device(op.name, arrays)
-        assert device is not None
-    kind = next(type(a) for a in arrays if backend.is_array(a))
+        kind = type(arrays[0])
+    device = common_device(op.name, arrays) if mixed else None
     xp, owner = NAMESPACES[kind], BACKENDS[kind]
-    with owner.using(device) if owner.several_devices else nullcontext():
-        try:
+    try:
+        if device is not None and owner.several_devices:
+            with owner.using(device):
+                result = op.forward(xp, *arrays, **params)
+        else:
             result = op.forward(xp, *arrays, **params)
-        except Exception as error:
-            raise explain(op.name, error, arrays) from error
+    except Exception as error:
+        raise explain(op.name, error, arrays) from error
     y, residuals = (result[0], result[1:]) if op.residuals else (result, ())
     if op.outputs:
-        y = tuple(part if type(part) in BACKENDS and backend.is_array(part) else xp.asarray(part) for part in y)
-    elif not backend.is_array(y):
+        y = tuple(part if type(part) in BACKENDS else xp.asarray(part) for part in y)
+    elif type(y) is not kind and type(y) not in BACKENDS:
         y = xp.asarray(y)
     line = None
-    if modes.debugging():
+    if careful.on and modes.debugging():
         line = user_line()
         for part in y if op.outputs else (y,):
             check_finite(op.name, part, line)
-    mask = sum(1 << i for i, node in enumerate(nodes) if node is not None)
     plan = op.plans[mask] if mask and recording() else None
     if plan is None:
         return tuple(Tensor(part) for part in y) if op.outputs else Tensor(y)
-    edges = _edges(plan, arrays, nodes, y, residuals, params, device)
+    edges = _edges(plan, arrays, nodes, y, residuals, params)
     if not op.outputs:
-        return Tensor(y, _node(op, nodes, line, plan, edges, y.shape, y.dtype))
-    node = _node(op, nodes, line, plan, edges, tuple(part.shape for part in y), None)
+        return Tensor(y, _node(op, nodes[0], line, plan, edges, y.shape, y.dtype))
+    node = _node(op, nodes[0], line, plan, edges, tuple(part.shape for part in y), None)
     return tuple(Tensor(part, output_node(node, i, part)) for i, part in enumerate(y))
 
 
@@ -203,43 +211,36 @@ def new_array(number: Any) -> Array:
 
 
 def _edges(
-    plan: Plan, arrays: list[Any], nodes: list[Node | None], y: Any, residuals: Any, params: Any, device: Device
+    plan: Plan, arrays: list[Any], nodes: list[Node | None], y: Any, residuals: Any, params: dict[str, Any]
 ) -> tuple[Any, ...]:
-    """One edge for each input that needs a gradient, with the values its rule named."""
-    op = plan.op
-    inputs: tuple[Any, ...] = (tuple(arrays),) if op.variadic else tuple(arrays)
-
-    def value(name: str) -> Any:
-        if name == "y":
-            return y
-        if name in params:
-            return params[name]
-        if name in op.inputs:
-            return inputs[op.inputs.index(name)]
-        if name in op.residuals:
-            return residuals[op.residuals.index(name)]
-        owner, _, what = name.rpartition("_")
-        if what == "device":
-            return device
-        array = inputs[op.inputs.index(owner)]
-        return tuple(_shape(a) for a in array) if op.variadic else _shape(array)
-
-    parents = [nodes[i] for i in plan.wanted]
-    if plan.joint is not None:
-        joint = plan.joint
-        return ((tuple(parents), joint.apply, joint.pack(tuple(map(value, joint.names)))),)
-    return tuple(
-        (parent, rule.apply, rule.pack(tuple(map(value, rule.names))))
-        for parent, rule in zip(parents, plan.rules, strict=True)
-    )
+    """The edges of a new node (see :class:`Node`), with the values that the rules named."""
+    several = plan.op.variadic
+    edges: list[Any] = []
+    for rule in plan.rules:
+        values = []
+        for source, key in rule.sources:
+            if source == "input":
+                values.append(tuple(arrays) if several else arrays[key])
+            elif source == "shape":
+                values.append(tuple(map(_shape, arrays)) if several else _shape(arrays[key]))
+            elif source == "static":
+                values.append(params[key])
+            elif source == "y":
+                values.append(y)
+            elif source == "residual":
+                values.append(residuals[key])
+            else:
+                values.append(backend.device_of(arrays[key]))
+        parent = nodes[plan.wanted[len(edges)]] if plan.joint is None else tuple(nodes[i] for i in plan.wanted)
+        edges.append((parent, rule.apply, rule.pack(values)))
+    return edges[0] if plan.one else tuple(edges)
 
 
 def _shape(array: Any) -> tuple[int, ...]:
     return getattr(array, "shape", ())
 
 
-def _node(op: Primitive, nodes: list[Node | None], line: str | None, *record: Any) -> Node:
-    parent = nodes[0]
+def _node(op: Primitive, parent: Node | None, line: str | None, *record: Any) -> Node:
     if op.view and isinstance(parent, Leaf | View):
         leaf = parent if isinstance(parent, Leaf) else parent.leaf
         return LocatedView(line, leaf, *record) if line else View(leaf, *record)

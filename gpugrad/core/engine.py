@@ -92,13 +92,15 @@ def walk(
                 )
             continue
         plan = node.plan
+        if plan.one:  # type: ignore[union-attr]
+            edges = (edges,)
         for position in plan.guards:  # type: ignore[union-attr]
             parent = edges[position][0] if plan.joint is None else edges[0][0][position]  # type: ignore[union-attr]
             if parent.changed < newest:
                 raise changed_leaf(node, position)
         xp = plain.get(type(g))
         if xp is None or plan.joint is not None:  # type: ignore[union-attr]
-            g, xp, edges = prepare(node, g)
+            g, xp, edges = prepare(node, g, edges)
         if not retain_graph:
             node.edges = None
         for parent, rule, kept in edges:
@@ -142,15 +144,14 @@ def hooked(watch: Watch, g: Any) -> Any:
     return g
 
 
-def prepare(node: Node, g: Any) -> tuple[Any, Any, tuple[Any, ...]]:
+def prepare(node: Node, g: Any, edges: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
     """The less common cases of a step: a recorded walk, several outputs, a joint rule, several devices, debugging.
 
     Returns:
         The gradient (a tuple for several outputs), ``xp``, and edges whose rules are ready to be called.
     """
-    plan, edges = node.plan, node.edges
+    plan = node.plan
     assert plan is not None
-    assert edges is not None
     if isinstance(g, Parts):
         g = complete(g)
     like = g[0] if isinstance(g, tuple) else g

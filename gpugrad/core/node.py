@@ -29,6 +29,7 @@ class Plan(Protocol):
     names: tuple[Any, ...]
     guards: tuple[int, ...]
     joint: Any
+    one: bool
 
     def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
         """The edges with what they saved as Tensors in the graph."""
@@ -45,8 +46,10 @@ class Node:
     Attributes:
         age: when it was recorded (smaller is newer); the walk back goes from newest to oldest.
         plan: which operation, and which of its inputs need a gradient.
-        edges: ``(parent, rule, kept)`` for each such input; None once the walk has freed them. ``kept`` is what the
-            rule named: the value, a tuple of several, or None.
+        edges: ``(parent, rule, kept)`` for each such input, where ``kept`` is what the rule named: the value, a tuple
+            of several, or None. Where there is but one (``plan.one``) it stands by itself: half of all nodes do
+            without a tuple around it, which the garbage collector would have to visit. None once the walk has
+            freed them.
         shape, dtype: of the value, and so of its gradient. For several outputs, ``shape`` lists theirs.
         watch: set where the gradient is to be kept or shown to hooks.
     """
@@ -146,9 +149,10 @@ class OutputPlan:
     """Taking one of an operation's several outputs: its gradient is a part of the operation's gradient."""
 
     name = "output"
-    names = ("outputs",)
-    guards = ()
+    names: tuple[Any, ...] = ("outputs",)
+    guards: tuple[int, ...] = ()
     joint = None
+    one = True
 
     def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
         return edges
@@ -162,10 +166,10 @@ _output_plan = OutputPlan()
 
 def output_node(node: Node, index: int, part: Array) -> Node:
     """The place in the graph of output ``index`` of the operation at ``node``."""
-    edges = ((node, _part, (index, node.shape)),)
+    edge = (node, _part, (index, node.shape))
     if isinstance(node, View):
-        return View(node.leaf, _output_plan, edges, part.shape, part.dtype)
-    return Node(_output_plan, edges, part.shape, part.dtype)
+        return View(node.leaf, _output_plan, edge, part.shape, part.dtype)
+    return Node(_output_plan, edge, part.shape, part.dtype)
 
 
 def _part(xp: Any, g: Array, kept: tuple[int, tuple[Any, ...]]) -> Parts:

@@ -18,7 +18,7 @@ name. A rule for an input that needs no gradient is neither run nor kept for.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, overload
 from weakref import WeakValueDictionary
 
@@ -58,10 +58,11 @@ class Rule(NamedTuple):
     function: RuleFunction
     names: tuple[str, ...]
     apply: RuleFunction
+    sources: tuple[tuple[str, Any], ...]
 
-    def pack(self, values: tuple[Any, ...]) -> Any:
+    def pack(self, values: Sequence[Any]) -> Any:
         """What an edge keeps of the values that were named."""
-        return None if not values else values[0] if len(values) == 1 else values
+        return None if not values else values[0] if len(values) == 1 else tuple(values)
 
     def unpack(self, kept: Any) -> tuple[Any, ...]:
         """The named values of an edge."""
@@ -71,13 +72,14 @@ class Rule(NamedTuple):
 class Plan:
     """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
 
-    __slots__ = ("applies", "guards", "joint", "name", "names", "op", "places", "rules", "wanted")
+    __slots__ = ("applies", "guards", "joint", "name", "names", "one", "op", "places", "rules", "wanted")
 
     def __init__(self, op: Primitive, wanted: tuple[int, ...]) -> None:
         self.op = op
         self.name = op.name
         self.wanted = wanted
         self.joint = op.joint
+        self.one = op.joint is not None or len(wanted) == 1
         self.names: tuple[Any, ...] = wanted if op.variadic else tuple(op.inputs[i] for i in wanted)
         self.rules = (op.joint,) if op.joint is not None else tuple(map(op.rule, self.names))
         read = {name for rule in self.rules for name in rule.names}
@@ -105,7 +107,7 @@ class Plan:
             return Tensor(value, parents.get(op.inputs.index(name))) if hasattr(value, "shape") else value
 
         return tuple(
-            (parent, apply, rule.pack(tuple(map(tensor, rule.names, rule.unpack(kept)))))
+            (parent, apply, rule.pack([*map(tensor, rule.names, rule.unpack(kept))]))
             for (parent, apply, kept), rule in zip(edges, self.rules, strict=True)
         )
 
@@ -192,7 +194,21 @@ class Primitive:
                     f"a gradient rule of {self.name} needs a residual; to be differentiated twice the operation needs "
                     f"a reference, and the rule the names of all inputs and parameters (missing: {sorted(missing)})"
                 )
-        return Rule(function, names, _taking_one(function, len(names), joint=skip == 3))
+        sources = tuple(map(self.source, names))
+        return Rule(function, names, _taking_one(function, len(names), joint=skip == 3), sources)
+
+    def source(self, name: str) -> tuple[str, Any]:
+        """Where the value that a rule names comes from: the kind of source, and the place in it."""
+        if name == "y":
+            return "y", None
+        if name in self.inputs:
+            return "input", self.inputs.index(name)
+        if name in self.params:
+            return "static", name
+        if name in self.residuals:
+            return "residual", self.residuals.index(name)
+        owner, _, what = name.rpartition("_")
+        return what, self.inputs.index(owner)
 
     def rule(self, name: str) -> Rule:
         if name not in self.rules:
@@ -225,6 +241,8 @@ class Primitive:
         if self.variadic:
             return args, {**self.defaults, **kwargs}
         count = len(self.inputs)
+        if len(args) == count and not kwargs and len(self.defaults) == len(self.params):
+            return args, self.defaults
         if not count - self.optional <= len(args) <= count + len(self.positional):
             raise TypeError(
                 f"{self.name} takes {', '.join((*self.inputs, *self.params))}; got {len(args)} positional arguments"
