@@ -163,7 +163,7 @@ def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         for part in y if op.outputs else (y,):
             check_finite(op.name, part, line)
     plan = op.plans[mask] if mask and recording() else None
-    if plan is None:
+    if plan is None or (not op.outputs and y.dtype.kind in "biu"):  # integers are constants
         return tuple(Tensor(part) for part in y) if op.outputs else Tensor(y)
     edges = _edges(plan, arrays, nodes, y, residuals, params)
     if not op.outputs:

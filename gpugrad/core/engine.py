@@ -22,7 +22,8 @@ def backward(y: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -
             "backward: this tensor is not connected to any that needs a gradient (requires_grad=True, and not "
             "inside no_grad or behind detach)"
         )
-    walk([(y.node, seed(y, gradient, create_graph))], retain_graph)
+    with modes.enable_grad() if create_graph else nullcontext():
+        walk([(y.node, seed(y, gradient, create_graph))], retain_graph)
 
 
 def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
@@ -36,6 +37,8 @@ def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
         with backend.backend_of(y.data).using(y.device):
             gradient = NAMESPACES[type(y.data)].ones_like(y.data)
     data = gradient.data if isinstance(gradient, Tensor) else gradient
+    if gradient is data and backend.is_array(data):
+        data = data.copy()  # the caller may write to it again
     if not backend.is_array(data):
         raise TypeError(f"expected the gradient as a tensor or an array, got {type(data).__name__}")
     if data.shape != y.shape or data.dtype != y.dtype or backend.device_of(data) != y.device:
@@ -106,12 +109,12 @@ def walk(
         for parent, rule, kept in edges:
             try:
                 h = rule(xp, g, kept)
+                if h.shape != parent.shape:
+                    h = unbroadcast(xp, h, parent.shape, node)
+                if h.dtype is not parent.dtype and h.dtype != parent.dtype:
+                    h = xp.astype(h, parent.dtype)
             except Exception as error:
                 raise failed(node, error) from error
-            if h.shape != parent.shape:
-                h = unbroadcast(xp, h, parent.shape, node)
-            if h.dtype is not parent.dtype and h.dtype != parent.dtype:
-                h = xp.astype(h, parent.dtype)
             if parent in waiting:
                 waiting[parent] = waiting[parent] + h
             else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import backend
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = str(Path(__file__).parent.parent / "_")[:-1]  # with the separator at its end
 
 
 class GradientError(RuntimeError):
@@ -32,7 +32,7 @@ def describe(value: Any) -> str:
 
 def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     """The error of an array library, told in terms of the operation and its operands."""
-    kinds = (FloatingPointError, MemoryError, NotImplementedError, IndexError, ValueError, TypeError)
+    kinds = (FloatingPointError, OverflowError, MemoryError, NotImplementedError, ValueError, IndexError, TypeError)
     kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
     operands = ", ".join(describe(value) for value in values)
     return kind(f"{name}: {error} [operands: {operands}]")

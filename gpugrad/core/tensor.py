@@ -12,7 +12,7 @@ from .. import backend
 from ..backend import Array, Device, DType
 from . import modes
 from .errors import GradientError
-from .node import Hook, Leaf, Node, Watch, age
+from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
     from .methods import TensorMethods
@@ -138,7 +138,7 @@ class Tensor(TensorMethods):
             raise GradientError("a tensor that needs a gradient becomes no NumPy array by itself: use x.detach()")
         if not self.device.is_host:
             raise TypeError(f"a tensor on {self.device} becomes no NumPy array by itself: use x.numpy()")
-        return numpy.array(self.data, dtype=dtype, copy=None if copy is False else True)
+        return numpy.array(self.data, dtype=dtype, copy=copy is not False)
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -206,9 +206,9 @@ class Tensor(TensorMethods):
     def detach(self) -> Tensor:
         """The same value as a constant, outside the graph.
 
-        The memory is shared, except for a leaf, whose memory an optimizer may change.
+        The memory is shared, except for a leaf and views of one, whose memory an optimizer may change.
         """
-        if isinstance(self.node, Leaf):
+        if isinstance(self.node, Leaf | View):
             return Tensor(self.data.copy())
         return Tensor(self.data)
 

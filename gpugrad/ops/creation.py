@@ -13,6 +13,7 @@ import numpy
 from .. import backend
 from ..backend import Array, Device, Namespace
 from ..core import Tensor, modes, primitive
+from .arithmetic import positive
 
 Shape = int | tuple[int, ...]
 
@@ -61,7 +62,10 @@ def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None,
     """
     wanted = None if dtype is None else backend.as_dtype(dtype)
     if isinstance(data, Tensor) and data.node is not None:
-        return to(data, device=device, dtype=wanted)
+        moved = to(data, device=device, dtype=wanted)
+        if copy is False and moved is not data:
+            raise ValueError(f"asarray: {data.dtype} on {data.device} to {moved.dtype} on {moved.device} needs a copy")
+        return positive(data) if copy and moved is data else moved
     array = data.data if isinstance(data, Tensor) else data
     if not backend.is_array(array):
         array = _from_python(array, wanted)
@@ -286,8 +290,11 @@ def to(x: Tensor, *args: Any, device: Device | str | None = None, dtype: Any = N
     for wanted in args:
         try:
             device = Device(wanted)
-        except ValueError:
-            dtype = wanted
+        except ValueError as error:
+            try:
+                dtype = backend.as_dtype(wanted)
+            except TypeError:
+                raise ValueError(f"{error} or a dtype") from None
     if dtype is not None and backend.as_dtype(dtype) != x.dtype:
         x = astype(x, dtype)
     if device is not None and Device(device) != x.device:

@@ -77,9 +77,14 @@ def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     return kernels.set_at(xp, x, value, index)
 
 
-def _written(xp: Namespace, g: Array, index: Any, x_shape: Shape) -> Array:
+def _written(xp: Namespace, g: Array, index: Any, x_shape: Shape, value_shape: Shape) -> Array:
     """The gradient of what was written; of values written to one place, only the last one counts."""
-    part = _gather.on(xp, g, index=index)
+    part = _last_written(xp, _gather.on(xp, g, index=index), index, x_shape)
+    extra = len(value_shape) - len(part.shape)  # NumPy lets a value have axes of size 1 in front
+    return xp.reshape(part, (1,) * extra + tuple(part.shape)) if extra > 0 else part
+
+
+def _last_written(xp: Namespace, part: Array, index: Any, x_shape: Shape) -> Array:
     if is_basic(index) or all(e.dtype.kind == "b" for e in _entries(index) if hasattr(e, "dtype")):
         return part
     raw = index_namespace(index)
@@ -112,7 +117,7 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
     """
     key = plain_index(index, x)
     if isinstance(value, list | tuple):
-        value = asarray(value, dtype=x.dtype, device=x.device)
+        value = asarray(value, dtype=x.dtype if backend.is_floating(x.dtype) else None, device=x.device)
     floating = isinstance(value, float) or (hasattr(value, "dtype") and backend.is_floating(value.dtype))
     if floating and not backend.is_floating(x.dtype):
         raise TypeError(f"cannot write floating-point values into a tensor of {x.dtype}")

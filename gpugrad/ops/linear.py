@@ -11,6 +11,7 @@ from string import ascii_letters
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels.indexing import place_at
+from .shaping import permute_dims
 
 Shape = tuple[int, ...]
 
@@ -36,6 +37,11 @@ def _T(xp: Namespace, x: Array) -> Array:  # noqa: N802
     return xp.permute_dims(x, (*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2))
 
 
+def _rows(xp: Namespace, x: Array) -> Array:
+    """All axes but the last as one; -1 would not do where a size is 0."""
+    return xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
 def _matrices(xp: Namespace, g: Array, x1_shape: Shape, x2_shape: Shape) -> Array:
     """``g`` with the axes that a vector operand left out."""
     if len(x1_shape) == 1:
@@ -48,7 +54,7 @@ def _matmul_x1(xp: Namespace, g: Array, x2: Array, x1_shape: Shape, x2_shape: Sh
     if len(x2_shape) == 1:
         d = g * x2
     elif len(x2_shape) == 2 and len(g.shape) > 2:  # one large product instead of many small ones
-        d = xp.reshape(xp.reshape(g, (-1, g.shape[-1])) @ _T(xp, x2), (*g.shape[:-1], x2_shape[0]))
+        d = xp.reshape(_rows(xp, g) @ _T(xp, x2), (*g.shape[:-1], x2_shape[0]))
     else:
         d = g @ _T(xp, x2)
     return xp.squeeze(d, axis=-2) if len(x1_shape) == 1 else d
@@ -59,7 +65,7 @@ def _matmul_x2(xp: Namespace, g: Array, x1: Array, x1_shape: Shape, x2_shape: Sh
     if len(x1_shape) == 1:
         d = xp.expand_dims(x1, axis=-1) * g
     elif len(x2_shape) <= 2 and len(x1_shape) > 2:
-        d = _T(xp, xp.reshape(x1, (-1, x1_shape[-1]))) @ xp.reshape(g, (-1, g.shape[-1]))
+        d = _T(xp, _rows(xp, x1)) @ _rows(xp, g)
     else:
         d = _T(xp, x1) @ g
     return xp.squeeze(d, axis=-1) if len(x2_shape) == 1 else d
@@ -98,7 +104,7 @@ def _einsum_operands(
         d = xp.einsum(equation, *factors, optimize=_worth_planning(factors))
         shape, known = operands_shape[i], iter(d.shape)
         full = tuple(next(known) if label in found else 1 for label in terms[i])
-        whole = tuple(n if label in found else m for n, m, label in zip(full, shape, terms[i], strict=True))
+        whole = tuple(m if n == 1 else n for n, m in zip(full, shape, strict=True))
         gradients.append(xp.broadcast_to(xp.reshape(d, full), whole))
     return gradients
 
@@ -126,9 +132,13 @@ def einsum(subscripts: str, *operands: Array, optimize: bool = True) -> Array:
             while term.count(label) > 1:
                 first = term.index(label)
                 second = term.index(label, first + 1)
+                if arrays[k].shape[first] != arrays[k].shape[second]:
+                    raise ValueError(f"einsum: {label!r} names axes of different size in operand {k} {arrays[k].shape}")
                 arrays[k] = _diagonal(arrays[k], first, second)
                 term = "".join(c for i, c in enumerate(term) if i not in (first, second)) + label
         terms[k] = term
+    if len(terms) == 1 and len(terms[0]) == len(result):  # NumPy would give a view
+        return permute_dims(arrays[0], tuple(map(terms[0].index, result)))
     return _einsum(*arrays, terms=tuple(terms), result=result)
 
 

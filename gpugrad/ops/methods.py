@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core import Tensor, identity
+from ..core import Tensor
 from . import activation, arithmetic, comparison, creation, functions, indexing, linear, reduction, shaping
 
 BINARY: dict[str, Any] = {
@@ -66,7 +66,7 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
 
 
 def _copy(self: Tensor) -> Tensor:
-    return identity(self) if self.node is not None else Tensor(self.data.copy())
+    return arithmetic.positive(self) if self.node is not None else Tensor(self.data.copy())
 
 
 def bind() -> None:

@@ -163,9 +163,10 @@ def concat(arrays: Sequence[Array], /, axis: int | None = 0) -> Array:
     >>> gg.concat([gg.tensor([1.0]), gg.tensor([2.0, 3.0])])
     tensor([1., 2., 3.])
     """
+    some = _some("concat", arrays)
     if axis is None:
-        return _concat(*(reshape(x, (-1,)) for x in arrays), axis=0)
-    return _concat(*_some("concat", arrays), axis=axis)
+        return _concat(*(reshape(x, (-1,)) for x in some), axis=0)
+    return _concat(*some, axis=axis)
 
 
 concatenate = concat
