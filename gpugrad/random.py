@@ -1,0 +1,328 @@
+"""Random numbers that are the same on every device: Philox4x32-10, named as in ``numpy.random.Generator``.
+
+    >>> import gpugrad as gg
+    >>> gg.random.seed(0)
+    >>> gg.random.random(3)
+    tensor([0.39904642, 0.88052016, 0.73571277])
+
+A generator is two integers, a seed and a counter of the 128-bit blocks that were used up (``generator.state``): saved
+and set again, the sequence goes on where it was. The bits depend on nothing else: neither on the device nor on the
+number of threads. Normals agree between devices to rounding, since ``log``, ``sin`` and ``cos`` do; everything else
+agrees bitwise. The functions of this module draw from ``default_generator``, whose seed is unpredictable until
+:func:`seed` is called. All results are constants on the device asked for (``None``: the default device).
+
+A request for n numbers uses whole blocks: 4 numbers of up to 32 bits each, 2 of 64. Two requests in a row give the
+numbers of one request for both, where the first is a multiple of that.
+
+To add a distribution: a sampler in :mod:`gpugrad.kernels.philox` if it needs bits of its own, and a method here.
+
+Source: Salmon et al. 2011 (Random123); the names are NumPy's.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import secrets
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any
+
+from . import backend
+from .backend import Array, Device, DType
+from .core import Tensor, modes
+from .kernels import philox
+from .kernels.philox import Sampler
+
+Size = int | Iterable[int] | None
+Place = Device | str | None
+
+_FORK = 1  # the tag of the blocks that seed other generators: no number is ever drawn from those
+
+
+class Generator:
+    """A sequence of random numbers: a function of a seed and a counter.
+
+    Args:
+        seed: 0 to 2^64 - 1.
+        counter: how many blocks of the sequence are used up already.
+
+    Raises:
+        ValueError: seed or counter is outside 0 to 2^64 - 1.
+
+    Drawing is safe from several threads: none gets the numbers of another.
+
+    >>> generator = Generator(seed=7)
+    >>> generator.integers(100, size=5)
+    tensor([95, 75, 11,  8, 40])
+    >>> generator.state
+    (7, 2)
+    """
+
+    def __init__(self, seed: int = 0, counter: int = 0) -> None:
+        self._lock = Lock()
+        self.state = (seed, counter)
+
+    def __repr__(self) -> str:
+        return "Generator(seed={}, counter={})".format(*self.state)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Generator, self.state
+
+    # ---------------------------------------------------------------- its state
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """The seed and the counter: all there is to save; settable.
+
+        >>> generator = Generator(3)
+        >>> saved = generator.state
+        >>> first = generator.random(2).tolist()
+        >>> generator.state = saved
+        >>> generator.random(2).tolist() == first
+        True
+        """
+        return self._state
+
+    @state.setter
+    def state(self, state: tuple[int, int]) -> None:
+        seed, counter = state
+        with self._lock:
+            self._state = (_word64("seed", seed), _word64("counter", counter))
+
+    def seed(self, seed: int) -> None:
+        """Begin the sequence of ``seed``.
+
+        Raises:
+            ValueError: ``seed`` is outside 0 to 2^64 - 1.
+
+        >>> generator = Generator(0, counter=99)
+        >>> generator.seed(5)
+        >>> generator
+        Generator(seed=5, counter=0)
+        """
+        self.state = (seed, 0)
+
+    def fork(self, n: int) -> Generator:
+        """The n-th generator that belongs to this one's seed: for worker n, layer n, epoch n.
+
+        It depends on the seed and on ``n`` only, not on what was drawn. Its seed is 64 bits of a block from which no
+        number is ever drawn, so it is independent of this one and of other forks, as far as 64-bit seeds differ.
+
+        Raises:
+            ValueError: ``n`` is outside 0 to 2^64 - 1.
+
+        Source: ``jax.random.fold_in``.
+
+        >>> Generator(0).fork(1).state == Generator(0).fork(1).state != Generator(0).fork(2).state
+        True
+        """
+        xp = backend.cpu.backend.xp
+        counter = xp.full(1, _word64("n", n), dtype=xp.uint64)
+        words = philox.philox(xp, self._state[0], counter, tag=_FORK)
+        return Generator(int(words.view(xp.uint64)[0, 0]))
+
+    def _draw(self, sampler: Sampler, size: Size, device: Place, *scalars: int) -> Array:
+        """The next numbers of a sampler, as an array; the counter moves on."""
+        shape = _shape(size)
+        place = modes.get_default_device() if device is None else Device(device)
+        owner = backend.backend_for(place)
+        with self._lock:
+            seed, counter = self._state
+            self._state = (seed, (counter + sampler.blocks(math.prod(shape))) % 2**64)
+        with owner.using(place):
+            return sampler.fill(owner, shape, seed, counter, *scalars)
+
+    # ---------------------------------------------------------------- floating-point numbers
+
+    def random(self, size: Size = None, dtype: Any = None, device: Place = None) -> Tensor:
+        """Uniform in [0, 1): ``(x >> 8) 2^-24`` of 32-bit words x, in float64 the upper 53 bits of two words.
+
+        Args:
+            size: the shape; None for a 0-d tensor.
+            dtype: floating-point; None for the default dtype. Shorter dtypes get as many bits as they can hold.
+            device: None for the default device.
+
+        Raises:
+            TypeError: the dtype is not real floating-point, or the size no integers.
+            ValueError: a size is negative.
+
+        >>> Generator(0).random((2, 2))
+        tensor([[0.39904642, 0.88052016],
+                [0.73571277, 0.6054818 ]])
+        """
+        wanted = _floating("random", dtype)
+        return Tensor(self._uniform(size, wanted, device))
+
+    def _uniform(self, size: Size, dtype: DType, device: Place) -> Array:
+        u = self._draw(philox.random64 if dtype.itemsize == 8 else philox.random32, size, device)
+        if dtype.itemsize > 2:
+            return u
+        bits = 11 if dtype.name == "float16" else 8  # rounded instead, the largest numbers would become 1
+        u *= 2.0**bits
+        u -= u % 1
+        u *= 2.0**-bits
+        return u.astype(dtype)
+
+    def uniform(
+        self, low: float = 0.0, high: float = 1.0, size: Size = None, dtype: Any = None, device: Place = None
+    ) -> Tensor:
+        """Uniform in [low, high): ``low + (high - low) random()``; ``high`` itself only where that rounds to it.
+
+        Raises:
+            ValueError: ``low > high``, one of them is not finite, or a size is negative.
+            TypeError: as :meth:`random`.
+
+        >>> Generator(0).uniform(-1.0, 1.0, 3)
+        tensor([-0.20190716,  0.76104033,  0.47142553])
+        """
+        low, high = float(low), float(high)
+        if not -math.inf < low <= high < math.inf:
+            raise ValueError(f"uniform: expected finite bounds low <= high, got {low} and {high}")
+        u = self._uniform(size, _floating("uniform", dtype), device)
+        if (low, high) != (0.0, 1.0):
+            u *= u.dtype.type(high - low)
+            u += u.dtype.type(low)
+        return Tensor(u)
+
+    def standard_normal(self, size: Size = None, dtype: Any = None, device: Place = None) -> Tensor:
+        """Normal with mean 0 and variance 1: ``sqrt(-2 log u) (cos a, sin a)`` (Box and Muller 1958).
+
+        Args: as for :meth:`random`. Raises: as :meth:`random`.
+
+        >>> [round(z, 3) for z in Generator(0).standard_normal(2).tolist()]
+        [0.991, -0.925]
+        """
+        wanted = _floating("standard_normal", dtype)
+        z = self._draw(philox.normal64 if wanted.itemsize == 8 else philox.normal32, size, device)
+        return Tensor(z if z.dtype == wanted else z.astype(wanted))
+
+    def normal(
+        self, loc: float = 0.0, scale: float = 1.0, size: Size = None, dtype: Any = None, device: Place = None
+    ) -> Tensor:
+        """Normal with mean ``loc`` and standard deviation ``scale``.
+
+        Raises:
+            ValueError: ``scale`` is negative, or a size is.
+            TypeError: as :meth:`random`.
+
+        >>> [round(z, 3) for z in Generator(0).normal(10.0, 2.0, 2).tolist()]
+        [11.982, 8.151]
+        """
+        if not scale >= 0:
+            raise ValueError(f"normal: expected a standard deviation scale >= 0, got {scale}")
+        made = self.standard_normal(size, dtype, device)
+        z = made.data
+        if scale != 1:
+            z *= z.dtype.type(scale)
+        if loc != 0:
+            z += z.dtype.type(loc)
+        return made
+
+    # ---------------------------------------------------------------- integers and choices
+
+    def integers(
+        self, low: int, high: int | None = None, size: Size = None, dtype: Any = backend.dtypes.int64,
+        device: Place = None,
+    ) -> Tensor:  # fmt: skip
+        """Integers in [low, high), or in [0, low) for one argument; each exactly equally likely.
+
+        Up to 2^32 different ones: the upper half of ``word * (high - low)``. More: two words modulo ``high - low``.
+        Words that would make some integers likelier are rejected and drawn anew with the block's attempt counted up,
+        so the counter moves on by the same amount (Lemire 2019).
+
+        Raises:
+            ValueError: ``low >= high``, the dtype does not hold all of them, or a size is negative.
+            TypeError: the dtype is no integer dtype.
+
+        >>> Generator(7).integers(-5, 5, (2, 3))
+        tensor([[ 4,  2, -4],
+                [-5, -1,  2]])
+        """
+        low, high = (0, operator.index(low)) if high is None else (operator.index(low), operator.index(high))
+        wanted = backend.as_dtype(dtype)
+        if wanted.kind not in "iu":
+            raise TypeError(f"integers: expected an integer dtype, got {wanted}")
+        if low >= high:
+            raise ValueError(f"integers: expected low < high, got {low} and {high}")
+        bits, signed = 8 * wanted.itemsize, wanted.kind == "i"
+        smallest, largest = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+        if low < smallest or high - 1 > largest:
+            raise ValueError(f"integers: {wanted} does not hold all of [{low}, {high})")
+        count = high - low
+        if count <= 2**32:
+            drawn = self._draw(philox.below32, size, device, count, 2**32 % count).astype("uint64")
+        else:
+            drawn = self._draw(philox.below64, size, device, count % 2**64, 2**64 - 2**64 % count - 1)
+        drawn += drawn.dtype.type(low % 2**64)  # wraps around as two's complement does
+        return Tensor(drawn.view("int64").astype(wanted))
+
+    def permutation(self, n: int, device: Place = None) -> Tensor:
+        """The integers 0 to n - 1 in random order: the order of n random 64-bit numbers.
+
+        Raises:
+            ValueError: ``n`` is negative.
+
+        >>> Generator(0).permutation(5)
+        tensor([3, 4, 2, 1, 0])
+        """
+        keys = self._draw(philox.bits64, operator.index(n), device)
+        order = backend.backend_of(keys).xp.argsort(keys, kind="stable")
+        return Tensor(order.astype("int64"))
+
+    def bernoulli(
+        self, p: float = 0.5, size: Size = None, dtype: Any = backend.dtypes.bool_, device: Place = None
+    ) -> Tensor:
+        """True with probability ``p``, to the nearest multiple of 2^-32; 0 and 1 are exact.
+
+        Raises:
+            ValueError: ``p`` is outside [0, 1], or a size is negative.
+
+        >>> Generator(0).bernoulli(0.7, 5)
+        tensor([ True, False, False,  True, False])
+        """
+        if not 0 <= p <= 1:
+            raise ValueError(f"bernoulli: expected a probability in [0, 1], got {p}")
+        bits = self._draw(philox.bits32, size, device)
+        below = round(p * 2**32)
+        xp = backend.backend_of(bits).xp
+        happens = xp.empty_like(bits, dtype="bool")
+        xp.less(bits, xp.uint32(below % 2**32), out=happens)
+        happens |= below == 2**32
+        return Tensor(happens.astype(backend.as_dtype(dtype)))
+
+
+def _word64(name: str, value: int) -> int:
+    value = operator.index(value)
+    if not 0 <= value < 2**64:
+        raise ValueError(f"expected {name} from 0 to 2^64 - 1, got {value}")
+    return value
+
+
+def _shape(size: Size) -> tuple[int, ...]:
+    if size is None:
+        return ()
+    shape = tuple(map(operator.index, size)) if isinstance(size, Iterable) else (operator.index(size),)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"expected a size without negative numbers, got {size}")
+    return shape
+
+
+def _floating(name: str, dtype: Any) -> DType:
+    wanted = modes.get_default_dtype() if dtype is None else backend.as_dtype(dtype)
+    if not backend.is_floating(wanted) or wanted.kind == "c":
+        raise TypeError(f"{name}: expected a real floating-point dtype, got {wanted}")
+    return wanted
+
+
+default_generator = Generator(secrets.randbits(64))
+"""What the functions of this module draw from, in all threads."""
+
+seed = manual_seed = default_generator.seed
+random = default_generator.random
+uniform = default_generator.uniform
+standard_normal = default_generator.standard_normal
+normal = default_generator.normal
+integers = default_generator.integers
+permutation = default_generator.permutation
+bernoulli = default_generator.bernoulli
