@@ -60,11 +60,11 @@ def _unary(op: Primitive) -> Callable[..., Any]:
             return Tensor(y)
         place = plan.places[0]
         if place is ELSEWHERE:
-            edge = _edges(plan, [a], [m], y, (), {})
+            _, kept = _edges(plan, [a], [m], y, (), {})
         else:
-            edge = (m, plan.applies[0], None if place < 0 else y if place else a)
+            kept = None if place < 0 else y if place else a
         shape = y.shape
-        return Tensor(y, Node(plan, edge, m.shape if shape == m.shape else shape, y.dtype))
+        return Tensor(y, Node(plan, m, kept, m.shape if shape == m.shape else shape, y.dtype))
 
     return call
 
@@ -106,17 +106,18 @@ def _binary(op: Primitive) -> Callable[..., Any]:
             plan = plans[1] if n is None else plans[3]
         if plan is None:
             return Tensor(y)
-        places, applies = plan.places, plan.applies
-        edges: tuple[Any, ...]
+        places = plan.places
+        parents: Any
+        kept: Any
         if ELSEWHERE in places:
-            edges = _edges(plan, [a, b], [m, n], y, (), {})
+            parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
         elif m is None or n is None:
-            edges = (m or n, applies[0], (a, b, y, None)[places[0]])
+            parents, kept = m or n, (a, b, y, None)[places[0]]
         else:
             values = (a, b, y, None)
-            edges = ((m, applies[0], values[places[0]]), (n, applies[1], values[places[1]]))
+            parents, kept = (m, n), (values[places[0]], values[places[1]])
         shape, like = y.shape, (m or n).shape  # type: ignore[union-attr]
-        return Tensor(y, Node(plan, edges, like if shape == like else shape, y.dtype))
+        return Tensor(y, Node(plan, parents, kept, like if shape == like else shape, y.dtype))
 
     return call
 
@@ -165,10 +166,10 @@ def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     plan = op.plans[mask] if mask and recording() else None
     if plan is None or (not op.outputs and y.dtype.kind in "biu"):  # integers are constants
         return tuple(Tensor(part) for part in y) if op.outputs else Tensor(y)
-    edges = _edges(plan, arrays, nodes, y, residuals, params)
+    parents, kept = _edges(plan, arrays, nodes, y, residuals, params)
     if not op.outputs:
-        return Tensor(y, _node(op, nodes[0], line, plan, edges, y.shape, y.dtype))
-    node = _node(op, nodes[0], line, plan, edges, tuple(part.shape for part in y), None)
+        return Tensor(y, _node(op, nodes[0], line, plan, parents, kept, y.shape, y.dtype))
+    node = _node(op, nodes[0], line, plan, parents, kept, tuple(part.shape for part in y), None)
     return tuple(Tensor(part, output_node(node, i, part)) for i, part in enumerate(y))
 
 
@@ -212,12 +213,12 @@ def new_array(number: Any) -> Array:
 
 def _edges(
     plan: Plan, arrays: list[Any], nodes: list[Node | None], y: Any, residuals: Any, params: dict[str, Any]
-) -> tuple[Any, ...]:
-    """The edges of a new node (see :class:`Node`), with the values that the rules named."""
+) -> tuple[Any, Any]:
+    """The parents of a new node and what it keeps (see :class:`Node`): the values that the rules named."""
     several = plan.op.variadic
-    edges: list[Any] = []
+    kept = []
     for rule in plan.rules:
-        values = []
+        values: list[Any] = []
         for source, key in rule.sources:
             if source == "input":
                 values.append(tuple(arrays) if several else arrays[key])
@@ -231,9 +232,10 @@ def _edges(
                 values.append(residuals[key])
             else:
                 values.append(backend.device_of(arrays[key]))
-        parent = nodes[plan.wanted[len(edges)]] if plan.joint is None else tuple(nodes[i] for i in plan.wanted)
-        edges.append((parent, rule.apply, rule.pack(values)))
-    return edges[0] if plan.one else tuple(edges)
+        kept.append(rule.pack(values))
+    if plan.one:
+        return nodes[plan.wanted[0]], kept[0]
+    return tuple(nodes[i] for i in plan.wanted), kept[0] if plan.joint is not None else tuple(kept)
 
 
 def _shape(array: Any) -> tuple[int, ...]:

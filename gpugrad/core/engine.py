@@ -86,26 +86,27 @@ def walk(
             g = arrive(node.watch, g, keep=targets is None)
         if node in wanted:
             found[node] = g
-        edges = node.edges
-        if not edges:
-            if edges is None:
-                raise GradientError(
-                    f"the graph behind this {node.name} was walked before, and what it had saved is gone: "
-                    "pass retain_graph=True the first time"
-                )
-            continue
-        plan = node.plan
-        if plan.one:  # type: ignore[union-attr]
-            edges = (edges,)
-        for position in plan.guards:  # type: ignore[union-attr]
-            parent = edges[position][0] if plan.joint is None else edges[0][0][position]  # type: ignore[union-attr]
-            if parent.changed < newest:
+        plan, parents = node.plan, node.parents
+        if plan is None:
+            continue  # a leaf
+        if parents is None:
+            raise GradientError(
+                f"the graph behind this {node.name} was walked before, and what it had saved is gone: "
+                "pass retain_graph=True the first time"
+            )
+        for position in plan.guards:
+            if (parents if plan.one else parents[position]).changed < newest:
                 raise changed_leaf(node, position)
         xp = plain.get(type(g))
-        if xp is None or plan.joint is not None:  # type: ignore[union-attr]
-            g, xp, edges = prepare(node, g, edges)
+        edges: Iterable[tuple[Node, Any, Any]]
+        if xp is None or plan.joint is not None:
+            g, xp, edges = prepare(node, g)
+        elif plan.one:
+            edges = ((parents, plan.applies[0], node.kept),)
+        else:
+            edges = zip(parents, plan.applies, node.kept, strict=True)
         if not retain_graph:
-            node.edges = None
+            node.parents = node.kept = None
         for parent, rule, kept in edges:
             try:
                 h = rule(xp, g, kept)
@@ -147,14 +148,16 @@ def hooked(watch: Watch, g: Any) -> Any:
     return g
 
 
-def prepare(node: Node, g: Any, edges: tuple[Any, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
+def prepare(node: Node, g: Any) -> tuple[Any, Any, list[tuple[Node, Any, Any]]]:
     """The less common cases of a step: a recorded walk, several outputs, a joint rule, several devices, debugging.
 
     Returns:
-        The gradient (a tuple for several outputs), ``xp``, and edges whose rules are ready to be called.
+        The gradient (a tuple for several outputs), ``xp``, and edges whose gradients are there to be handed on.
     """
     plan = node.plan
     assert plan is not None
+    parents = (node.parents,) if plan.one else node.parents
+    kept = (node.kept,) if plan.one or plan.joint is not None else node.kept
     if isinstance(g, Parts):
         g = complete(g)
     like = g[0] if isinstance(g, tuple) else g
@@ -162,55 +165,47 @@ def prepare(node: Node, g: Any, edges: tuple[Any, ...]) -> tuple[Any, Any, tuple
     data = like.data if isinstance(like, Tensor) else like
     owner = BACKENDS.get(type(data))
     if isinstance(like, Tensor):
-        again = plan.through_reference(node, edges)
+        again = plan.through_reference(node)
         if again is not None:
-            return g, xp, _differentiated(edges, again, g)
-        edges = plan.recorded(node, edges)
+            return g, xp, _differentiated(parents, again, g)
+        kept = plan.recorded(node)
     with owner.using(owner.device(data)) if owner is not None and owner.several_devices else nullcontext():
         if plan.joint is not None:
-            parents, rule, kept = edges[0]
-            try:
-                gradients = rule(xp, g, plan.names, kept)
-            except Exception as error:
-                raise failed(node, error) from error
+            gradients = _called(node, plan.applies[0], xp, g, plan.names, kept[0])
             if len(gradients) != len(parents):
                 raise failed(node, ValueError(f"expected {len(parents)} gradients, got {len(gradients)}"))
-            edges = tuple((parent, _given, h) for parent, h in zip(parents, gradients, strict=True))
-        elif owner is not None and owner.several_devices:
-            edges = tuple((parent, _given, rule(xp, g, kept)) for parent, rule, kept in edges)
+        else:
+            gradients = [_called(node, rule, xp, g, k) for rule, k in zip(plan.applies, kept, strict=True)]
     if modes.debugging():
-        edges = tuple(_checked(node, edge, xp, g) for edge in edges)
-    return g, xp, edges
+        for h in gradients:
+            check_finite(f"the gradient of {node.name}", h.data if isinstance(h, Tensor) else h, node.line)
+    return g, xp, [(parent, _given, h) for parent, h in zip(parents, gradients, strict=True)]
 
 
-def _differentiated(edges: tuple[Any, ...], again: Any, g: Any) -> tuple[Any, ...]:
-    """Edges of a fused operation in a recorded walk: its reference is run and walked back instead."""
+def _called(node: Node, rule: Any, *arguments: Any) -> Any:
+    try:
+        return rule(*arguments)
+    except Exception as error:
+        raise failed(node, error) from error
+
+
+def _differentiated(parents: Any, again: Any, g: Any) -> list[tuple[Node, Any, Any]]:
+    """The gradients of a fused operation in a recorded walk: its reference is run and walked back instead."""
     inputs, run = again
     with modes.enable_grad():
         y = run()
         nodes = [tensor.node for tensor in inputs]
         roots = [(part.node, h) for part, h in (zip(y, g, strict=True) if isinstance(g, tuple) else [(y, g)])]
         found = walk(roots, retain_graph=True, targets=nodes)
-    parents = edges[0][0] if isinstance(edges[0][0], tuple) else [edge[0] for edge in edges]
     xp = NAMESPACES[Tensor]
-    return tuple(
+    return [
         (parent, _given, found[node] if node in found else xp.zeros_like(tensor))
         for parent, node, tensor in zip(parents, nodes, inputs, strict=True)
-    )
+    ]
 
 
 def _given(xp: Any, g: Any, h: Any) -> Any:
     return h
-
-
-def _checked(node: Node, edge: Any, xp: Any, g: Any) -> Any:
-    parent, rule, kept = edge
-    try:
-        h = rule(xp, g, kept)
-    except Exception as error:
-        raise failed(node, error) from error
-    check_finite(f"the gradient of {node.name}", h.data if isinstance(h, Tensor) else h, node.line)
-    return parent, _given, h
 
 
 def complete(g: Parts) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """The graph: what is kept of an operation between forward and backward.
 
-A node holds one *edge* for each input that needs a gradient: the input's node, the local gradient rule, and the values
+A node has one *edge* for each input that needs a gradient: the input's node, the local gradient rule, and the values
 which that rule named. It never holds a Tensor, so there are no reference cycles: when the last Tensor that needs a
 node goes, so does the node.
 """
@@ -30,12 +30,13 @@ class Plan(Protocol):
     guards: tuple[int, ...]
     joint: Any
     one: bool
+    applies: tuple[Any, ...]
 
-    def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The edges with what they saved as Tensors in the graph."""
+    def recorded(self, node: Node) -> tuple[Any, ...]:
+        """What the node kept, as Tensors in the graph."""
         ...
 
-    def through_reference(self, node: Node, edges: tuple[Any, ...]) -> Any:
+    def through_reference(self, node: Node) -> Any:
         """For an operation with residuals: its inputs, and its output composed of operations; None for others."""
         ...
 
@@ -46,31 +47,43 @@ class Node:
     Attributes:
         age: when it was recorded (smaller is newer); the walk back goes from newest to oldest.
         plan: which operation, and which of its inputs need a gradient.
-        edges: ``(parent, rule, kept)`` for each such input, where ``kept`` is what the rule named: the value, a tuple
-            of several, or None. Where there is but one (``plan.one``) it stands by itself: half of all nodes do
-            without a tuple around it, which the garbage collector would have to visit. None once the walk has
-            freed them.
+        parents: the nodes of these inputs; None once the walk has freed them.
+        kept: for each, what its gradient rule named: the value, a tuple of several, or None. Of a joint rule, what it
+            named for all. Where there is but one parent (``plan.one``), ``parents`` and ``kept`` are it and its own,
+            with no tuple around them: most nodes are so, and a long graph is mostly the garbage collector's work.
         shape, dtype: of the value, and so of its gradient. For several outputs, ``shape`` lists theirs.
         watch: set where the gradient is to be kept or shown to hooks.
     """
 
-    __slots__ = ("age", "dtype", "edges", "plan", "shape", "watch")
+    __slots__ = ("age", "dtype", "kept", "parents", "plan", "shape", "watch")
 
     changed = NEVER
     """When the memory behind the value was last changed in place: never, but for leaves and views of them."""
     line: str | None = None
     """The user's line that made it, in debug mode."""
 
-    def __init__(self, plan: Plan | None, edges: tuple[Any, ...] | None, shape: tuple[int, ...], dtype: DType) -> None:
+    def __init__(self, plan: Plan | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> None:
         self.age = age()
         self.plan = plan
-        self.edges = edges
+        self.parents = parents
+        self.kept = kept
         self.shape = shape
         self.dtype = dtype
         self.watch: Watch | None = None
 
     def __lt__(self, other: Node) -> bool:  # pragma: no cover - ages are unique; a heap never gets here
         return self.age < other.age
+
+    @property
+    def edges(self) -> list[tuple[Node, Any, Any]] | None:
+        """``(parent, rule, kept)`` for each edge, None where they were freed; of a joint rule, the same for each."""
+        if self.plan is None or self.parents is None:
+            return None if self.parents is None else []
+        if self.plan.one:
+            return [(self.parents, self.plan.applies[0], self.kept)]
+        if self.plan.joint is not None:
+            return [(parent, self.plan.applies[0], self.kept) for parent in self.parents]
+        return list(zip(self.parents, self.plan.applies, self.kept, strict=True))
 
     @property
     def name(self) -> str:
@@ -83,7 +96,7 @@ class Leaf(Node):
     __slots__ = ("changed",)
 
     def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
-        super().__init__(None, (), shape, dtype)
+        super().__init__(None, (), None, shape, dtype)
         self.changed = NEVER
         self.watch = Watch(keep=True)
 
@@ -154,27 +167,30 @@ class OutputPlan:
     joint = None
     one = True
 
-    def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
-        return edges
+    def __init__(self) -> None:
+        self.applies: tuple[Any, ...] = (_part,)
 
-    def through_reference(self, node: Node, edges: tuple[Any, ...]) -> None:
+    def recorded(self, node: Node) -> tuple[Any, ...]:
+        return (node.kept,)
+
+    def through_reference(self, node: Node) -> None:
         return None
-
-
-_output_plan = OutputPlan()
 
 
 def output_node(node: Node, index: int, part: Array) -> Node:
     """The place in the graph of output ``index`` of the operation at ``node``."""
-    edge = (node, _part, (index, node.shape))
+    kept = (index, node.shape)
     if isinstance(node, View):
-        return View(node.leaf, _output_plan, edge, part.shape, part.dtype)
-    return Node(_output_plan, edge, part.shape, part.dtype)
+        return View(node.leaf, _output_plan, node, kept, part.shape, part.dtype)
+    return Node(_output_plan, node, kept, part.shape, part.dtype)
 
 
 def _part(xp: Any, g: Array, kept: tuple[int, tuple[Any, ...]]) -> Parts:
     index, shape = kept
     return Parts(shape, {index: g})
+
+
+_output_plan = OutputPlan()
 
 
 class Parts:

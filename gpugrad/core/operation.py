@@ -79,7 +79,7 @@ class Plan:
         self.name = op.name
         self.wanted = wanted
         self.joint = op.joint
-        self.one = op.joint is not None or len(wanted) == 1
+        self.one = op.joint is None and len(wanted) == 1
         self.names: tuple[Any, ...] = wanted if op.variadic else tuple(op.inputs[i] for i in wanted)
         self.rules = (op.joint,) if op.joint is not None else tuple(map(op.rule, self.names))
         read = {name for rule in self.rules for name in rule.names}
@@ -87,13 +87,11 @@ class Plan:
         self.applies = tuple(rule.apply for rule in self.rules)
         self.places = tuple(op.place(rule.names) for rule in self.rules)
 
-    def recorded(self, node: Node, edges: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The edges with the saved arrays as Tensors in their place in the graph, for a walk that is recorded."""
+    def recorded(self, node: Node) -> tuple[Any, ...]:
+        """What each rule is given, with saved arrays as Tensors in their place in the graph, for a recorded walk."""
         op = self.op
-        if self.joint is not None:
-            parents = dict(zip(self.wanted, edges[0][0], strict=True))
-        else:
-            parents = {i: edge[0] for i, edge in zip(self.wanted, edges, strict=True)}
+        parents = dict(zip(self.wanted, (node.parents,) if self.one else node.parents, strict=True))
+        kept = (node.kept,) if self.one or self.joint is not None else node.kept
 
         def tensor(name: str, value: Any) -> Any:
             if value is None or name in op.params or name.endswith(METADATA):
@@ -107,16 +105,16 @@ class Plan:
             return Tensor(value, parents.get(op.inputs.index(name))) if hasattr(value, "shape") else value
 
         return tuple(
-            (parent, apply, rule.pack([*map(tensor, rule.names, rule.unpack(kept))]))
-            for (parent, apply, kept), rule in zip(edges, self.rules, strict=True)
+            rule.pack([*map(tensor, rule.names, rule.unpack(values))])
+            for rule, values in zip(self.rules, kept, strict=True)
         )
 
-    def through_reference(self, node: Node, edges: tuple[Any, ...]) -> tuple[list[Tensor], Callable[[], Any]] | None:
+    def through_reference(self, node: Node) -> tuple[list[Tensor], Callable[[], Any]] | None:
         """See :meth:`gpugrad.core.node.Plan.through_reference`."""
         op = self.op
         if not op.residuals:
             return None
-        (_, _, kept), rule = self.recorded(node, edges)[0], self.rules[0]
+        kept, rule = self.recorded(node)[0], self.rules[0]
         by_name = dict(zip(rule.names, rule.unpack(kept), strict=True))
         arrays = [by_name[name] for name in op.inputs]
         inputs = [identity(arrays[i]) for i in self.wanted]
