@@ -1,0 +1,13 @@
+"""Data sets and the loader that feeds them to a training loop.
+
+To add a data set: a function in a file of its own that returns ``(train, test)``, two :class:`ArrayDataset`, with
+images as float32 of shape ``(N, C, H, W)`` in [0, 1] and labels as int64; read files through a function that raises
+ValueError, naming the file, where they are not what they should be; then export it below.
+"""
+
+from .dataset import ArrayDataset, Dataset, Subset, random_split
+from .digits import digits
+from .loader import DataLoader
+from .mnist import mnist, read_idx
+
+__all__ = ["ArrayDataset", "DataLoader", "Dataset", "Subset", "digits", "mnist", "random_split", "read_idx"]

@@ -1,0 +1,166 @@
+"""Examples by their number: arrays in host memory, parts of them, and random splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy
+
+from .. import backend
+from ..core import Tensor
+from ..random import Generator
+
+HostArray = numpy.ndarray[Any, Any]
+Sample = tuple[Any, ...]
+
+
+class Dataset(Protocol):
+    """What :class:`DataLoader` asks of a data set: a length, and the example of a number.
+
+    A data set that also has ``gather(indices)``, returning a whole batch as a tuple of arrays, is asked for batches
+    rather than for one example after the other.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class ArrayDataset:
+    """Arrays whose first axis counts the examples; example ``i`` is the tuple of their rows ``i``.
+
+    The arrays stay on the host and are shared, not copied; :class:`DataLoader` moves each batch to its device.
+
+    Args:
+        arrays: arrays or nested lists of one first size ``N``; a Tensor is copied to the host.
+        transform: called with the rows of one example, returns the tuple to use in their place.
+        check_finite: look for NaN and infinity in floating-point arrays, once, here.
+
+    Raises:
+        ValueError: no arrays, first sizes that differ, or a value that is not finite.
+
+    >>> import numpy
+    >>> data = ArrayDataset(numpy.array([[0.0, 1.0], [2.0, 3.0]]), numpy.array([7, 8]))
+    >>> len(data), data[1]
+    (2, (array([2., 3.]), np.int64(8)))
+    """
+
+    def __init__(self, *arrays: Any, transform: Callable[..., Sample] | None = None, check_finite: bool = True) -> None:
+        self.arrays = tuple(a.numpy() if isinstance(a, Tensor) else numpy.asarray(a) for a in arrays)
+        self.transform = transform
+        if not arrays or any(a.ndim == 0 for a in self.arrays):
+            raise ValueError(f"ArrayDataset: expected arrays with a first axis, got {[a.shape for a in self.arrays]}")
+        sizes = [len(a) for a in self.arrays]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"ArrayDataset: expected arrays of one first size, got {sizes}")
+        if check_finite:
+            for number, array in enumerate(self.arrays):
+                _check_finite(number, array)
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, index: int) -> Sample:
+        row = tuple(array[index] for array in self.arrays)
+        return row if self.transform is None else self.transform(*row)
+
+    def gather(self, indices: HostArray) -> tuple[HostArray, ...]:
+        """The examples of these numbers as one batch: each array with a new first axis."""
+        if self.transform is None:
+            return tuple(array[indices] for array in self.arrays)
+        return stack([self[i] for i in indices])
+
+
+class Subset:
+    """The examples of another data set that have the given numbers, in that order.
+
+    Raises:
+        IndexError: a number that the data set does not have.
+
+    >>> import numpy
+    >>> odd = Subset(ArrayDataset(numpy.arange(6)), [1, 3, 5])
+    >>> len(odd), odd[2]
+    (3, (np.int64(5),))
+    """
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int] | HostArray) -> None:
+        self.dataset = dataset
+        self.indices = numpy.asarray(indices, dtype=numpy.int64)
+        outside = (self.indices < 0) | (self.indices >= len(dataset))
+        if outside.any():
+            raise IndexError(f"Subset: no example {self.indices[outside][0]} in a data set of {len(dataset)}")
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.indices[index])]
+
+    def gather(self, indices: HostArray) -> tuple[Any, ...]:
+        """The examples of these numbers as one batch."""
+        return gather(self.dataset, self.indices[indices])
+
+
+def random_split(dataset: Dataset, lengths: Sequence[int] | Sequence[float], seed: int = 0) -> list[Subset]:
+    """Deal the examples out at random; the same seed deals the same way, on every machine.
+
+    Args:
+        dataset: what to split.
+        lengths: sizes that add up to ``len(dataset)``, or fractions that add up to 1; what rounding down leaves over
+            goes to the first parts, one each.
+        seed: chooses the order.
+
+    Raises:
+        ValueError: the lengths do not add up, or one is negative.
+
+    Source: ``torch.utils.data.random_split``.
+
+    >>> import numpy
+    >>> train, test = random_split(ArrayDataset(numpy.arange(10)), [0.8, 0.2], seed=0)
+    >>> len(train), len(test)
+    (8, 2)
+    """
+    total = len(dataset)
+    sizes = [int(n) for n in lengths]
+    if any(isinstance(n, float) for n in lengths) and abs(sum(lengths) - 1) < 1e-9:
+        sizes = [int(total * n) for n in lengths]
+        for part in range(total - sum(sizes)):
+            sizes[part % len(sizes)] += 1
+    if sum(sizes) != total or min(lengths, default=0) < 0:
+        raise ValueError(f"random_split: expected lengths that add up to {total}, or to 1.0, got {list(lengths)}")
+    ends = numpy.cumsum(sizes)
+    order = Generator(seed).permutation(total, device="cpu").data
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def gather(dataset: Dataset, indices: HostArray) -> tuple[Any, ...]:
+    """One batch: through the data set's own ``gather`` where it has one, else example by example."""
+    own = getattr(dataset, "gather", None)
+    return own(indices) if own is not None else stack([dataset[int(i)] for i in indices])
+
+
+def stack(samples: Sequence[Any]) -> tuple[HostArray, ...]:
+    """Examples put together into arrays with a new first axis; an example that is no tuple counts as one value.
+
+    Raises:
+        ValueError: the examples differ in how many values they have, or in the shape of one.
+    """
+    rows = [sample if isinstance(sample, tuple) else (sample,) for sample in samples]
+    return tuple(numpy.stack([_host(value) for value in column]) for column in zip(*rows, strict=True))
+
+
+def _host(value: Any) -> HostArray:
+    return value.numpy() if isinstance(value, Tensor) else numpy.asarray(value)
+
+
+def _check_finite(number: int, array: HostArray) -> None:
+    if not backend.is_floating(array.dtype):
+        return
+    finite = numpy.isfinite(array)
+    if not finite.all():
+        index = tuple(int(i) for i in numpy.argwhere(~finite)[0])
+        raise ValueError(
+            f"ArrayDataset: expected finite numbers, array {number} has {array[index]} at index {index} "
+            "(check_finite=False allows it)"
+        )
