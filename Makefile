@@ -1,0 +1,59 @@
+# The two commands of the README, and the checks. `make help` lists them.
+#   make train ARGS="--epochs 5"       arguments for the example
+#   make train DATA=mnist              its data set
+#   make test ARGS="-k linear"         arguments for pytest
+#   make train PYTHON=python3.12       another Python for .venv
+
+PYTHON ?= python3
+VENV ?= .venv
+DATA ?=
+ARGS ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+# The CUDA version of the NVIDIA driver, if there is one, chooses the extra: 12 -> cuda12, 13 and later -> cuda13.
+CUDA_MAJOR = $(shell nvidia-smi 2>/dev/null | sed -n 's/.*CUDA[A-Za-z ]*Version: *\([0-9][0-9]*\).*/\1/p' | head -n 1)
+CUDA_EXTRA = $(shell v="$(CUDA_MAJOR)"; if [ -n "$$v" ] && [ "$$v" -ge 13 ]; then echo ,cuda13; \
+	elif [ "$$v" = 12 ]; then echo ,cuda12; fi)
+
+.PHONY: help train test lint types check clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+train: $(INSTALLED) ## train a two-layer network on handwritten digits, print its test accuracy
+	$(BIN)/python examples/train_digits.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+test: $(INSTALLED) ## the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED_DEV) ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED_DEV) ## mypy, strict
+	$(BIN)/mypy
+
+check: lint types test ## all of the above checks
+
+clean: ## remove the environment, caches and results
+	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "gpugrad needs Python 3.11 or later, $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)." \
+			"Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# Installed again only when pyproject.toml changes.
+$(INSTALLED): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[test$(CUDA_EXTRA)]"
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml | $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@

@@ -1,0 +1,171 @@
+"""The main example as a user runs it: accuracy, determinism, Ctrl-C, what is saved, what is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+pytest.importorskip("sklearn", reason="the example reads scikit-learn's digits")
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "examples" / "train_digits.py"
+MNIST = ROOT.parent / "shared" / "data" / "mnist10k"
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
+
+
+@pytest.fixture
+def example(tmp_path, device):
+    """Run the example in an empty folder; the finished process."""
+
+    def run(*args, **environment):
+        environment = variables(**environment)
+        return subprocess.run(
+            command(device, *args), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def command(device, *args):
+    return [sys.executable, str(SCRIPT), "--device", device.type, *map(str, args)]
+
+
+def variables(**more):
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONUNBUFFERED": "1",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        **more,
+    }
+
+
+def accuracy(done):
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("test accuracy: ")]
+    return float(line.removeprefix("test accuracy: ").rstrip("%"))
+
+
+def weights(path):
+    with numpy.load(path) as saved:
+        return dict(saved)
+
+
+def test_digits_are_learned_and_saved(example, tmp_path):
+    done = example()
+    assert accuracy(done) >= 97
+    assert "1438 images to train on, 359 to test, on c" in done.stdout
+    assert done.stdout.count("epoch ") == 30
+    out = tmp_path / "runs" / "digits"
+    expected = ["loss.png", "misclassified.png", "model.npz"] if HAS_MATPLOTLIB else ["model.npz"]
+    assert sorted(path.name for path in out.iterdir()) == expected
+    for picture in out.glob("*.png"):
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    shapes = {name: value.shape for name, value in weights(out / "model.npz").items()}
+    assert shapes == {"1.weight": (256, 64), "1.bias": (256,), "3.weight": (10, 256), "3.bias": (10,)}
+
+
+def test_same_seed_same_weights(example, tmp_path):
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        example("--epochs", 2, "--seed", seed, "--out", out).check_returncode()
+    a, b, c = (weights(tmp_path / out / "model.npz") for out in "abc")
+    assert all(numpy.array_equal(a[name], b[name]) for name in a)
+    assert not any(numpy.array_equal(a[name], c[name]) for name in a)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "rmsprop", "adam", "adamw"])
+def test_every_optimizer_learns(example, optimizer):
+    assert accuracy(example("--epochs", 8, "--optimizer", optimizer)) >= 90
+
+
+def test_a_saved_model_is_loaded(example, tmp_path):
+    first = accuracy(example("--epochs", 6, "--out", "a"))
+    again = accuracy(example("--epochs", 0, "--load", "a/model.npz", "--out", "b"))
+    assert again == first
+    assert (tmp_path / "a/model.npz").exists()
+
+
+def test_mnist(example):
+    if not MNIST.is_dir():
+        pytest.skip("MNIST's test images are not there: ../shared/data/mnist10k")
+    done = example("--data", "mnist", "--data-dir", MNIST, "--epochs", 4)
+    assert accuracy(done) >= 93
+    assert "8000 images to train on, 2000 to test" in done.stdout
+
+
+def test_a_missing_folder_is_named(example):
+    done = example("--data", "mnist", "--data-dir", "nowhere")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("mnist: there is no folder nowhere; put train-images-idx3-ubyte.gz")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_keeps_what_was_learned(tmp_path, device, example):
+    process = subprocess.Popen(
+        command(device, "--epochs", 100_000), cwd=tmp_path, env=variables(), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        for line in process.stdout:
+            if line.startswith("epoch") and " 3/" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert err == ""
+    assert "stopped by Ctrl-C: keeping what was learned" in out
+    assert "test accuracy: " in out
+    assert accuracy(example("--epochs", 0, "--load", "runs/digits/model.npz", "--out", "b")) > 50
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run(example, tmp_path):
+    done = example("--optimizer", "sgd", "--lr", "1e30", "--epochs", 3, PYTHONWARNINGS="ignore")  # NumPy warns first
+    assert done.returncode == 1
+    assert "in step" in done.stderr.splitlines()[-1]
+    assert "nothing is saved; try a smaller --lr" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_pictures_and_bar(example, tmp_path):
+    blocked = tmp_path / "blocked"
+    for name in ("matplotlib", "rich"):
+        (blocked / name).mkdir(parents=True)
+        (blocked / name / "__init__.py").write_text("raise ImportError('not installed')")
+    path = os.pathsep.join([str(blocked), str(ROOT)])
+    done = example("--epochs", 1, PYTHONPATH=path)
+    assert accuracy(done) > 50
+    assert "matplotlib is not installed (pip install 'gpugrad[examples]')" in done.stdout
+    assert [file.name for file in (tmp_path / "runs/digits").iterdir()] == ["model.npz"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_a_progress_bar(tmp_path, device):
+    pytest.importorskip("rich", reason="rich draws the bar")
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = variables(TERM="xterm", COLUMNS="140")
+    with subprocess.Popen(
+        command(device, "--epochs", 2), cwd=tmp_path, env=environment, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 65536):
+                shown += part
+        except OSError:  # Linux: the other end was closed
+            pass
+    os.close(ours)
+    text = shown.decode()
+    assert process.returncode == 0, text
+    assert "━" in text
+    assert "epoch 2/2" in text
+    assert "test accuracy" in text
