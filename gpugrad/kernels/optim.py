@@ -1,0 +1,240 @@
+"""The update rules of the optimizers: each reads and writes every array once, in one launch.
+
+Arrays are flat: the parameters ``p`` of a group side by side, their gradients ``g``, and what the rule remembers of
+earlier gradients. All but ``g`` are changed in place. Scalars that depend on the step (bias corrections) come computed
+in double precision. ``sign`` is -1 to maximize; ``weight_decay`` adds the gradient of ``weight_decay |p|^2 / 2``.
+
+Bytes moved, for n elements of s bytes: (2 + 2 k) n s with k remembered arrays, and n s for the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any
+
+from ..backend import Array, Namespace
+from .kernel import elementwise
+
+BLOCK = 1 << 15
+"""Elements updated at a time by the references: what a block takes then stays in a core's cache."""
+
+GRADIENT = "T d = sign * g; if (weight_decay != T(0)) d += weight_decay * p;"
+
+
+def _in_blocks(update: Callable[..., None]) -> Callable[..., None]:
+    """Run an in-place update on one block of its flat arrays after the other, 16-bit numbers as float32.
+
+    In 16 bits a typical ``eps`` is 0, and most of a step is rounded away.
+    """
+    names = [p.name for p in signature(update).parameters.values() if p.kind is p.POSITIONAL_ONLY][1:]
+    count = len(names)
+
+    @wraps(update)
+    def run(xp: Namespace, *arguments: Any) -> None:
+        arrays, scalars = arguments[:count], arguments[count:]
+        for begin in range(0, arrays[0].size, BLOCK):
+            block = [a[begin : begin + BLOCK] for a in arrays]
+            wide = [b.astype(xp.float32) for b in block] if block[0].dtype.itemsize == 2 else block
+            update(xp, *wide, *scalars)
+            if wide is not block:
+                for name, old, new in zip(names, block, wide, strict=True):
+                    if name != "g":
+                        old[...] = new
+
+    return run
+
+
+def _gradient(p: Array, g: Array, sign: float, weight_decay: float) -> Array:
+    """``sign g + weight_decay p``; ``g`` itself where that is all."""
+    if sign != 1:
+        g = g * sign
+    return g + p * weight_decay if weight_decay else g
+
+
+@elementwise(GRADIENT + " p -= rate * d;", changes=("p",))
+@_in_blocks
+def sgd_update(xp: Namespace, p: Array, g: Array, /, rate: float, sign: float, weight_decay: float) -> None:
+    """``p -= rate g``. Source: Robbins and Monro 1951; ``torch.optim.SGD``."""
+    p -= _gradient(p, g, sign, weight_decay) * rate
+
+
+@elementwise(GRADIENT + """
+    b = first != T(0) ? d : momentum * b + fresh * d;
+    p -= rate * (nesterov != T(0) ? d + momentum * b : b);
+""", changes=("p", "b"))  # fmt: skip
+@_in_blocks
+def sgd_momentum_update(
+    xp: Namespace, p: Array, g: Array, b: Array, /, rate: float, sign: float, weight_decay: float,
+    momentum: float, fresh: float, nesterov: float, first: float,
+) -> None:  # fmt: skip
+    """``b = momentum b + fresh g`` (``g`` the first time); ``p -= rate b``, with ``nesterov`` of ``g + momentum b``.
+
+    Source: Sutskever et al. 2013 in the form of ``torch.optim.SGD``, where ``fresh = 1 - dampening``.
+    """
+    g = _gradient(p, g, sign, weight_decay)
+    if first:
+        b[...] = g
+    else:
+        b *= momentum
+        b += g if fresh == 1 else g * fresh
+    p -= (g + b * momentum if nesterov else b) * rate
+
+
+@elementwise(GRADIENT + " s += d * d; p -= rate * (d / (sqrt(s) + eps));", changes=("p", "s"))
+@_in_blocks
+def adagrad_update(
+    xp: Namespace, p: Array, g: Array, s: Array, /, rate: float, sign: float, weight_decay: float, eps: float
+) -> None:
+    """``s += g^2; p -= rate g / (sqrt(s) + eps)``. Source: Duchi, Hazan and Singer 2011."""
+    g = _gradient(p, g, sign, weight_decay)
+    d = g * g
+    s += d
+    xp.sqrt(s, out=d)
+    d += eps
+    xp.divide(g, d, out=d)
+    d *= rate
+    p -= d
+
+
+RMS = GRADIENT + " s = alpha * s + fresh * (d * d);"
+
+
+def _rms(xp: Namespace, g: Array, s: Array, a: Array | None, alpha: float, fresh: float, eps: float) -> Array:
+    """``g / (sqrt(s) + eps)`` after ``s = alpha s + fresh g^2``; of the variance around the mean ``a``, if given."""
+    d = g * g
+    d *= fresh
+    s *= alpha
+    s += d
+    if a is None:
+        xp.sqrt(s, out=d)
+    else:
+        xp.subtract(g, a, out=d)
+        d *= fresh
+        a += d
+        xp.multiply(a, a, out=d)
+        xp.subtract(s, d, out=d)
+        xp.maximum(d, 0, out=d)  # where all gradients were equal, rounding can leave it just below 0
+        xp.sqrt(d, out=d)
+    d += eps
+    return xp.divide(g, d, out=d)
+
+
+@elementwise(RMS + " p -= rate * (d / (sqrt(s) + eps));", changes=("p", "s"))
+@_in_blocks
+def rmsprop_update(
+    xp: Namespace, p: Array, g: Array, s: Array, /, rate: float, sign: float, weight_decay: float,
+    alpha: float, fresh: float, eps: float,
+) -> None:  # fmt: skip
+    """``s = alpha s + fresh g^2; p -= rate g / (sqrt(s) + eps)``, with ``fresh = 1 - alpha``.
+
+    Source: Tieleman and Hinton 2012, lecture 6.5; ``torch.optim.RMSprop``.
+    """
+    d = _rms(xp, _gradient(p, g, sign, weight_decay), s, None, alpha, fresh, eps)
+    d *= rate
+    p -= d
+
+
+@elementwise(RMS + " b = momentum * b + d / (sqrt(s) + eps); p -= rate * b;", changes=("p", "s", "b"))
+@_in_blocks
+def rmsprop_momentum_update(
+    xp: Namespace, p: Array, g: Array, s: Array, b: Array, /, rate: float, sign: float, weight_decay: float,
+    alpha: float, fresh: float, eps: float, momentum: float,
+) -> None:  # fmt: skip
+    """As :func:`rmsprop_update`, the step being ``b = momentum b + g / (sqrt(s) + eps)``."""
+    b *= momentum
+    b += _rms(xp, _gradient(p, g, sign, weight_decay), s, None, alpha, fresh, eps)
+    p -= b * rate
+
+
+CENTER = (
+    RMS
+    + """
+    a += fresh * (d - a);
+    const T variance = s - a * a;
+    const T spread = sqrt(variance < T(0) ? T(0) : variance) + eps;
+"""
+)
+
+
+@elementwise(CENTER + " p -= rate * (d / spread);", changes=("p", "s", "a"))
+@_in_blocks
+def rmsprop_centered_update(
+    xp: Namespace, p: Array, g: Array, s: Array, a: Array, /, rate: float, sign: float, weight_decay: float,
+    alpha: float, fresh: float, eps: float,
+) -> None:  # fmt: skip
+    """As :func:`rmsprop_update` with the variance ``s - a^2`` for ``s``, ``a`` the running mean of ``g``.
+
+    Source: Graves 2013, "Generating sequences with recurrent neural networks".
+    """
+    d = _rms(xp, _gradient(p, g, sign, weight_decay), s, a, alpha, fresh, eps)
+    d *= rate
+    p -= d
+
+
+@elementwise(CENTER + " b = momentum * b + d / spread; p -= rate * b;", changes=("p", "s", "a", "b"))
+@_in_blocks
+def rmsprop_centered_momentum_update(
+    xp: Namespace, p: Array, g: Array, s: Array, a: Array, b: Array, /, rate: float, sign: float, weight_decay: float,
+    alpha: float, fresh: float, eps: float, momentum: float,
+) -> None:  # fmt: skip
+    """Both."""
+    b *= momentum
+    b += _rms(xp, _gradient(p, g, sign, weight_decay), s, a, alpha, fresh, eps)
+    p -= b * rate
+
+
+ADAM = GRADIENT + " m += fresh1 * (d - m); v = beta2 * v + fresh2 * (d * d);"
+
+
+def _adam(
+    xp: Namespace, p: Array, g: Array, m: Array, v: Array, w: Array | None, rate: float, shrink: float,
+    fresh1: float, beta2: float, fresh2: float, root: float, eps: float,
+) -> None:  # fmt: skip
+    d = g - m
+    d *= fresh1
+    m += d
+    xp.multiply(g, g, out=d)
+    d *= fresh2
+    v *= beta2
+    v += d
+    if w is not None:
+        v = xp.maximum(v, w, out=w)
+    xp.sqrt(v, out=d)
+    d /= root
+    d += eps
+    xp.divide(m, d, out=d)
+    d *= rate
+    if shrink != 1:
+        p *= shrink
+    p -= d
+
+
+@elementwise(ADAM + " p = shrink * p - rate * (m / (sqrt(v) / root + eps));", changes=("p", "m", "v"))
+@_in_blocks
+def adam_update(
+    xp: Namespace, p: Array, g: Array, m: Array, v: Array, /, rate: float, sign: float, weight_decay: float,
+    shrink: float, fresh1: float, beta2: float, fresh2: float, root: float, eps: float,
+) -> None:  # fmt: skip
+    """``m += fresh1 (g - m); v = beta2 v + fresh2 g^2; p = shrink p - rate m / (sqrt(v) / root + eps)``.
+
+    With ``fresh = 1 - beta``, ``rate = lr / (1 - beta1^t)``, ``root = sqrt(1 - beta2^t)``; ``shrink = 1 - lr lambda``
+    is the decoupled weight decay. Source: Kingma and Ba 2015; Loshchilov and Hutter 2019 (AdamW).
+    """
+    g = _gradient(p, g, sign, weight_decay)
+    _adam(xp, p, g, m, v, None, rate, shrink, fresh1, beta2, fresh2, root, eps)
+
+
+@elementwise(ADAM + """
+    if (v > w || v != v) w = v;  // a NaN stays
+    p = shrink * p - rate * (m / (sqrt(w) / root + eps));
+""", changes=("p", "m", "v", "w"))  # fmt: skip
+@_in_blocks
+def amsgrad_update(
+    xp: Namespace, p: Array, g: Array, m: Array, v: Array, w: Array, /, rate: float, sign: float, weight_decay: float,
+    shrink: float, fresh1: float, beta2: float, fresh2: float, root: float, eps: float,
+) -> None:  # fmt: skip
+    """As :func:`adam_update` with ``w = max(w, v)`` in place of ``v``. Source: Reddi, Kale and Kumar 2018."""
+    g = _gradient(p, g, sign, weight_decay)
+    _adam(xp, p, g, m, v, w, rate, shrink, fresh1, beta2, fresh2, root, eps)

@@ -1,0 +1,15 @@
+"""Optimizers, named and behaving as PyTorch's, with one kernel launch for a whole group of parameters.
+
+To add one: a subclass of :class:`Optimizer` in a file of its own, with the names of what it remembers for each
+parameter (``moments``) and the rule that updates a flat run of parameters in place (``update``); the rule itself is a
+kernel in :mod:`gpugrad.kernels.optim`; a row in ``tests/optim/test_against_torch.py``.
+"""
+
+from .adagrad import Adagrad
+from .adam import Adam
+from .adamw import AdamW
+from .optimizer import Optimizer
+from .rmsprop import RMSprop
+from .sgd import SGD
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]

@@ -1,0 +1,78 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..backend import Array, Namespace
+from ..kernels.optim import sgd_momentum_update, sgd_update
+from .optimizer import Group, Optimizer, Params, common
+
+
+class SGD(Optimizer):
+    """``b = momentum b + (1 - dampening) g`` (``b = g`` in the first step), ``p -= lr b``.
+
+    Args:
+        params: parameters or groups of them.
+        lr: the learning rate.
+        momentum: how much of the last step is kept; 0 remembers nothing.
+        dampening: how much of the gradient is left out.
+        weight_decay: times ``p`` is added to the gradient.
+        nesterov: step along ``g + momentum b`` instead of ``b``.
+        maximize: follow the gradient up.
+
+    Raises:
+        ValueError: a negative option, or ``nesterov`` without momentum or with dampening.
+
+    State: ``momentum_buffer``. Source: Sutskever et al. 2013; ``torch.optim.SGD``.
+
+    >>> import gpugrad as gg
+    >>> w = gg.tensor([1.0], requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.1, momentum=0.9)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     w.sum().backward()
+    ...     optimizer.step()
+    >>> w
+    tensor([0.71], requires_grad=True)
+    """
+
+    nonnegative = ("lr", "momentum", "weight_decay")
+
+    def __init__(
+        self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
+        nesterov: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(params, {
+            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
+            "maximize": maximize,
+        })  # fmt: skip
+
+    def check(self, group: Group) -> None:
+        super().check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+
+    def moments(self, group: Group) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    # The rule depends on one thing: whether there is a momentum buffer yet. Steps count up to 1.
+
+    def advanced(self, group: Group, steps: int) -> int:
+        return 1 if group["momentum"] else steps
+
+    def entry(self, steps: int, moments: dict[str, Any]) -> dict[str, Any]:
+        return moments if steps else {}
+
+    def loaded_steps(self, entry: Mapping[str, Any]) -> int:
+        return int(entry.get("momentum_buffer") is not None)
+
+    def update(self, xp: Namespace, group: Group, step: int, p: Array, g: Array, *moments: Array) -> None:
+        if not moments:
+            sgd_update(xp, p, g, group["lr"], *common(group))
+            return
+        sgd_momentum_update(
+            xp, p, g, *moments, group["lr"], *common(group), group["momentum"], 1 - group["dampening"],
+            group["nesterov"], step == 1,
+        )  # fmt: skip
