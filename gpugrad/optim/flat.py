@@ -12,6 +12,10 @@ from ..core import Tensor
 ALIGNMENT = 128
 """Bytes. Every parameter begins at a multiple, as in an array of its own: matrix products are slower elsewhere."""
 
+LARGE = 1 << 16
+"""Elements from which a parameter is updated by itself, where there is no launch to be saved: its gradient is then
+read where it is, not copied beside the others."""
+
 
 class Run:
     """Parameters that lie side by side and are updated together: their numbers, and their gradients."""
@@ -90,7 +94,12 @@ class Flat:
         run = Run()
         for i, p in enumerate(self.params):
             g = p.grad
-            if run.indices and (g is None or key(self.steps[i]) != key(self.steps[run.indices[0]])):
+            if run.indices and (
+                g is None
+                or key(self.steps[i]) != key(self.steps[run.indices[0]])
+                or self.alone(i)
+                or self.alone(run.indices[-1])
+            ):
                 yield run
                 run = Run()
             if g is not None:
@@ -99,6 +108,10 @@ class Flat:
                 run.gradients.append(g.data)
         if run.indices:
             yield run
+
+    def alone(self, i: int) -> bool:
+        """Whether parameter ``i`` is a run of its own."""
+        return not self.owner.compiles and self.places[i].stop - self.places[i].start >= LARGE
 
     def place(self, run: Run) -> slice:
         """The elements of a run."""

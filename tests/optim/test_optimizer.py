@@ -9,8 +9,7 @@ import pytest
 import gpugrad as gg
 from gpugrad import optim
 from gpugrad.kernels import optim as rules
-from gpugrad.optim import SGD, Adagrad, Adam, AdamW, RMSprop
-from gpugrad.optim.flat import ALIGNMENT
+from gpugrad.optim import SGD, Adagrad, Adam, AdamW, RMSprop, flat
 
 MAKERS = {
     "SGD": lambda params: SGD(params, lr=0.1, momentum=0.9),
@@ -75,7 +74,7 @@ def test_every_parameter_is_aligned_as_an_array_of_its_own(device):
     params = parameters(gg.float32)
     SGD(params)
     starts = [p.data.__array_interface__["data"][0] for p in params if p.size]
-    assert all((a - starts[0]) % ALIGNMENT == 0 for a in starts)
+    assert all((a - starts[0]) % flat.ALIGNMENT == 0 for a in starts)
 
 
 def count_updates(monkeypatch):
@@ -110,6 +109,19 @@ def test_one_update_for_each_run_with_equal_steps(monkeypatch):
     del calls[:]
     run(optimizer, params, range(1))
     assert len(calls) == 3, "the one in the middle is a step behind"
+
+
+def test_large_parameters_are_updated_where_their_gradient_is(monkeypatch):
+    monkeypatch.setattr(flat, "LARGE", 5)
+    params = parameters()
+    optimizer = Adam(params)
+    calls = count_updates(monkeypatch)
+    run(optimizer, params, range(1))
+    if optimizer._flats[0][0].owner.compiles:
+        assert len(calls) == 1
+    else:
+        assert [calls[0], calls[2]] == [6, 5]
+        assert len(calls) == 4
 
 
 @makers
