@@ -94,7 +94,7 @@ class Plan:
         kept = (node.kept,) if self.one or self.joint is not None else node.kept
 
         def tensor(name: str, value: Any) -> Any:
-            if value is None or name in op.params or name.endswith(METADATA):
+            if value is None or name in op.params or name in op.residuals or name.endswith(METADATA):
                 return value
             if name == "y":
                 if op.outputs:

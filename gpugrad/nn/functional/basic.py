@@ -1,0 +1,153 @@
+"""What layers compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import backend, random
+from ...backend import NAMESPACES
+from ...core import Tensor
+from ...ops import softmax as ops
+from ...ops.arithmetic import where
+from ...ops.creation import asarray, astype
+from ...random import Generator
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input weight^T + bias``.
+
+    Args:
+        input: shape ``(..., in)``.
+        weight: shape ``(out, in)``.
+        bias: shape ``(out,)``.
+
+    Returns:
+        Shape ``(..., out)``.
+
+    Raises:
+        ValueError: the sizes do not fit.
+
+    Source: ``torch.nn.functional.linear``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.linear(gg.tensor([1.0, 2.0]), gg.tensor([[3.0, 4.0]]), gg.tensor([0.5]))
+    tensor([11.5])
+    """
+    if not input.shape or input.shape[-1] != weight.shape[-1]:
+        raise ValueError(f"linear: expected an input of shape (..., {weight.shape[-1]}), got {input.shape}")
+    y = input @ weight.T
+    return y if bias is None else y + bias
+
+
+def dropout_probability(p: float) -> float:
+    """``p``, if it is a probability.
+
+    Raises:
+        ValueError: it is outside [0, 1].
+
+    >>> dropout_probability(0.5)
+    0.5
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: expected a probability in [0, 1], got {p}")
+    return p
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """Each element is 0 with probability p, the others are divided by ``1 - p``; the gradient passes where they do.
+
+    Args:
+        input: shape ``(...)``.
+        p: the probability of 0.
+        training: otherwise the result is the input.
+        generator: where the mask comes from; None for ``gpugrad.random``. The graph keeps the mask as booleans.
+
+    Raises:
+        ValueError: p is outside [0, 1].
+
+    Source: Srivastava et al. 2014; "inverted" as in CS231n, neural networks part 2.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.dropout(gg.ones(4), 0.5, generator=gg.random.Generator(0))
+    tensor([2., 0., 0., 0.])
+    """
+    dropout_probability(p)
+    if not training or p == 0:
+        return input
+    source = generator or random.default_generator
+    kept = source.bernoulli(1 - p, input.shape, device=input.device)
+    dropped: Tensor = where(kept, input * (1 / (1 - p) if p < 1 else 0), 0)
+    return dropped
+
+
+def softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+    """``exp(x) / sum(exp(x))`` along the axis ``dim``, for logits of any size; see :func:`gpugrad.ops.softmax.softmax`.
+
+    Args:
+        input: shape ``(...)``.
+        dim: the axis.
+        dtype: convert to it first.
+
+    Raises:
+        ValueError: there is no such axis.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.softmax(gg.tensor([1.0, 1.0, 1.0, 1.0]))
+    tensor([0.25, 0.25, 0.25, 0.25])
+    """
+    y: Tensor = ops.softmax(input if dtype is None else astype(input, dtype), axis=dim)
+    return y
+
+
+def log_softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+    """``x - log(sum(exp(x)))`` along the axis ``dim``; arguments and errors as for :func:`softmax`.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.log_softmax(gg.tensor([1.0, 1.0]))
+    tensor([-0.6931472, -0.6931472])
+    """
+    y: Tensor = ops.log_softmax(input if dtype is None else astype(input, dtype), axis=dim)
+    return y
+
+
+def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
+    """For each label a vector with 1 in its place and 0 elsewhere, as integers.
+
+    Args:
+        tensor: integer labels of shape ``(...)``.
+        num_classes: C; -1 for the largest label plus 1.
+
+    Returns:
+        Shape ``(..., C)``, ``int64``.
+
+    Raises:
+        IndexError: a label is outside [0, C).
+        TypeError: the labels are no integers.
+        ValueError: C is not positive, or left open with no labels.
+
+    Source: ``torch.nn.functional.one_hot``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.one_hot(gg.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    labels = asarray(tensor).data
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: expected integer labels, got {labels.dtype}")
+    xp = NAMESPACES[type(labels)]
+    if num_classes == -1 and labels.size:
+        num_classes = max(int(labels.max()), 0) + 1
+    if num_classes < 1:
+        raise ValueError(f"one_hot: expected a positive number of classes, got {num_classes} for {labels.size} labels")
+    try:
+        ops.checked_labels(xp, labels, num_classes)
+    except IndexError as error:
+        raise IndexError(f"one_hot: {error}") from None
+    with backend.backend_of(labels).using(backend.device_of(labels)):
+        return Tensor(xp.astype(xp.expand_dims(labels, axis=-1) == xp.arange(num_classes), xp.int64))

@@ -1,0 +1,270 @@
+"""Losses: how wrong a prediction is, and what the number is averaged over.
+
+``reduction`` is ``"none"`` for one number an example, ``"sum"`` for their sum, and ``"mean"`` for their mean; where
+examples have weights, for the sum divided by the sum of the weights. A mean of nothing is NaN.
+
+Class scores have shape ``(N, C)``, ``(N, C, d1, ...)`` or ``(C,)``; class labels are integers of that shape without
+``C``.
+"""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+from ... import backend
+from ...backend import NAMESPACES
+from ...core import Tensor
+from ...ops import softmax as ops
+from ...ops.activation import relu
+from ...ops.arithmetic import where
+from ...ops.creation import asarray, astype
+from ...ops.indexing import set_at
+from ...ops.reduction import sum as sum_of
+
+
+def known_reduction(reduction: str) -> str:
+    """``reduction``, if there is one of this name.
+
+    Raises:
+        ValueError: there is none.
+
+    >>> known_reduction("sum")
+    'sum'
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"expected the reduction 'mean', 'sum' or 'none', got {reduction!r}")
+    return reduction
+
+
+def _reduced(loss: Tensor, reduction: str, count: int) -> Tensor:
+    """The losses reduced; the mean is over ``count``."""
+    if reduction == "none":
+        return loss
+    total = loss.sum()
+    return total if reduction == "sum" else total * (1 / count if count else nan)
+
+
+def _weighted_mean(loss: Tensor, label: Any, valid: Any, weight: Tensor | None) -> Tensor:
+    """The sum of losses divided by the sum of the weights of their labels."""
+    mass = Tensor(valid) if weight is None else where(valid, weight[label], 0)
+    total = sum_of(mass, dtype=loss.dtype)
+    mean: Tensor = loss.sum() / where(total == 0, nan, total)
+    return mean
+
+
+def _target(name: str, input: Tensor, target: Any, or_probabilities: bool = False) -> Tensor:
+    """The target as a Tensor of class labels, checked as far as shape and dtype go.
+
+    Raises:
+        TypeError: the labels are no integers.
+        ValueError: the shape does not fit that of the input.
+    """
+    given: Tensor = asarray(target)
+    if not input.shape:
+        raise ValueError(f"{name}: expected an input of shape (N, C), (N, C, d1, ...) or (C,), got {input.shape}")
+    axis = ops.class_axis(input.shape)
+    rows = input.shape[:axis] + input.shape[axis + 1 :]
+    integers = given.dtype.kind in "iu"
+    if or_probabilities and not integers and given.shape == input.shape and backend.is_floating(given.dtype):
+        return given
+    if given.shape == rows and not integers:
+        raise TypeError(f"{name}: expected integer class labels, got {given.dtype}")
+    if given.shape != rows:
+        other = f", or probabilities of shape {input.shape}" if or_probabilities else ""
+        raise ValueError(
+            f"{name}: for an input of shape {input.shape} expected class labels of shape {rows}{other}; "
+            f"got {given.dtype} of shape {given.shape}"
+        )
+    return given
+
+
+def _labels(name: str, input: Tensor, target: Any, ignore_index: int | None = None) -> tuple[Any, Any]:
+    """The array of class labels, 0 for those to be ignored, and that of which are not; all checked.
+
+    Raises:
+        IndexError: a label is out of range.
+    """
+    labels = _target(name, input, target).data
+    xp = NAMESPACES[type(labels)]
+    try:
+        ops.checked_labels(xp, labels, input.shape[ops.class_axis(input.shape)], ignore_index)
+    except IndexError as error:
+        raise IndexError(f"{name}: {error}") from None
+    return ops.without_ignored(xp, labels, ignore_index) if ignore_index is not None else (labels, None)
+
+
+def _weight(name: str, input: Tensor, weight: Tensor | None) -> Tensor | None:
+    """The weights of the classes in the dtype of the input.
+
+    Raises:
+        ValueError: there is not one for each class.
+    """
+    if weight is None:
+        return None
+    weight = asarray(weight)
+    classes = input.shape[ops.class_axis(input.shape)]
+    if weight.shape != (classes,):
+        raise ValueError(f"{name}: expected one weight for each of {classes} classes, got shape {weight.shape}")
+    return weight if weight.dtype == input.dtype else astype(weight, input.dtype)
+
+
+def _class_index(input: Tensor, label: Any) -> tuple[Any, ...]:
+    return ops.class_index(NAMESPACES[type(label)], label, input.shape, ops.class_axis(input.shape))
+
+
+def cross_entropy(
+    input: Tensor, target: Any, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """``-log softmax(input)[target]``: how surprised the model is by the label.
+
+    One operation, exact for logits of any size, that keeps no probabilities: :func:`gpugrad.ops.softmax.cross_entropy`.
+
+    Args:
+        input: logits, shape ``(N, C)``, ``(N, C, d1, ...)`` or ``(C,)``.
+        target: integer labels in [0, C), of the shape of the input without C; or probabilities of the shape of the
+            input, which may need a gradient.
+        weight: shape ``(C,)``, one factor a class.
+        ignore_index: rows with this label count for nothing, not even in the mean.
+        reduction: ``"mean"``, over the weights of the labels (over the rows for probabilities); ``"sum"``; ``"none"``.
+        label_smoothing: e; the target becomes ``(1 - e) target + e / C``.
+
+    Raises:
+        IndexError: a label is out of range; the message names it.
+        TypeError: the labels are no integers.
+        ValueError: shapes do not fit, e is outside [0, 1], the reduction is not known, or ``ignore_index`` is given
+            with probabilities.
+
+    Source: ``torch.nn.functional.cross_entropy``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> logits = gg.tensor([[2.0, 2.0], [0.0, 0.0]], requires_grad=True)
+    >>> nn.functional.cross_entropy(logits, gg.tensor([0, 1])).backward()
+    >>> logits.grad
+    tensor([[-0.25,  0.25],
+            [ 0.25, -0.25]])
+    """
+    known_reduction(reduction)
+    target = _target("cross_entropy", input, target, or_probabilities=True)
+    weight = _weight("cross_entropy", input, weight)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: expected label_smoothing in [0, 1], got {label_smoothing}")
+    if target.dtype.kind not in "iu":
+        if ignore_index >= 0:
+            raise ValueError("cross_entropy: ignore_index is for class labels, the target has probabilities")
+        return _with_probabilities(input, target, weight, reduction, label_smoothing)
+    loss: Tensor = ops.cross_entropy(input, target, weight, ignore_index, label_smoothing)
+    if reduction != "mean":
+        return _reduced(loss, reduction, loss.size)
+    label, valid = ops.without_ignored(NAMESPACES[type(target.data)], target.data, ignore_index)
+    return _weighted_mean(loss, label, valid, weight)
+
+
+def _with_probabilities(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+) -> Tensor:
+    axis = ops.class_axis(input.shape)
+    if target.dtype != input.dtype:
+        target = astype(target, input.dtype)
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
+    if weight is not None:
+        target = target * weight.reshape(tuple(-1 if i == axis else 1 for i in range(input.ndim)))
+    loss: Tensor = ops.soft_cross_entropy(input, target)
+    return _reduced(loss, reduction, loss.size)
+
+
+def nll_loss(
+    input: Tensor, target: Any, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """``-input[target]``: the negative log-likelihood, where the input are log-probabilities.
+
+    Arguments and errors as for :func:`cross_entropy`, with class labels only. Source: ``torch.nn.functional.nll_loss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.nll_loss(gg.tensor([[-0.5, -1.5], [-2.0, -1.0]]), gg.tensor([1, 0]))
+    tensor(1.75)
+    """
+    known_reduction(reduction)
+    label, valid = _labels("nll_loss", input, target, ignore_index)
+    weight = _weight("nll_loss", input, weight)
+    loss = -input[_class_index(input, label)]
+    if weight is not None:
+        loss = loss * weight[label]
+    loss = where(valid, loss, 0)
+    return _weighted_mean(loss, label, valid, weight) if reduction == "mean" else _reduced(loss, reduction, loss.size)
+
+
+def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> Tensor:
+    """``(input - target)^2``, element by element.
+
+    Args:
+        input: shape ``(...)``.
+        target: of the same shape, or a number. Shapes are not broadcast: ``(N,)`` against ``(N, 1)`` would compare
+            everything with everything.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ValueError: the shapes differ, or the reduction is not known.
+
+    Source: ``torch.nn.functional.mse_loss``, which warns where this raises.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.mse_loss(gg.tensor([1.0, 2.0]), gg.tensor([0.0, 0.0]), reduction="none")
+    tensor([1., 4.])
+    """
+    known_reduction(reduction)
+    shape = getattr(target, "shape", input.shape)
+    if shape != input.shape:
+        raise ValueError(f"mse_loss: expected a target of the shape of the input, {input.shape}, got {shape}")
+    difference = input - target
+    return _reduced(difference * difference, reduction, input.size)
+
+
+def multi_margin_loss(
+    input: Tensor, target: Any, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """``sum_(i != t) max(0, margin - x_t + x_i)^p / C``: the multiclass hinge loss (support vector machine).
+
+    Args:
+        input: scores x, shape ``(N, C)`` or ``(C,)``.
+        target: integer labels t in [0, C), shape ``(N,)`` or ``()``.
+        p: 1, or 2 for the squared hinge.
+        margin: by how much the score of the label is to be larger than the others.
+        weight: shape ``(C,)``; the loss of a row is multiplied by the weight of its label.
+        reduction: ``"mean"`` (over the rows), ``"sum"`` or ``"none"``.
+
+    Raises:
+        IndexError: a label is out of range.
+        TypeError: the labels are no integers.
+        ValueError: shapes do not fit, p is neither 1 nor 2, or the reduction is not known.
+
+    Source: Crammer and Singer 2001 and CS231n, linear classification notes (there without ``1 / C``);
+    ``torch.nn.functional.multi_margin_loss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.multi_margin_loss(gg.tensor([[0.5, 1.0, 0.0]]), gg.tensor([1]))
+    tensor(0.16666667)
+    """
+    known_reduction(reduction)
+    if p not in (1, 2):
+        raise ValueError(f"multi_margin_loss: expected p = 1 or 2, got {p}")
+    if input.ndim > 2:
+        raise ValueError(f"multi_margin_loss: expected an input of shape (N, C) or (C,), got {input.shape}")
+    label, _ = _labels("multi_margin_loss", input, target)
+    weight = _weight("multi_margin_loss", input, weight)
+    at = _class_index(input, label)
+    rows = (*input.shape[:-1], 1)
+    hinge = set_at(relu(input - input[at].reshape(rows) + margin), at, 0.0)
+    if p == 2:
+        hinge = hinge * hinge
+    loss = hinge.sum(axis=-1) * (1 / input.shape[-1])
+    if weight is not None:
+        loss = loss * weight[label]
+    return _reduced(loss, reduction, loss.size)

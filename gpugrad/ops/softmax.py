@@ -1,0 +1,301 @@
+"""Softmax and its relatives: log-sum-exp, log-softmax, and cross-entropy as one operation with its own gradient.
+
+Every exponential is taken of ``x - m`` with ``m`` the largest element, so nothing overflows, however large the
+logits. Elements of ``-inf`` have probability 0. Where there is no finite largest element (``+inf`` in a row, or
+nothing but ``-inf``) the result is NaN, as PyTorch has it, and no floating-point warning is given.
+
+Source: CS231n, linear classification notes, "Practical issues: numeric stability"; Blanchard, Higham and Higham 2021.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+from .. import backend
+from ..backend import NAMESPACES, Array, Namespace
+from ..core import Tensor, primitive
+from ..kernels.indexing import set_at
+from .reduction import Axis, Shape, kept, length
+
+
+def _top(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """The largest elements, with the reduced axes at size 1; of nothing, ``-inf``."""
+    if length(x.shape, axis) == 0:
+        return xp.full(kept(x.shape, axis), -inf, dtype=x.dtype)
+    return xp.max(x, axis=axis, keepdims=True)
+
+
+def _shift(xp: Namespace, top: Array) -> Array:
+    """What to subtract: for ``+inf`` NaN and for ``-inf`` 0, so that no ``inf - inf`` is ever computed."""
+    return xp.where(top == inf, nan, xp.where(top == -inf, 0, top))
+
+
+def _total(xp: Namespace, e: Array, axis: Axis) -> Array:
+    """The sum of the exponentials, at least 1; NaN where all are 0."""
+    s = xp.sum(e, axis=axis, keepdims=True)
+    return xp.where(s == 0, nan, s)
+
+
+@primitive
+def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
+    """``exp(x) / sum(exp(x))`` over ``axis``; the gradient is ``y (g - sum(g y))``.
+
+    Shape and dtype are those of ``x``. Source: Bridle 1990; ``jax.nn.softmax``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.softmax import softmax
+    >>> softmax(gg.tensor([0.0, 10000.0, 10000.0]))
+    tensor([0. , 0.5, 0.5])
+    """
+    e = xp.exp(x - _shift(xp, _top(xp, x, axis)))
+    return e / _total(xp, e, axis)
+
+
+softmax.vjp(x=lambda xp, g, y, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True)))
+
+
+@primitive
+def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
+    """``x - log(sum(exp(x)))`` over ``axis``, the logarithm of :func:`softmax`; the gradient is ``g - e^y sum(g)``.
+
+    Shape and dtype are those of ``x``. Source: ``jax.nn.log_softmax``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.softmax import log_softmax
+    >>> log_softmax(gg.tensor([0.0, 10000.0, 10000.0]))
+    tensor([-1.0000693e+04, -6.9314718e-01, -6.9314718e-01])
+    """
+    z = x - _shift(xp, _top(xp, x, axis))
+    return z - xp.log(_total(xp, xp.exp(z), axis))
+
+
+log_softmax.vjp(x=lambda xp, g, y, axis: g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True))
+
+
+@primitive
+def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """``log(sum(exp(x)))`` over ``axis`` (None: all), a smooth maximum; the gradient is ``g softmax(x)``.
+
+    It is ``+inf`` where an element is, ``-inf`` where all are and for no elements. Source: ``scipy.special.logsumexp``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.softmax import logsumexp
+    >>> logsumexp(gg.tensor([10000.0, 10000.0]))
+    tensor(10000.693)
+    """
+    top = _top(xp, x, axis)
+    shift = _shift(xp, top)
+    y = shift + xp.log(_total(xp, xp.exp(x - shift), axis))
+    y = xp.where(xp.isfinite(top), y, top)
+    return y if keepdims else xp.squeeze(y, axis=axis)
+
+
+logsumexp.vjp(
+    x=lambda xp, g, x, x_shape, axis: xp.reshape(g, kept(x_shape, axis)) * softmax.on(xp, x, axis=axis)
+)  # not exp(x - y): where y is large it is rounded, by far more than the softmax
+
+
+# -------------------------------------------------------------------- class labels
+
+
+def class_axis(shape: Shape) -> int:
+    """The axis of the classes: 1 in ``(N, C, d1, ...)``, 0 in ``(C,)``. Source: PyTorch's losses."""
+    return 1 if len(shape) > 1 else 0
+
+
+def checked_labels(xp: Namespace, labels: Array, classes: int, ignore_index: int | None = None) -> Array:
+    """``labels`` as they are, after looking at them: every one must be in [0, classes), or ``ignore_index``.
+
+    On a GPU that takes a synchronisation, as every check of an index does. A namespace that only writes calls down
+    sees the function whole.
+
+    Raises:
+        IndexError: a label is out of range.
+    """
+    whole = getattr(xp, "__kernel__", None)
+    if whole is not None:
+        return whole(checked_labels, (labels, classes, ignore_index))
+    wrong = (labels < 0) | (labels >= classes)
+    if ignore_index is not None:
+        wrong = wrong & (labels != ignore_index)
+    if wrong.any():
+        raise IndexError(f"label {int(labels[wrong][0])} is out of range for {classes} classes")
+    return labels
+
+
+def without_ignored(xp: Namespace, labels: Array, ignore_index: int) -> tuple[Array, Array]:
+    """The labels with 0 for those to be ignored, and which are not."""
+    if labels.dtype != "int64":  # smaller dtypes may not hold ignore_index
+        labels = xp.astype(labels, xp.int64)
+    valid = labels != ignore_index
+    return xp.where(valid, labels, 0), valid
+
+
+def class_index(xp: Namespace, label: Array, shape: Shape, axis: int) -> tuple[Array, ...]:
+    """The index that reads from an array of ``shape`` the element of each row at its label."""
+    sizes = [n for i, n in enumerate(shape) if i != axis]
+    with backend.backend_of(label).using(backend.device_of(label)):
+        grid = [
+            xp.reshape(xp.arange(n), tuple(-1 if k == i else 1 for k in range(len(sizes)))) for i, n in enumerate(sizes)
+        ]
+    return (*grid[:axis], label, *grid[axis:])
+
+
+def _along(xp: Namespace, weight: Array, shape: Shape, axis: int) -> Array:
+    """The weights of the classes, so that they broadcast along their axis."""
+    return xp.reshape(weight, tuple(-1 if i == axis else 1 for i in range(len(shape))))
+
+
+# -------------------------------------------------------------------- cross-entropy
+
+
+def _cross_entropy_reference(
+    xp: Namespace, logits: Array, labels: Array, weight: Array | None = None, /, ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Array:  # fmt: skip
+    axis = class_axis(logits.shape)
+    raw = labels.data if isinstance(labels, Tensor) else labels
+    plain = NAMESPACES[type(raw)]
+    label, valid = without_ignored(plain, raw, ignore_index)
+    logp = log_softmax.on(xp, logits, axis=axis)
+    loss = -logp[class_index(plain, label, logits.shape, axis)]
+    if weight is not None:
+        loss = loss * weight[label]
+    if label_smoothing:
+        if weight is None:
+            rest = -xp.mean(logp, axis=axis)
+        else:
+            w = _along(xp, weight, logits.shape, axis)
+            rest = -xp.sum(xp.where(w == 0, 0, logp) * w, axis=axis) / logits.shape[axis]
+        loss = (1 - label_smoothing) * loss + label_smoothing * rest
+    return xp.where(valid, loss, 0)
+
+
+@primitive(residuals=("shift", "total"), reference=_cross_entropy_reference)
+def cross_entropy(
+    xp: Namespace, logits: Array, labels: Array, weight: Array | None = None, /, ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> tuple[Array, ...]:  # fmt: skip
+    """``lse - x_t`` for each row of logits x with label t, where ``lse = log(sum(exp(x)))``: no probability is stored.
+
+    The gradient is ``g (softmax(x) - onehot(t))``. With smoothing e, the target is ``(1 - e) onehot(t) + e / C``; a
+    weight multiplies its class's part of the target. The graph keeps the logits, the labels and, for each row, the
+    log-sum-exp in its two parts (largest logit, sum of exponentials): added up, they would be rounded, and with large
+    logits the gradient with them.
+
+    Inputs:
+        logits: shape ``(N, C)``, ``(N, C, d1, ...)`` or ``(C,)``.
+        labels: integers of shape ``(N,)``, ``(N, d1, ...)`` or ``()``.
+        weight: shape ``(C,)``; a constant.
+        ignore_index: rows with this label have loss and gradient exactly 0.
+        label_smoothing: e, in [0, 1].
+
+    Returns:
+        The loss of each row, in the shape of the labels.
+
+    Raises:
+        IndexError: a label is out of range.
+
+    Source: CS231n, linear classification notes, softmax classifier; Szegedy et al. 2016 for the smoothing; names and
+    weights as in ``torch.nn.functional.cross_entropy``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.softmax import cross_entropy
+    >>> cross_entropy(gg.tensor([[0.0, 0.0], [0.0, 10000.0]]), gg.tensor([1, 0]))
+    tensor([6.931472e-01, 1.000000e+04])
+    """
+    shape, axis = logits.shape, class_axis(logits.shape)
+    checked_labels(xp, labels, shape[axis], ignore_index)
+    label, valid = without_ignored(xp, labels, ignore_index)
+    shift = _shift(xp, _top(xp, logits, axis))
+    z = logits - shift
+    total = _total(xp, xp.exp(z), axis)
+    log_total = xp.reshape(xp.log(total), labels.shape)
+    loss = log_total - z[class_index(xp, label, shape, axis)]
+    if weight is not None:
+        loss = loss * weight[label]
+    if label_smoothing:
+        if weight is None:
+            rest = log_total - xp.mean(z, axis=axis)
+        else:
+            w = _along(xp, weight, shape, axis)
+            rest = (log_total * xp.sum(weight) - xp.sum(xp.where(w == 0, 0, z) * w, axis=axis)) / shape[axis]
+        loss = (1 - label_smoothing) * loss + label_smoothing * rest
+    return xp.where(valid, loss, 0), shift, total
+
+
+def _cross_entropy_logits(
+    xp: Namespace, g: Array, logits: Array, labels: Array, weight: Array | None, shift: Array, total: Array,
+    ignore_index: int, label_smoothing: float,
+) -> Array:  # fmt: skip
+    shape, axis = logits.shape, class_axis(logits.shape)
+    label, valid = without_ignored(xp, labels, ignore_index)
+    g = xp.where(valid, g, 0)
+    hit = g * (1 - label_smoothing)
+    rest = g * (label_smoothing / shape[axis])
+    if weight is not None:
+        hit = hit * weight[label]
+    mass = xp.expand_dims(hit + rest * (shape[axis] if weight is None else xp.sum(weight)), axis=axis)
+    d = xp.where(xp.expand_dims(valid, axis=axis), xp.exp(logits - shift) * (mass / total), 0)
+    if label_smoothing:
+        rest = xp.expand_dims(rest, axis=axis)
+        d = d - (rest if weight is None else rest * _along(xp, weight, shape, axis))
+    at = class_index(xp, label, shape, axis)
+    return set_at(xp, d, d[at] - hit, at)
+
+
+cross_entropy.vjp(logits=_cross_entropy_logits)
+
+
+def _possible(xp: Namespace, z: Array, target: Array) -> Array:
+    """``z`` with 0 where it is ``-inf`` and the target 0: what cannot be and is not costs nothing."""
+    return xp.where((z == -inf) & (target == 0), 0, z)
+
+
+def _soft_cross_entropy_reference(xp: Namespace, logits: Array, target: Array, /) -> Array:
+    axis = class_axis(logits.shape)
+    logp = log_softmax.on(xp, logits, axis=axis)
+    return -xp.sum(_possible(xp, logp, target) * target, axis=axis)
+
+
+@primitive(residuals=("shift", "total"), reference=_soft_cross_entropy_reference)
+def soft_cross_entropy(xp: Namespace, logits: Array, target: Array, /) -> tuple[Array, ...]:
+    """``sum_c t_c (lse - x_c)`` for each row of logits x with target t; see :func:`cross_entropy`.
+
+    The gradients are ``g (sum(t) softmax(x) - t)`` and ``g (lse - x)``.
+
+    Inputs:
+        logits: shape ``(N, C)``, ``(N, C, d1, ...)`` or ``(C,)``.
+        target: of the same shape: probabilities, or any weights of the classes.
+
+    Returns:
+        The loss of each row. A class with logit ``-inf`` and target 0 adds nothing (in PyTorch: NaN).
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.softmax import soft_cross_entropy
+    >>> soft_cross_entropy(gg.tensor([[0.0, 0.0]]), gg.tensor([[0.5, 0.5]]))
+    tensor([0.6931472])
+    """
+    axis = class_axis(logits.shape)
+    shift = _shift(xp, _top(xp, logits, axis))
+    z = logits - shift
+    total = _total(xp, xp.exp(z), axis)
+    log_total = xp.squeeze(xp.log(total), axis=axis)
+    loss = log_total * xp.sum(target, axis=axis) - xp.sum(_possible(xp, z, target) * target, axis=axis)
+    return loss, shift, total
+
+
+def _soft_logits(xp: Namespace, g: Array, logits: Array, target: Array, shift: Array, total: Array) -> Array:
+    axis = class_axis(logits.shape)
+    g = xp.expand_dims(g, axis=axis)
+    mass = xp.sum(target, axis=axis, keepdims=True)
+    return xp.exp(logits - shift) * (g * mass / total) - g * target
+
+
+def _soft_target(xp: Namespace, g: Array, logits: Array, target: Array, shift: Array, total: Array) -> Array:
+    axis = class_axis(logits.shape)
+    logp = (logits - shift) - xp.log(total)
+    return -xp.expand_dims(g, axis=axis) * _possible(xp, logp, target)
+
+
+soft_cross_entropy.vjp(logits=_soft_logits, target=_soft_target)
