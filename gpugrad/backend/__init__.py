@@ -24,6 +24,7 @@ from .selection import (
     backend_for,
     choose,
     default_device,
+    forget_cuda,
     load_cuda,
     logger,
     on_several_devices,
@@ -34,7 +35,7 @@ from .selection import (
 
 __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
-    "backend_for", "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes", "is_array",
-    "is_floating", "load_cuda", "logger", "on_several_devices", "register_array_type", "restore", "to_host",
+    "backend_for", "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes", "forget_cuda",
+    "is_array", "is_floating", "load_cuda", "logger", "on_several_devices", "register_array_type", "restore", "to_host",
     "transfer",
 ]  # fmt: skip

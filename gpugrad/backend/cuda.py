@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import AbstractContextManager
 from typing import Any
 
 import cupy
 import numpy
 
+from . import compiler
 from .device import Device
 from .registry import Array, Backend, register_array_type
-
-THREADS = 256
 
 
 class CUDABackend(Backend):
@@ -24,6 +24,7 @@ class CUDABackend(Backend):
     def __init__(self) -> None:
         self.count = device_count()
         self.several_devices = self.count > 1
+        self._functions: dict[Any, Any] = {}
 
     def device(self, array: Array) -> Device:
         return Device(f"cuda:{array.device.id}")
@@ -44,10 +45,27 @@ class CUDABackend(Backend):
         context: AbstractContextManager[Any] = cupy.cuda.Device(device.index)
         return context
 
-    def launch(self, source: str, name: str, size: int, arguments: tuple[Any, ...]) -> None:
-        if size:
-            kernel = cupy.RawKernel(source, name)  # CuPy keeps what it compiled, in memory and on disk
-            kernel(((size + THREADS - 1) // THREADS,), (THREADS,), arguments)
+    def run(
+        self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
+        shared: int = 0,
+    ) -> None:  # fmt: skip
+        key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
+        function = self._functions.get(key)
+        if function is None:
+            function = self._functions[key] = self._load(source, name)
+        function(grid, block, arguments, shared_mem=shared)
+
+    def _load(self, source: str, name: str) -> Any:
+        """A kernel's function: from machine code that is kept on disk, or from the source where there is no NVRTC."""
+        if not hasattr(cupy.cuda, "nvrtc"):
+            return cupy.RawModule(code=source).get_function(name)
+        code = compiler.cached(source, name, f"sm_{cupy.cuda.Device().compute_capability}")
+        if isinstance(code, bytes):
+            with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+                file.write(code)
+                file.flush()
+                return cupy.RawModule(path=file.name).get_function(name)
+        return cupy.RawModule(path=str(code)).get_function(name)
 
     def check_index(self, index: Any, shape: tuple[int, ...]) -> None:
         """CuPy wraps an index that is out of bounds; here it raises, at the price of a synchronisation."""

@@ -51,9 +51,17 @@ class Backend:
         """Make ``device`` the one that new arrays are made on, inside a ``with`` block."""
         return nullcontext()
 
-    def launch(self, source: str, name: str, size: int, arguments: tuple[Any, ...]) -> None:
-        """Run kernel ``name`` of a CUDA source with one thread for each of ``size`` elements."""
+    def run(
+        self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
+        shared: int = 0,
+    ) -> None:  # fmt: skip
+        """Run kernel ``name`` of a CUDA source on the current device and stream, compiling it if it is new."""
         raise NotImplementedError
+
+    def launch(self, source: str, name: str, threads: int, arguments: tuple[Any, ...], block: int = 256) -> None:
+        """:meth:`run` with at least so many threads along one axis; with none, nothing is done."""
+        if threads:
+            self.run(source, name, (-(-threads // block),), (block,), arguments)
 
     def check_index(self, index: Any, shape: tuple[int, ...]) -> None:
         """Raise IndexError where an integer array in ``index`` points outside ``shape``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
@@ -13,7 +14,7 @@ import numpy
 
 from . import cpu
 from .device import Device
-from .registry import Array, Backend, backend_of, device_of
+from .registry import BACKENDS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of
 
 logger = logging.getLogger("gpugrad")
 
@@ -39,6 +40,22 @@ def load_cuda() -> Backend:
         for notify in _when_several:
             notify()
     return backend
+
+
+def forget_cuda() -> None:
+    """Forget which CUDA backend there is, so that the next use looks again: another library stands behind the name.
+
+    Arrays of the old library are unknown afterwards.
+    """
+    load_cuda.cache_clear()
+    _automatic_device.cache_clear()
+    package = __name__.rpartition(".")[0]
+    module = sys.modules.pop(f"{package}.cuda", None)
+    if module is not None:
+        delattr(sys.modules[package], "cuda")
+    for kind in [kind for kind, owner in BACKENDS.items() if owner.name == "cuda"]:
+        for table in (BACKENDS, NAMESPACES, PLAIN):
+            table.pop(kind, None)
 
 
 def on_several_devices(notify: Callable[[], None]) -> None:

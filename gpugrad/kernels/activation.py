@@ -6,7 +6,7 @@ Bytes moved, for n elements of s bytes: 2 n s forward (read x, write y), 3 n s b
 from __future__ import annotations
 
 from ..backend import Array, Namespace
-from .kernel import elementwise
+from .elementwise import elementwise
 
 
 @elementwise("out = x <= T(0) ? T(0) : x;")  # a NaN stays

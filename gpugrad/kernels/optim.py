@@ -15,7 +15,7 @@ from inspect import signature
 from typing import Any
 
 from ..backend import Array, Namespace
-from .kernel import elementwise
+from .elementwise import elementwise
 
 BLOCK = 1 << 15
 """Elements updated at a time by the references: what a block takes then stays in a core's cache."""

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy
 import pytest
 
-ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
+from gpugrad.backend import compiler
+
+ARCHITECTURES = compiler.ARCHITECTURES
 
 SHIM = """
 #include <math.h>
@@ -21,8 +23,9 @@ SHIM = """
 using std::max; using std::min;
 #define __global__
 #define __device__
+#define __forceinline__ inline
 struct Dim3 { unsigned x, y, z; };
-static thread_local Dim3 threadIdx, blockIdx, blockDim, gridDim;
+static thread_local Dim3 threadIdx, blockIdx, blockDim, gridDim = {1, 1, 1};
 """
 
 LAUNCH = """
@@ -31,6 +34,7 @@ extern "C" void host_launch(long long threads, {parameters}) {{
     for (long long t = 0; t < (threads + 255) / 256 * 256; ++t) {{
         blockIdx.x = t / 256;
         threadIdx.x = t % 256;
+        gridDim.x = (threads + 255) / 256;
         {name}({names});
     }}
 }}
@@ -68,8 +72,8 @@ def launch(source: str, name: str, size: int, arguments: tuple) -> None:
 
 def compile_with_nvrtc(source: str, architecture: str) -> bytes:
     """The machine code of ``source`` for an architecture such as ``sm_90``."""
-    core = pytest.importorskip(
-        "cuda.core", reason="no cuda.core with cuda.bindings: the CUDA source is not compiled", exc_type=ImportError
-    )
-    options = core.ProgramOptions(arch=architecture)
-    return core.Program(source, "c++", options).compile("cubin").code
+    try:
+        compiler.nvrtc().getVersion()
+    except RuntimeError as error:
+        pytest.skip(f"no NVRTC: the CUDA source is not compiled ({error})")
+    return compiler.compile_source(source, "kernel", architecture)

@@ -46,7 +46,7 @@ def test_cuda_source_agrees_with_the_reference(kernel, scalars, dtype, monkeypat
     values = [scalars[name] for name in kernel.scalars]
     assert kernel(numpy, *expected.values(), *values) is None
     numbers = [*map(numpy.float64, values), numpy.int64(1003)]
-    host_cuda.launch(kernel.source(dtype), kernel.name, 1003, (*got.values(), *numbers))
+    host_cuda.launch(kernel.packed(dtype), kernel.name, 1003, (*got.values(), *numbers))
     for name in kernel.arrays:
         numpy.testing.assert_array_equal(got[name], expected[name], err_msg=name)  # the same roundings in both
         changed = not numpy.array_equal(expected[name], before[name])
@@ -70,7 +70,7 @@ def test_amsgrad_keeps_the_largest_and_nans():
     arrays = [numpy.zeros(4), numpy.zeros(4), numpy.zeros(4), v, w]
     host = [a.copy() for a in arrays]
     kernel(numpy, *arrays, *values)
-    host_cuda.launch(kernel.source("float64"), kernel.name, 4, (*host, *map(numpy.float64, values), numpy.int64(4)))
+    host_cuda.launch(kernel.packed("float64"), kernel.name, 4, (*host, *map(numpy.float64, values), numpy.int64(4)))
     for result in (arrays[-1], host[-1]):
         numpy.testing.assert_array_equal(result, [4, 9 * ADAM["beta2"], numpy.nan, numpy.nan])
 
@@ -79,4 +79,4 @@ def test_amsgrad_keeps_the_largest_and_nans():
 @pytest.mark.parametrize("architecture", host_cuda.ARCHITECTURES)
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.name)
 def test_cuda_source_compiles(kernel, dtype, architecture):
-    assert host_cuda.compile_with_nvrtc(kernel.source(dtype), architecture)
+    assert host_cuda.compile_with_nvrtc(kernel.packed(dtype), architecture)

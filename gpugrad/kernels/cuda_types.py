@@ -1,0 +1,46 @@
+"""How dtypes are stored and computed with in CUDA sources."""
+
+from __future__ import annotations
+
+STORAGE = {
+    "float16": "half_bits", "bfloat16": "bfloat_bits", "float32": "float", "float64": "double",
+    "int32": "int", "int64": "long long", "bool": "bool",
+}  # fmt: skip
+"""The type of an element in memory. The short floats are structs of their bits: no header is needed for them."""
+
+COMPUTE = {"float16": "float", "bfloat16": "float", "float32": "float", "float64": "double"}
+"""The type of the arithmetic: the short types are computed with in float32, and rounded once when stored."""
+
+SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+
+PRELUDE = """
+struct half_bits { unsigned short bits; };
+struct bfloat_bits { unsigned short bits; };
+
+#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+__device__ __forceinline__ unsigned int bits_of(float x) { return __float_as_uint(x); }
+__device__ __forceinline__ float from_bits(unsigned int u) { return __uint_as_float(u); }
+__device__ __forceinline__ float load(half_bits h) {
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(h.bits));
+    return x;
+}
+__device__ __forceinline__ void store(half_bits& h, float x) {
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h.bits) : "f"(x));
+}
+#else
+#include <string.h>
+inline unsigned int bits_of(float x) { unsigned int u; memcpy(&u, &x, 4); return u; }
+inline float from_bits(unsigned int u) { float x; memcpy(&x, &u, 4); return x; }
+inline float load(half_bits h) { _Float16 x; memcpy(&x, &h.bits, 2); return (float)x; }
+inline void store(half_bits& h, float x) { const _Float16 y = (_Float16)x; memcpy(&h.bits, &y, 2); }
+#endif
+
+__device__ __forceinline__ float load(bfloat_bits h) { return from_bits((unsigned int)h.bits << 16); }
+__device__ __forceinline__ void store(bfloat_bits& h, float x) {  // to nearest, ties to even; a NaN stays one
+    const unsigned int u = bits_of(x);
+    h.bits = x != x ? (u >> 16) | 64 : (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+}
+template <typename S> __device__ __forceinline__ S load(S x) { return x; }
+template <typename S, typename C> __device__ __forceinline__ void store(S& s, C x) { s = (S)x; }
+"""
