@@ -127,7 +127,7 @@ def without_ignored(xp: Namespace, labels: Array, ignore_index: int) -> tuple[Ar
     """The labels with 0 for those to be ignored, and which are not."""
     if labels.dtype != "int64":  # smaller dtypes may not hold ignore_index
         labels = xp.astype(labels, xp.int64)
-    valid = labels != ignore_index
+    valid = xp.asarray(labels != ignore_index)  # NumPy gives a scalar for a single label
     return xp.where(valid, labels, 0), valid
 
 

@@ -47,10 +47,15 @@ def _reduced(loss: Tensor, reduction: str, count: int) -> Tensor:
 
 def _weighted_mean(loss: Tensor, label: Any, valid: Any, weight: Tensor | None) -> Tensor:
     """The sum of losses divided by the sum of the weights of their labels."""
-    mass = Tensor(valid) if weight is None else where(valid, weight[label], 0)
-    total = sum_of(mass, dtype=loss.dtype)
-    mean: Tensor = loss.sum() / where(total == 0, nan, total)
-    return mean
+    if weight is None:  # a number of rows, so there is nothing to record
+        xp = NAMESPACES[type(valid)]
+        with backend.backend_of(valid).using(backend.device_of(valid)):
+            count = xp.sum(valid, dtype=loss.dtype)
+            total = Tensor(xp.asarray(xp.where(count == 0, nan, count)))
+    else:
+        total = sum_of(where(valid, weight[label], 0))
+        total = where(total == 0, nan, total)
+    return loss.sum() / total
 
 
 def _target(name: str, input: Tensor, target: Any, or_probabilities: bool = False) -> Tensor:
