@@ -93,7 +93,7 @@ class Tensor(TensorMethods):
 
     def __repr__(self) -> str:
         body = numpy.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=1000)
-        notes = []
+        notes = [] if self.size or self.ndim == 1 else [f"shape={self.shape}"]
         if self.dtype not in (modes.get_default_dtype(), backend.dtypes.int64, backend.dtypes.bool_):
             notes.append(f"dtype={self.dtype}")
         if not self.device.is_host:

@@ -65,7 +65,9 @@ def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None,
         moved = to(data, device=device, dtype=wanted)
         if copy is False and moved is not data:
             raise ValueError(f"asarray: {data.dtype} on {data.device} to {moved.dtype} on {moved.device} needs a copy")
-        return positive(data) if copy and moved is data else moved
+        if moved is not data:
+            return moved
+        return positive(data) if copy else Tensor(data.data, data.node)  # the caller may rebind what it gets
     array = data.data if isinstance(data, Tensor) else data
     if not backend.is_array(array):
         array = _from_python(array, wanted)
@@ -265,7 +267,7 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
 
 @primitive
 def _to_device(xp: Namespace, x: Array, /, device: Device) -> Array:
-    return backend.transfer(x, device)
+    return backend.transfer(xp.asarray(x), device)  # NumPy gives scalars where others give 0-d arrays
 
 
 _to_device.vjp(x=lambda xp, g, x_device: _to_device.on(xp, g, device=x_device))
