@@ -47,6 +47,7 @@ from .core.modes import (
     set_default_dtype,
     set_grad_enabled,
 )
+from .custom import KernelMismatchError, Launch, elementwise_kernel, kernel_checks, raw_kernel
 from .ops.activation import relu, sigmoid
 from .ops.arithmetic import (
     abs,
@@ -131,6 +132,7 @@ from .ops.shaping import (
     swapaxes,
     unstack,
 )
+from .ops.softmax import logsumexp
 from .transforms import grad, gradcheck, gradgradcheck, value_and_grad, vjp
 
 __version__ = "0.1.0"
@@ -140,18 +142,21 @@ newaxis = None
 
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
+from . import data, nn, optim, random  # noqa: E402  they compute with the names above
+
 __all__ = [
     "__version__", "abs", "add", "all", "any", "arange", "argmax", "argmin", "asarray", "astype", "bitwise_and",
     "bitwise_invert", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "clip", "complex128", "complex64",
-    "concat", "concatenate", "cos", "debug", "default_device", "default_dtype", "device", "divide", "e", "einsum",
-    "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye", "flip", "float16", "float32",
-    "float64", "floor_divide", "full", "full_like", "get_default_device", "get_default_dtype", "grad", "gradcheck",
-    "gradgradcheck", "GradientError", "greater", "greater_equal", "inf", "int16", "int32", "int64", "int8",
-    "is_grad_enabled", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log1p", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "min",
-    "minimum", "multiply", "nan", "negative", "newaxis", "no_grad", "not_equal", "ones", "ones_like", "permute_dims",
-    "pi", "positive", "pow", "primitive", "prod", "relu", "remainder", "reshape", "set_at", "set_default_device",
-    "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin", "split", "sqrt", "square", "squeeze", "stack",
-    "std", "subtract", "sum", "swapaxes", "tanh", "Tensor", "tensor", "uint16", "uint32", "uint64", "uint8",
-    "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
+    "concat", "concatenate", "cos", "data", "debug", "default_device", "default_dtype", "device", "divide", "e",
+    "einsum", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1",
+    "eye", "flip", "float16", "float32", "float64", "floor_divide", "full", "full_like", "get_default_device",
+    "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater", "greater_equal", "inf",
+    "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernel_checks",
+    "KernelMismatchError", "Launch", "less", "less_equal", "linspace", "log", "log1p", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "min",
+    "minimum", "multiply", "nan", "negative", "newaxis", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim",
+    "permute_dims", "pi", "positive", "pow", "primitive", "prod", "random", "raw_kernel", "relu", "remainder",
+    "reshape", "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tanh", "Tensor", "tensor",
+    "uint16", "uint32", "uint64", "uint8", "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
 ]  # fmt: skip

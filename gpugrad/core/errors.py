@@ -32,6 +32,8 @@ def describe(value: Any) -> str:
 
 def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     """The error of an array library, told in terms of the operation and its operands."""
+    if type(error).__module__.partition(".")[0] == __name__.partition(".")[0]:
+        raise error  # ours says what there is to say
     kinds = (FloatingPointError, OverflowError, MemoryError, NotImplementedError, ValueError, IndexError, TypeError)
     kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
     operands = ", ".join(describe(value) for value in values)

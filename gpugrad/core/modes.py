@@ -35,7 +35,7 @@ careful = Careful()
 backend.on_several_devices(careful.switch_on)
 
 
-class _Switch(ContextDecorator, AbstractContextManager[None]):
+class Switch(ContextDecorator, AbstractContextManager[None]):
     """Set one context variable inside a ``with`` block or a decorated function."""
 
     variable: ContextVar[Any]
@@ -44,10 +44,10 @@ class _Switch(ContextDecorator, AbstractContextManager[None]):
     def __init__(self) -> None:
         self._tokens: list[Token[Any]] = []
 
-    def _recreate_cm(self) -> _Switch:
+    def _recreate_cm(self) -> Switch:
         return type(self).__new__(type(self))._copy(self)
 
-    def _copy(self, other: _Switch) -> _Switch:
+    def _copy(self, other: Switch) -> Switch:
         self.variable, self.value, self._tokens = other.variable, other.value, []
         return self
 
@@ -60,7 +60,7 @@ class _Switch(ContextDecorator, AbstractContextManager[None]):
         self.variable.reset(self._tokens.pop())
 
 
-class no_grad(_Switch):  # noqa: N801  the field's name
+class no_grad(Switch):  # noqa: N801  the field's name
     """Compute without recording: nothing is kept for a backward pass, and leaves may be changed in place.
 
     Source: ``torch.no_grad``.
@@ -76,7 +76,7 @@ class no_grad(_Switch):  # noqa: N801  the field's name
     variable, value = _recording, False
 
 
-class enable_grad(_Switch):  # noqa: N801
+class enable_grad(Switch):  # noqa: N801
     """Record again inside a :class:`no_grad` block. Source: ``torch.enable_grad``.
 
     >>> import gpugrad as gg
@@ -89,7 +89,7 @@ class enable_grad(_Switch):  # noqa: N801
     variable, value = _recording, True
 
 
-class set_grad_enabled(_Switch):  # noqa: N801
+class set_grad_enabled(Switch):  # noqa: N801
     """Record, or do not, inside a ``with`` block. Source: ``torch.set_grad_enabled``.
 
     >>> import gpugrad as gg
@@ -106,7 +106,7 @@ class set_grad_enabled(_Switch):  # noqa: N801
         self.value = bool(enabled)
 
 
-class debug(_Switch):  # noqa: N801
+class debug(Switch):  # noqa: N801
     """Find where it went wrong: each operation remembers the line that called it.
 
     The first NaN or infinity in a value or a gradient, and every error in a gradient rule, then names the forward
@@ -129,7 +129,7 @@ class debug(_Switch):  # noqa: N801
         careful.switch_on()
 
 
-class default_dtype(_Switch):  # noqa: N801
+class default_dtype(Switch):  # noqa: N801
     """Make another dtype the default for new floating-point tensors inside a ``with`` block.
 
     >>> import gpugrad as gg

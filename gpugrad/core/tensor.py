@@ -257,6 +257,14 @@ class Tensor(TensorMethods):
 
         backward(self, gradient, create_graph if retain_graph is None else retain_graph, create_graph)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles hold the value and whether it needs a gradient; the graph stays behind."""
+        if not self.is_leaf:
+            raise GradientError(
+                "a result that needs a gradient can be neither copied deeply nor pickled: use x.detach()"
+            )
+        return _restored, (type(self), self.data, self.requires_grad)
+
     # ---------------------------------------------------------------- new values
 
     def become(self, value: Tensor) -> None:
@@ -277,3 +285,11 @@ class Tensor(TensorMethods):
         """Note that the memory of this leaf was written to: a backward pass that needs the old value then raises."""
         if isinstance(self.node, Leaf):
             self.node.changed = age()
+
+
+def _restored(kind: type[Tensor], data: Array, requires_grad: bool) -> Tensor:
+    """The Tensor that was pickled."""
+    made = kind.__new__(kind)
+    Tensor.__init__(made, data)
+    made.requires_grad = requires_grad
+    return made

@@ -27,10 +27,10 @@ JOIN = {"max": "a != a || b != b ? (T)from_bits(0x7fc00000u) : a > b ? a : b", "
 
 
 class Rows(Kernel):
-    """A kernel over the rows of contiguous arrays of one shape ``(..., N)``.
+    """A kernel over the rows of contiguous arrays of one shape ``(..., N)``, for ``axis`` the last one.
 
     Args:
-        reference: ``f(xp, *arrays, /)``.
+        reference: ``f(xp, *arrays, /, axis)``.
         reduce: ``(name, "max" or "sum", expression)`` one after the other; an expression may use the arrays' names for
             their element, and the names of earlier reductions.
         out: the expression of an element of the result.
@@ -43,12 +43,14 @@ class Rows(Kernel):
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`."""
-        first = arguments[0]
+        *arrays, axis = arguments
+        first = arrays[0]
         alike = all(
             type(a) is type(first) and a.shape == first.shape and a.dtype == first.dtype and a.flags.c_contiguous
-            for a in arguments
+            for a in arrays
         )
-        if not alike or not first.shape or first.dtype.name not in COMPUTE:
+        last = axis in (-1, len(first.shape) - 1, (-1,), (len(first.shape) - 1,))
+        if not alike or not last or not first.shape or first.dtype.name not in COMPUTE:
             return NotImplemented
         out = xp.empty(first.shape, dtype=first.dtype)
         length = first.shape[-1]
@@ -58,7 +60,7 @@ class Rows(Kernel):
             block = WARP_BLOCK if short else LONG_BLOCK
             threads = rows * (32 if short else LONG_BLOCK)
             numbers = (xp.int64(rows), xp.int64(length))
-            owner.launch(self.source(first.dtype.name, short), self.name, threads, (*arguments, out, *numbers), block)
+            owner.launch(self.source(first.dtype.name, short), self.name, threads, (*arrays, out, *numbers), block)
         return out
 
     def sources(self) -> Iterator[tuple[str, str]]:
@@ -127,7 +129,7 @@ class Rows(Kernel):
 
 
 def rows(reduce: tuple[tuple[str, str, str], ...], out: str) -> Callable[[Callable[..., Any]], Rows]:
-    """Make a row kernel of the library of a reference ``f(xp, *arrays, /)``; see :class:`Rows`."""
+    """Make a row kernel of the library of a reference ``f(xp, *arrays, /, axis)``; see :class:`Rows`."""
 
     def make(reference: Callable[..., Any]) -> Rows:
         kernel = Rows(reference, reduce, out)

@@ -34,10 +34,3 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
-
-    def __reduce__(self) -> tuple[Any, ...]:  # a leaf's place in the graph is made anew: it has no past to copy
-        return Parameter, (Tensor(self.data), self.requires_grad)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        copied = memo[id(self)] = Parameter(self.data.copy(), self.requires_grad)
-        return copied

@@ -11,26 +11,7 @@ import math
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels.scan import exclusive_product
-
-Axis = int | tuple[int, ...] | None
-Shape = tuple[int, ...]
-
-
-def axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """The reduced axes as sorted numbers from 0."""
-    listed = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return tuple(sorted(a % ndim for a in listed))
-
-
-def kept(shape: Shape, axis: Axis) -> Shape:
-    """The shape with the reduced axes at size 1."""
-    reduced = axes(axis, len(shape))
-    return tuple(1 if i in reduced else n for i, n in enumerate(shape))
-
-
-def length(shape: Shape, axis: Axis) -> int:
-    """How many elements go into each result."""
-    return math.prod(shape[i] for i in axes(axis, len(shape)))
+from ..kernels.shapes import Axis, Shape, axes, kept, length
 
 
 def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:

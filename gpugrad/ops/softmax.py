@@ -9,31 +9,15 @@ Source: CS231n, linear classification notes, "Practical issues: numeric stabilit
 
 from __future__ import annotations
 
-from math import inf, nan
+from math import inf
 
 from .. import backend
 from ..backend import NAMESPACES, Array, Namespace
 from ..core import Tensor, primitive
+from ..kernels import softmax as kernels
 from ..kernels.indexing import set_at
-from .reduction import Axis, Shape, kept, length
-
-
-def _top(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """The largest elements, with the reduced axes at size 1; of nothing, ``-inf``."""
-    if length(x.shape, axis) == 0:
-        return xp.full(kept(x.shape, axis), -inf, dtype=x.dtype)
-    return xp.max(x, axis=axis, keepdims=True)
-
-
-def _shift(xp: Namespace, top: Array) -> Array:
-    """What to subtract: for ``+inf`` NaN and for ``-inf`` 0, so that no ``inf - inf`` is ever computed."""
-    return xp.where(top == inf, nan, xp.where(top == -inf, 0, top))
-
-
-def _total(xp: Namespace, e: Array, axis: Axis) -> Array:
-    """The sum of the exponentials, at least 1; NaN where all are 0."""
-    s = xp.sum(e, axis=axis, keepdims=True)
-    return xp.where(s == 0, nan, s)
+from ..kernels.shapes import Axis, Shape, kept
+from ..kernels.softmax import shift_of, top, total_of
 
 
 @primitive
@@ -47,11 +31,10 @@ def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     >>> softmax(gg.tensor([0.0, 10000.0, 10000.0]))
     tensor([0. , 0.5, 0.5])
     """
-    e = xp.exp(x - _shift(xp, _top(xp, x, axis)))
-    return e / _total(xp, e, axis)
+    return kernels.softmax_forward(xp, x, axis)
 
 
-softmax.vjp(x=lambda xp, g, y, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True)))
+softmax.vjp(x=lambda xp, g, y, axis: kernels.softmax_backward(xp, g, y, axis))
 
 
 @primitive
@@ -65,11 +48,10 @@ def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     >>> log_softmax(gg.tensor([0.0, 10000.0, 10000.0]))
     tensor([-1.0000693e+04, -6.9314718e-01, -6.9314718e-01])
     """
-    z = x - _shift(xp, _top(xp, x, axis))
-    return z - xp.log(_total(xp, xp.exp(z), axis))
+    return kernels.log_softmax_forward(xp, x, axis)
 
 
-log_softmax.vjp(x=lambda xp, g, y, axis: g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True))
+log_softmax.vjp(x=lambda xp, g, y, axis: kernels.log_softmax_backward(xp, g, y, axis))
 
 
 @primitive
@@ -83,10 +65,10 @@ def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = Fa
     >>> logsumexp(gg.tensor([10000.0, 10000.0]))
     tensor(10000.693)
     """
-    top = _top(xp, x, axis)
-    shift = _shift(xp, top)
-    y = shift + xp.log(_total(xp, xp.exp(x - shift), axis))
-    y = xp.where(xp.isfinite(top), y, top)
+    largest = top(xp, x, axis)
+    shift = shift_of(xp, largest)
+    y = shift + xp.log(total_of(xp, xp.exp(x - shift), axis))
+    y = xp.where(xp.isfinite(largest), y, largest)
     return y if keepdims else xp.squeeze(y, axis=axis)
 
 
@@ -207,9 +189,9 @@ def cross_entropy(
     shape, axis = logits.shape, class_axis(logits.shape)
     checked_labels(xp, labels, shape[axis], ignore_index)
     label, valid = without_ignored(xp, labels, ignore_index)
-    shift = _shift(xp, _top(xp, logits, axis))
+    shift = shift_of(xp, top(xp, logits, axis))
     z = logits - shift
-    total = _total(xp, xp.exp(z), axis)
+    total = total_of(xp, xp.exp(z), axis)
     log_total = xp.reshape(xp.log(total), labels.shape)
     loss = log_total - z[class_index(xp, label, shape, axis)]
     if weight is not None:
@@ -277,9 +259,9 @@ def soft_cross_entropy(xp: Namespace, logits: Array, target: Array, /) -> tuple[
     tensor([0.6931472])
     """
     axis = class_axis(logits.shape)
-    shift = _shift(xp, _top(xp, logits, axis))
+    shift = shift_of(xp, top(xp, logits, axis))
     z = logits - shift
-    total = _total(xp, xp.exp(z), axis)
+    total = total_of(xp, xp.exp(z), axis)
     log_total = xp.squeeze(xp.log(total), axis=axis)
     loss = log_total * xp.sum(target, axis=axis) - xp.sum(_possible(xp, z, target) * target, axis=axis)
     return loss, shift, total

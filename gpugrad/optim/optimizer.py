@@ -33,8 +33,7 @@ class Optimizer:
     next step, its moments with it.
 
     Raises:
-        ValueError: no parameters, the same one twice, one that is no leaf or needs no gradient, or an option that is
-            out of range.
+        ValueError: no parameters, the same one twice, one that is no leaf, or an option that is out of range.
         TypeError: something that is no Tensor.
 
     Source: ``torch.optim.Optimizer``.
@@ -120,8 +119,6 @@ class Optimizer:
                 raise TypeError(f"an optimizer can only optimize Tensors, got {type(p).__name__}")
             if not p.is_leaf:
                 raise ValueError("can't optimize a non-leaf Tensor: it is the result of an operation")
-            if not p.requires_grad:
-                raise ValueError("can't optimize a Tensor that needs no gradient (see requires_grad)")
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if known & {id(p) for p in params}:
             raise ValueError("some parameters appear in more than one parameter group")

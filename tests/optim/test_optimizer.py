@@ -428,7 +428,6 @@ BAD = [
     (lambda: SGD([{"params": {leaf()}}]), TypeError, "order of a set"),
     (lambda: SGD([{"params": [leaf()]}, leaf()]), TypeError, "expected a group as a dict, got Tensor"),
     (lambda: SGD([leaf() * 2]), ValueError, "non-leaf"),
-    (lambda: SGD([gg.ones(2)]), ValueError, "needs no gradient"),
     (lambda: SGD([SHARED, SHARED]), ValueError, "same parameter twice"),
     (lambda: SGD([{"params": SHARED}, {"params": [leaf(), SHARED]}]), ValueError, "more than one parameter group"),
     (lambda: SGD([leaf()], lr=-1), ValueError, "Invalid learning rate: -1"),
@@ -513,3 +512,17 @@ def test_a_state_that_does_not_fit_loads_nothing(path, to, message):
 
 def test_the_rules_are_kernels():
     assert {"sgd_update", "adam_update"} <= set(rules.elementwise.__globals__["REGISTRY"])
+
+
+def test_a_frozen_parameter_is_taken_and_left_alone():
+    w, frozen = gg.ones(2).requires_grad_(), gg.ones(2)
+    optimizer = SGD([w, frozen], lr=0.5)
+    (w * frozen).sum().backward()
+    optimizer.step()
+    assert w.tolist() == [0.5, 0.5]
+    assert frozen.tolist() == [1.0, 1.0]
+    frozen.requires_grad_()  # thawed: it is in the next step
+    w.grad = None
+    (w * frozen).sum().backward()
+    optimizer.step()
+    assert frozen.tolist() == [0.75, 0.75]
