@@ -3,8 +3,8 @@
 ``tests/ops/test_cases.py`` compares every row with finite differences, NumPy and PyTorch; ``tests/test_seam.py``
 replays it on a namespace that only writes calls down. An operation of gpugrad without a row fails a test.
 
-To add one: a ``Row`` with the operation's full name, a call, generators of float64 inputs (the domains below), the shapes to
-try, and the function of NumPy and of PyTorch that does the same.
+To add one: a ``Row`` with the operation's full name, a call, generators of float64 inputs (the domains below), the shapes
+to try, and the function of NumPy and of PyTorch that does the same.
 """
 
 from __future__ import annotations
