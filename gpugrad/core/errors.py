@@ -14,7 +14,13 @@ _PACKAGE = str(Path(__file__).parent.parent / "_")[:-1]  # with the separator at
 
 
 class GradientError(RuntimeError):
-    """A gradient was asked for that cannot be had: no graph, a graph walked twice, a changed leaf, no rule."""
+    """A gradient was asked for that cannot be had: no graph, a graph walked twice, a changed leaf, no rule.
+
+    >>> import gpugrad as gg
+    >>> gg.tensor(1.0).backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    gpugrad.core.errors.GradientError: backward: this tensor is not connected to any that needs a gradient ...
+    """
 
 
 def describe(value: Any) -> str:

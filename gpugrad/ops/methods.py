@@ -57,15 +57,23 @@ def in_place(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
 
 
 def _reshape(self: Tensor, *shape: Any) -> Tensor:
+    """:func:`gpugrad.reshape`; the sizes come as a tuple or one by one."""
     return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
 
 
+def _flatten(self: Tensor) -> Tensor:
+    """All elements along one axis, in row-major order."""
+    return _reshape(self, -1)
+
+
 def _transpose(self: Tensor, *axes: Any) -> Tensor:
+    """:func:`gpugrad.permute_dims`; the axes come as a tuple or one by one, and without any they are reversed."""
     order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
     return shaping.permute_dims(self, tuple(order) or tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
 
 
 def _copy(self: Tensor) -> Tensor:
+    """The same value in memory of its own; gradients pass."""
     return arithmetic.positive(self) if self.node is not None else Tensor(self.data.copy())
 
 
@@ -82,8 +90,8 @@ def bind() -> None:
         setattr(Tensor, method.__name__, method)
     others: dict[str, Any] = {
         "__getitem__": indexing.getitem, "__setitem__": indexing.setitem, "reshape": _reshape,
-        "transpose": _transpose, "flatten": lambda self: _reshape(self, -1), "copy": _copy,
-        "T": property(_transpose), "mT": property(shaping.matrix_transpose),
+        "transpose": _transpose, "flatten": _flatten, "copy": _copy,
+        "T": property(_transpose, doc="The axes in reverse order."), "mT": property(shaping.matrix_transpose),
     }  # fmt: skip
     for name, value in others.items():
         setattr(Tensor, name, value)
