@@ -147,10 +147,10 @@ def _concat(xp: Namespace, *arrays: Array, axis: int) -> Array:
 def _concat_arrays(
     xp: Namespace, g: Array, wanted: tuple[int, ...], arrays_shape: tuple[Shape, ...], axis: int
 ) -> list[Array]:
-    axis %= len(g.shape)
-    ends = list(accumulate(shape[axis] for shape in arrays_shape))
-    before = (slice(None),) * axis
-    return [g[(*before, slice(ends[i] - arrays_shape[i][axis], ends[i]))] for i in wanted]
+    sizes = [shape[axis] for shape in arrays_shape]
+    ends = list(accumulate(sizes))
+    before = (slice(None),) * (axis % len(g.shape))
+    return [g[(*before, slice(ends[i] - sizes[i], ends[i]))] for i in wanted]
 
 
 def concat(arrays: Sequence[Array], /, axis: int | None = 0) -> Array:
