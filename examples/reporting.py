@@ -135,13 +135,14 @@ def draw_loss(path: Path, report: Report, accuracy: float) -> None:
 
 
 def draw_misclassified(
-    path: Path, images: numpy.ndarray, labels: numpy.ndarray, predicted: numpy.ndarray, rows: int = 3, columns: int = 8
+    path: Path, images: numpy.ndarray, labels: numpy.ndarray, predicted: numpy.ndarray, columns: int = 8
 ) -> None:
     """The first images that were misread, with what was read and what it is."""
+    wrong = numpy.flatnonzero(predicted != labels)
+    rows = min(math.ceil(len(wrong) / columns), 3)
     drawing = figure(figsize=(columns * 1.1, rows * 1.35 + 0.5))
     if drawing is None:
         return
-    wrong = numpy.flatnonzero(predicted != labels)
     drawing.suptitle(f"{len(wrong)} of {len(labels)} test images misread", fontsize=12)
     for place, index in enumerate(wrong[: rows * columns]):
         axes = drawing.add_subplot(rows, columns, place + 1)
