@@ -3,8 +3,8 @@
 ``tests/ops/test_cases.py`` compares every row with finite differences, NumPy and PyTorch; ``tests/test_seam.py``
 replays it on a namespace that only writes calls down. An operation of gpugrad without a row fails a test.
 
-To add one: a ``Row`` with the operation's full name, a call, generators of float64 inputs (the domains below), the shapes
-to try, and the function of NumPy and of PyTorch that does the same.
+To add one: a ``Row`` with the operation's full name, a call, a generator of float64 inputs (the domains below), the
+shapes to try, and the functions of NumPy and of PyTorch that do the same.
 """
 
 from __future__ import annotations
@@ -449,3 +449,8 @@ def tensors(arrays, dtype=None, requires_grad=True):
 
 def outputs(y):
     return tuple(y) if isinstance(y, tuple | list) else (y,)
+
+
+def host(value):
+    """A Tensor, or an array of any device, as NumPy's."""
+    return value.numpy() if isinstance(value, gg.Tensor) else gg.backend.to_host(value)
