@@ -82,8 +82,11 @@ def read(args: argparse.Namespace) -> tuple[data.ArrayDataset, data.ArrayDataset
 
 def train(model: nn.Module, optimizer: optim.Optimizer, batches: data.DataLoader, epochs: int, report: Report) -> None:
     """Fit the model to the data."""
+    (group,) = optimizer.param_groups
+    rate = group["lr"]
     with report:
-        for _ in range(epochs):
+        for epoch in range(epochs):
+            group["lr"] = rate * (1 - epoch / epochs)  # ever smaller steps
             for images, labels in batches:
                 scores = model(images)
                 loss = nn.functional.cross_entropy(scores, labels)
