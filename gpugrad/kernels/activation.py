@@ -21,12 +21,11 @@ def relu_backward(xp: Namespace, g: Array, y: Array, /) -> Array:
     return xp.where(y <= 0, 0, g)
 
 
-@elementwise("const T m = x < T(0) ? x : T(0); const T e = exp(m); out = e / (e + exp(m - x));")
+@elementwise("const T e = exp(x > T(0) ? T(0) : x); out = e / (e + exp(x > T(0) ? -x : T(0)));")
 def sigmoid_forward(xp: Namespace, x: Array, /) -> Array:
     """``1 / (1 + exp(-x))``, multiplied through by ``exp(min(x, 0))`` so that nothing overflows."""
-    m = xp.minimum(x, 0)
-    e = xp.exp(m)
-    return e / (e + xp.exp(m - x))
+    e = xp.exp(xp.minimum(x, 0))
+    return e / (e + xp.exp(xp.minimum(-x, 0)))
 
 
 @elementwise("out = g * y * (T(1) - y);")

@@ -17,7 +17,7 @@ PRELUDE = """
 struct half_bits { unsigned short bits; };
 struct bfloat_bits { unsigned short bits; };
 
-#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#if defined(__CUDACC_RTC__) && !defined(CUDA_SIMULATOR)
 __device__ __forceinline__ unsigned int bits_of(float x) { return __float_as_uint(x); }
 __device__ __forceinline__ float from_bits(unsigned int u) { return __uint_as_float(u); }
 __device__ __forceinline__ float load(half_bits h) {
@@ -44,3 +44,4 @@ __device__ __forceinline__ void store(bfloat_bits& h, float x) {  // to nearest,
 template <typename S> __device__ __forceinline__ S load(S x) { return x; }
 template <typename S, typename C> __device__ __forceinline__ void store(S& s, C x) { s = (S)x; }
 """
+"""``load`` and ``store`` of every storage type: on a GPU, and the same bits on the host."""

@@ -2,7 +2,7 @@
 
 Two variants of each are generated, per dtype. *Packed*: contiguous arrays of one shape, aligned to 16 bytes, are read
 and written in 16-byte pieces. *Strided*: anything else, broadcast or transposed or unaligned, after axes that lie
-together in all arrays are merged. Indices are 32-bit, and 64-bit only beyond 2^31 elements.
+together in all arrays are merged. Indices are 32-bit, and 64-bit only where elements are 2^31 or more apart.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from .kernel import REGISTRY, Kernel
 
 MOST_AXES = 6
 """Arrays with more axes, after merging, are left to the reference."""
+
+MOST_NARROW = 2**31 - 1
+"""The largest size, and distance between elements, for 32-bit indices."""
 
 Shape = tuple[int, ...]
 
@@ -61,16 +64,20 @@ class Elementwise(Kernel):
         arrays = (*inputs, *outputs)
         size = math.prod(shape)
         scalars = tuple(xp.float64(value) for value in arguments[count:])
-        wide = size >= 2**31
-        integer = xp.int64 if wide else xp.int32
         if all(a.shape == shape and a.flags.c_contiguous and a.data.ptr % 16 == 0 for a in arrays):
+            wide = size > MOST_NARROW
             pieces = -(-size // (16 // SIZES[dtype.name]))
-            owner.launch(self.packed(dtype.name, wide), self.name, pieces, (*arrays, *scalars, integer(size)))
+            number = xp.int64(size) if wide else xp.int32(size)
+            owner.launch(self.packed(dtype.name, wide), self.name, pieces, (*arrays, *scalars, number))
         else:
             sizes, strides = merged(shape, [a.shape for a in arrays], [a.strides for a in arrays])
-            if len(sizes) > MOST_AXES:
+            bytes_ = SIZES[dtype.name]
+            odd = any(a.data.ptr % bytes_ for a in arrays) or any(s % bytes_ for row in strides for s in row)
+            if odd or len(sizes) > MOST_AXES:  # inside a record, or an unusual number of axes
                 return NotImplemented
-            steps = [integer(s // dtype.itemsize) for row in strides for s in row]
+            wide = max([size, *(reach(sizes, row) // bytes_ for row in strides)]) > MOST_NARROW
+            integer = xp.int64 if wide else xp.int32
+            steps = [integer(s // bytes_) for row in strides for s in row]
             numbers = (*scalars, *map(integer, sizes), *steps, integer(size))
             owner.launch(self.strided(dtype.name, len(sizes), wide), self.name, size, (*arrays, *numbers))
         return outputs[0] if len(outputs) == 1 else outputs or None
@@ -85,23 +92,22 @@ class Elementwise(Kernel):
         yield f"strided float32 {MOST_AXES} axes 64-bit", self.strided("float32", MOST_AXES, wide=True)
 
     def _head(self, dtype: str, wide: bool, more: Sequence[str] = ()) -> list[str]:
+        """What both variants begin with. All that is generated is called ``gg_...``, so a body may use any name."""
         written = (*self.changes, *self.outputs)
         pointers = [
-            f"S* __restrict__ {a}_" if a in written else f"const S* __restrict__ {a}_"
-            for a in (*self.arrays, *self.outputs)
+            f"{'' if a in written else 'const '}gg_S* __restrict__ {pointer(a)}" for a in (*self.arrays, *self.outputs)
         ]
-        parameters = [*pointers, *(f"double {s}_" for s in self.scalars), *(f"I {m}" for m in more), "I gg_n"]
+        parameters = [*pointers, *(f"double gg_s_{s}" for s in self.scalars), *(f"gg_I {m}" for m in more), "gg_I gg_n"]
         return [
             PRELUDE,
-            f"typedef {STORAGE[dtype]} S;",
+            f"typedef {STORAGE[dtype]} gg_S;",
             f"typedef {COMPUTE[dtype]} T;",
-            f"typedef {'long long' if wide else 'int'} I;",
-            f"__device__ __forceinline__ void element({', '.join(self._formal())}) {{",
+            f"typedef {'long long' if wide else 'int'} gg_I;",
+            f"__device__ __forceinline__ void gg_element({', '.join(self._formal())}) {{",
             f"    {self.body.strip()}",
             "}",
             f'extern "C" __global__ void {self.name}({", ".join(parameters)}) {{',
-            *(f"    const T {s} = (T){s}_;" for s in self.scalars),
-            "    const I gg_first = (I)blockIdx.x * blockDim.x + threadIdx.x, gg_step = (I)gridDim.x * blockDim.x;",
+            "    const gg_I gg_i = (gg_I)blockIdx.x * blockDim.x + threadIdx.x;",
         ]
 
     def _formal(self) -> list[str]:
@@ -110,33 +116,40 @@ class Elementwise(Kernel):
 
     def _one(self, place: Callable[[str], str]) -> str:
         """The statements for one element, whose arrays are found at ``place(name)``."""
-        loads = " ".join(f"T {a} = load({place(a)});" for a in self.arrays)
-        made = " ".join(f"T {o};" for o in self.outputs)
-        call = f"element({', '.join((*self.arrays, *self.outputs, *self.scalars))});"
-        stores = " ".join(f"store({place(o)}, {o});" for o in (*self.changes, *self.outputs))
+        names = (*self.arrays, *self.outputs)
+        loads = " ".join(f"T gg_v_{a} = load({place(a)});" for a in self.arrays)
+        made = " ".join(f"T gg_v_{o};" for o in self.outputs)
+        call = f"gg_element({', '.join([*(f'gg_v_{a}' for a in names), *(f'(T)gg_s_{s}' for s in self.scalars)])});"
+        stores = " ".join(f"store({place(o)}, gg_v_{o});" for o in (*self.changes, *self.outputs))
         return f"{loads} {made} {call} {stores}"
 
     @cache  # noqa: B019  kernels live as long as the program
     def packed(self, dtype: str, wide: bool = False) -> str:
-        """The CUDA source for contiguous arrays of one shape, aligned to 16 bytes; one thread a 16-byte piece."""
+        """The CUDA source for contiguous arrays of one shape, aligned to 16 bytes; one thread a 16-byte piece.
+
+        What is left behind the last whole piece is done by the thread behind it.
+        """
         names = (*self.arrays, *self.outputs)
         width = 16 // SIZES[dtype]
-        reads = [f"        Pack {a}_p = ((const Pack*){a}_)[gg_p];" for a in self.arrays]
-        reads += [f"        Pack {o}_p;" for o in self.outputs]
-        writes = [f"        ((Pack*){a}_)[gg_p] = {a}_p;" for a in names if a in self.changes or a in self.outputs]
+        reads = [f"        gg_Pack gg_p_{a} = ((const gg_Pack*){pointer(a)})[gg_i];" for a in self.arrays]
+        reads += [f"        gg_Pack gg_p_{o};" for o in self.outputs]
+        writes = [
+            f"        ((gg_Pack*){pointer(a)})[gg_i] = gg_p_{a};" for a in names if a in self.changes + self.outputs
+        ]
         head = self._head(dtype, wide)
-        head.insert(3, f"struct alignas(16) Pack {{ S v[{width}]; }};")
+        head.insert(2, f"struct alignas(16) gg_Pack {{ gg_S v[{width}]; }};")
         lines = [
             *head,
-            f"    const I gg_pieces = gg_n / {width};",
-            "    for (I gg_p = gg_first; gg_p < gg_pieces; gg_p += gg_step) {",
+            f"    const gg_I gg_pieces = gg_n / {width};",
+            "    if (gg_i < gg_pieces) {",
             *reads,
             "        #pragma unroll",
-            f"        for (int gg_k = 0; gg_k < {width}; ++gg_k) {{ {self._one(lambda a: f'{a}_p.v[gg_k]')} }}",
+            f"        for (int gg_k = 0; gg_k < {width}; ++gg_k) {{ {self._one(lambda a: f'gg_p_{a}.v[gg_k]')} }}",
             *writes,
+            "    } else if (gg_i == gg_pieces) {",
+            f"        for (gg_I gg_k = gg_pieces * {width}; gg_k < gg_n; ++gg_k)",
+            f"        {{ {self._one(lambda a: f'{pointer(a)}[gg_k]')} }}",
             "    }",
-            f"    for (I gg_i = gg_pieces * {width} + gg_first; gg_i < gg_n; gg_i += gg_step)",
-            f"    {{ {self._one(lambda a: f'{a}_[gg_i]')} }}",
             "}",
         ]
         return "\n".join(lines) + "\n"
@@ -145,18 +158,32 @@ class Elementwise(Kernel):
     def strided(self, dtype: str, axes: int, wide: bool = False) -> str:
         """The CUDA source for arrays with strides along so many axes; one thread an element."""
         names = (*self.arrays, *self.outputs)
-        more = [f"gg_d{k}" for k in range(axes)] + [f"{a}_s{k}" for a in names for k in range(axes)]
+        more = [f"gg_d{k}" for k in range(axes)] + [f"gg_t{k}_{a}" for a in names for k in range(axes)]
         lines = [
             *self._head(dtype, wide, more),
-            "    for (I gg_i = gg_first; gg_i < gg_n; gg_i += gg_step) {",
-            "        I gg_rest = gg_i;",
-            f"        I {', '.join(f'{a}_i = 0' for a in names)};",
+            "    if (gg_i >= gg_n) return;",
+            "    gg_I gg_rest = gg_i;",
+            f"    gg_I {', '.join(f'gg_o_{a} = 0' for a in names)};",
         ]
         for k in reversed(range(axes)):
-            moves = " ".join(f"{a}_i += gg_at * {a}_s{k};" for a in names)
-            lines.append(f"        {{ const I gg_at = gg_rest % gg_d{k}; gg_rest /= gg_d{k}; {moves} }}")
-        lines += [f"        {self._one(lambda a: f'{a}_[{a}_i]')}", "    }", "}"]
+            moves = " ".join(f"gg_o_{a} += gg_at * gg_t{k}_{a};" for a in names)
+            lines.append(f"    {{ const gg_I gg_at = gg_rest % gg_d{k}; gg_rest /= gg_d{k}; {moves} }}")
+        lines += [f"    {self._one(lambda a: f'{pointer(a)}[gg_o_{a}]')}", "}"]
         return "\n".join(lines) + "\n"
+
+
+def pointer(name: str) -> str:
+    """What an array's pointer is called in the source."""
+    return f"gg_a_{name}"
+
+
+def reach(sizes: Sequence[int], strides: Sequence[int]) -> int:
+    """How far the last element lies from the first, at most, whichever way the strides go.
+
+    >>> reach([6, 4], [32, -8])
+    184
+    """
+    return sum((n - 1) * abs(step) for n, step in zip(sizes, strides, strict=True))
 
 
 def broadcast_shape(shapes: Sequence[Shape]) -> Shape:

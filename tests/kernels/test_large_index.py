@@ -1,0 +1,131 @@
+"""Index arithmetic near 2^31, on small memory: single blocks far out, strides of 0 or pointers shifted back."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import host_cuda
+import numpy
+import pytest
+
+from gpugrad.kernels import REGISTRY
+from gpugrad.kernels.elementwise import MOST_NARROW, Elementwise, reach
+
+BLOCK = """
+extern "C" void host_block(unsigned block, {parameters}) {{
+    blockDim.x = 256;
+    blockIdx.x = block;
+    for (unsigned t = 0; t < 256; ++t) {{
+        threadIdx.x = t;
+        {name}({names});
+    }}
+}}
+"""
+
+
+def build(source, name, folder):
+    """A function that runs one block of the kernel, whose overflows end the process."""
+    if shutil.which("g++") is None:
+        pytest.skip("no g++: the CUDA source is not run on the host")
+    parameters = re.search(rf"__global__ void {name}\(([^)]*)\)", source).group(1)
+    names = ", ".join(re.split(r"[\s*&]+", p.strip())[-1] for p in parameters.split(","))
+    text = host_cuda.SHIM + source + BLOCK.format(parameters=parameters, name=name, names=names)
+    (folder / "k.cpp").write_text(text)
+    flags = ["-O1", "-std=c++17", "-ftrapv", "-shared", "-fPIC"]
+    subprocess.run(["g++", *flags, "-o", "k.so", "k.cpp"], cwd=folder, check=True)
+    return ctypes.CDLL(str(folder / "k.so")).host_block
+
+
+COUNT = Elementwise(lambda xp, x, /: None, "x += T(1);", changes=("x",), name="count")
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31 - 100, 2**31 - 256, 2**30 + 5])
+def test_the_last_block_of_a_strided_kernel(size, tmp_path):
+    run = build(COUNT.strided("float64", 1), "count", tmp_path)
+    x = numpy.zeros(1)
+    last = (size - 1) // 256
+    for block in (last, -(-size // 256) - 1):
+        x[:] = 0
+        run(
+            ctypes.c_uint(block),
+            ctypes.c_void_p(x.ctypes.data),
+            ctypes.c_int(size),
+            ctypes.c_int(0),
+            ctypes.c_int(size),
+        )
+        assert x[0] == size - 256 * block, "each element in range once, and nothing beyond"
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31 - 8, 2**31 - 100])
+def test_the_last_block_of_a_packed_kernel(size, tmp_path):
+    run = build(COUNT.packed("float32"), "count", tmp_path)
+    pieces = -(-size // 4)
+    block = (pieces - 1) // 256
+    around = numpy.zeros(4 * 256 + 8, "f4")
+    x = around[-around.ctypes.data % 16 // 4 :][: 4 * 256]
+    run(ctypes.c_uint(block), ctypes.c_void_p(x.ctypes.data - 16 * 256 * block), ctypes.c_int(size))
+    assert x.sum() == size - 4 * 256 * block
+    assert x[: size - 4 * 256 * block].all()
+
+
+class Fake:
+    """An array that only says where it lies."""
+
+    def __init__(self, shape, strides=None, pointer=1 << 40):
+        self.shape = shape
+        self.dtype = numpy.dtype("f4")
+        usual = [4]
+        for n in shape[:0:-1]:
+            usual.insert(0, usual[0] * n)
+        self.strides = tuple(usual) if strides is None else strides
+        self.flags = SimpleNamespace(c_contiguous=self.strides == tuple(usual))
+        self.data = SimpleNamespace(ptr=pointer)
+
+
+XP = SimpleNamespace(
+    empty=lambda shape, dtype: Fake(shape), float64=numpy.float64, int32=numpy.int32, int64=numpy.int64
+)  # fmt: skip
+
+
+def launched(*arrays):
+    """The source and the number of threads that are asked for."""
+    calls = []
+    owner = SimpleNamespace(launch=lambda source, name, threads, arguments: calls.append((source, threads, arguments)))
+    result = REGISTRY["relu_forward"].launch(XP, owner, arrays)
+    assert result is not NotImplemented
+    return calls[0]
+
+
+@pytest.mark.parametrize(
+    ("array", "wide", "threads"),
+    [
+        (Fake((2**31 - 1,)), False, 2**29),
+        (Fake((2**31,)), True, 2**29),
+        (Fake((2**31 - 1,), pointer=4), False, 2**31 - 1),
+        (Fake((3_000_000,), strides=(4000,)), True, 3_000_000),  # few elements, far apart
+        (Fake((3_000_000,), strides=(-4000,)), True, 3_000_000),
+        (Fake((3_000_000,), strides=(400,)), False, 3_000_000),
+    ],
+)  # fmt: skip
+def test_indices_are_64_bit_where_elements_are_far_apart(array, wide, threads):
+    source, asked, arguments = launched(array)
+    assert ("typedef long long gg_I;" in source) == wide
+    assert asked == threads
+    numbers = [a for a in arguments if isinstance(a, numpy.integer)]
+    assert {type(n) for n in numbers} == {numpy.int64 if wide else numpy.int32}
+    assert all(abs(int(n)) <= MOST_NARROW for n in numbers) or wide
+
+
+def test_reach_goes_both_ways():
+    assert reach([3, 5], [10, -1]) == reach([3, 5], [-10, 1]) == 24
+
+
+def test_a_view_into_records_goes_to_the_reference():
+    field = Fake((4,), strides=(6,))
+    assert REGISTRY["relu_forward"].launch(XP, None, (field,)) is NotImplemented
+    shifted = Fake((4,), pointer=(1 << 40) + 2)
+    assert REGISTRY["relu_forward"].launch(XP, None, (shifted,)) is NotImplemented
