@@ -1,0 +1,366 @@
+"""The simulated ``cupy.ndarray``: a NumPy array that nobody can get at without saying so."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from . import memory
+from .devices import Device
+from .memory import MemoryPointer
+from .state import counters, machine
+
+IMPLICIT = (
+    "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
+)
+PYTHON_SCALARS = bool | int | float | complex
+COMPARISONS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
+KINDS = "?bhilqBHILQefdFD"
+
+
+class ndarray:  # noqa: N801  CuPy's name
+    """An array in the memory of a simulated device.
+
+    Attributes:
+        base: the array that this one is a view of, or None.
+    """
+
+    __slots__ = ("__weakref__", "_memory", "_values", "base")
+    __array_priority__ = 100
+    __hash__ = None  # type: ignore[assignment]
+
+    _values: numpy.ndarray[Any, Any]
+    base: ndarray | None
+
+    if TYPE_CHECKING:  # methods.py gives it the methods that are functions too
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = float,
+        memptr: MemoryPointer | None = None,
+        strides: Any = None,
+        order: str = "C",
+    ) -> None:
+        kind = check_dtype(numpy.dtype(dtype))
+        shape = (int(shape),) if isinstance(shape, int | numpy.integer) else tuple(int(n) for n in shape)
+        if memptr is None:
+            memptr = allocate(numpy.prod(shape, dtype=numpy.int64).item() * kind.itemsize)
+            poison = kind.kind == "b"
+        else:
+            poison = False
+        self._memory: Any = memptr.mem
+        offset = memptr.ptr - memptr.mem.ptr
+        self._values = _over(memptr.mem, offset, shape, kind, strides, order or "C")
+        self.base = None
+        if poison:
+            self._values[...] = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self._values.shape
+        return shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        view = self._values.view()
+        view.shape = shape
+        self._values = view
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self._values.strides
+
+    @property
+    def dtype(self) -> numpy.dtype[Any]:
+        dtype: numpy.dtype[Any] = self._values.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._values.ndim
+
+    @property
+    def size(self) -> int:
+        return self._values.size
+
+    @property
+    def itemsize(self) -> int:
+        return self._values.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self._values.nbytes
+
+    @property
+    def device(self) -> Device:
+        return Device(self._memory.device_id)
+
+    @property
+    def data(self) -> MemoryPointer:
+        if not self._values.nbytes:
+            return MemoryPointer(Nothing(self._memory.device_id), 0)
+        return MemoryPointer(self._memory, address(self._values) - self._memory.ptr)
+
+    @property
+    def flags(self) -> Flags:
+        return Flags(self)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        contiguous = self._values.flags.c_contiguous
+        return {
+            "shape": self.shape, "typestr": self.dtype.str, "descr": self.dtype.descr, "version": 3, "stream": 1,
+            "strides": None if contiguous else self.strides, "data": (self.data.ptr, False),
+        }  # fmt: skip
+
+    # To the host, each said aloud ----------------------------------------------------------------------------------
+
+    def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
+        """A copy on the host."""
+        counters.fetch()
+        if out is None:
+            copy = numpy.array(self._values, order=order, copy=True)  # type: ignore[call-overload]
+            return copy
+        if not isinstance(out, numpy.ndarray):
+            raise TypeError("Only numpy.ndarray can be obtained from cupy.ndarray")
+        if out.dtype != self.dtype:
+            raise TypeError(f"{out.dtype} array cannot be obtained from {self.dtype} array")
+        if out.shape != self.shape:
+            raise ValueError(f"Shape mismatch. Expected shape: {self.shape}, actual shape: {out.shape}")
+        out[...] = self._values
+        return out
+
+    def set(self, arr: Any, stream: Any = None) -> None:
+        """Overwrite with a NumPy array of the same shape and dtype."""
+        if not isinstance(arr, numpy.ndarray):
+            raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
+        if arr.dtype != self.dtype:
+            raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
+        if arr.shape != self.shape:
+            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
+        if not (self._values.flags.c_contiguous or self._values.flags.f_contiguous):
+            raise RuntimeError("Cannot set to non-contiguous array")
+        counters.host_to_device += 1
+        self._values[...] = arr
+
+    def item(self) -> Any:
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return self.get().item()
+
+    def tolist(self) -> Any:
+        return self.get().tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        content: bytes = self.get().tobytes(order)
+        return content
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                "The truth value of an empty array is ambiguous. Use `array.size > 0` to check that an array is not "
+                "empty." if not self.size else
+                "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
+            )  # fmt: skip
+        return bool(self.get())
+
+    def __int__(self) -> int:
+        return int(self.get())
+
+    def __float__(self) -> float:
+        return float(self.get())
+
+    def __complex__(self) -> complex:
+        return complex(self.get())
+
+    def __repr__(self) -> str:
+        return repr(self.get())
+
+    def __str__(self) -> str:
+        return str(self.get())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.get(), spec)
+
+    def __reduce__(self) -> Any:
+        return _unpickle, (self.get(),)
+
+    # Not to the host -----------------------------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise TypeError(IMPLICIT)
+
+    def __buffer__(self, flags: int) -> Any:
+        raise TypeError("Accessing a CuPy ndarray on CPU is not allowed")
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, self._memory.device_id
+
+    def __dlpack__(self, **options: Any) -> Any:
+        raise BufferError("the CUDA simulator's arrays are in no memory that another library could reach")
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[ndarray]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's ufunc by CuPy's of the same name."""
+        ours = getattr(sys.modules.get("cupy"), ufunc.__name__, None)
+        if method != "__call__" or ours is None:
+            return NotImplemented
+        out = options.pop("out", None)
+        if out is not None:
+            if len(out) != 1:
+                raise ValueError("The 'out' parameter must have exactly one array value")
+            options["out"] = out[0]
+        for value in (*inputs, *(out or ())):
+            if not isinstance(value, ndarray | numpy.ndarray | numpy.generic | PYTHON_SCALARS):
+                return NotImplemented
+        if ufunc.__name__ in COMPARISONS:  # where NumPy makes 0-d arrays of its scalars before it asks
+            inputs = tuple(x.item() if isinstance(x, numpy.ndarray) and not x.ndim else x for x in inputs)
+        return ours(*inputs, **options)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        """NumPy's function by CuPy's of the same name."""
+        module: Any = sys.modules.get("cupy")
+        for part in function.__module__.split(".")[1:]:
+            module = getattr(module, part, None)
+        ours = getattr(module, function.__name__, None)
+        if ours is None or not all(issubclass(kind, ndarray | numpy.ndarray) for kind in types):
+            return NotImplemented
+        return ours(*arguments, **options)
+
+    def __getitem__(self, index: Any) -> ndarray:
+        from .indexing import getitem
+
+        return getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from .indexing import setitem
+
+        setitem(self, index, value)
+
+
+ndarray.__module__ = "cupy"
+
+
+class Flags:
+    """The memory layout of an array."""
+
+    def __init__(self, array: ndarray) -> None:
+        self.c_contiguous = array._values.flags.c_contiguous
+        self.f_contiguous = array._values.flags.f_contiguous
+        self.owndata = array.base is None
+        self.forc = self.c_contiguous or self.f_contiguous
+        self.fnc = self.f_contiguous and not self.c_contiguous
+
+    def __getitem__(self, name: str) -> bool:
+        short = {"C": "c_contiguous", "F": "f_contiguous", "O": "owndata"}
+        flag: bool = getattr(self, short.get(name, name.lower()))
+        return flag
+
+    def __repr__(self) -> str:
+        rows = (("C_CONTIGUOUS", self.c_contiguous), ("F_CONTIGUOUS", self.f_contiguous), ("OWNDATA", self.owndata))
+        return "\n".join(f"  {name} : {value}" for name, value in rows)
+
+
+class Nothing:
+    """The memory of an array without elements."""
+
+    ptr = size = 0
+
+    def __init__(self, device_id: int) -> None:
+        self.device_id = device_id
+
+    @property
+    def device(self) -> Device:
+        return Device(self.device_id)
+
+    def intact(self) -> None:
+        """There is nothing to overwrite."""
+
+
+# Making arrays -----------------------------------------------------------------------------------------------------
+
+
+def check_dtype(dtype: numpy.dtype[Any]) -> numpy.dtype[Any]:
+    """``dtype``, if a GPU array can have it."""
+    if dtype.char not in KINDS and dtype.name != "bfloat16":
+        raise ValueError(f"Unsupported dtype {dtype}")
+    return dtype
+
+
+def allocate(size: int) -> MemoryPointer:
+    """Memory for a new array; none for an empty one."""
+    if size < 0:
+        raise ValueError("negative dimensions are not allowed")
+    return memory.alloc(size) if size else MemoryPointer(Nothing(machine.current), 0)
+
+
+def address(values: Any) -> int:
+    """Where an array's first element lies."""
+    place: int = values.__array_interface__["data"][0]
+    return place
+
+
+def _over(owner: Any, offset: int, shape: Any, dtype: Any, strides: Any = None, order: Any = "C") -> Any:
+    """A NumPy array over a place in a device's memory."""
+    if owner.size == 0:
+        return numpy.empty(shape, dtype, order)
+    start = owner.ptr - owner._raw.__array_interface__["data"][0] + offset
+    return numpy.ndarray(shape, dtype, owner._raw, start, strides, order)
+
+
+def view_of(base: ndarray, values: Any) -> ndarray:
+    """An array on ``base``'s memory; ``values`` is a view of its NumPy array."""
+    view = ndarray.__new__(ndarray)
+    view._memory = base._memory
+    if values.size and not values.flags.writeable:  # NumPy's diagonal and broadcast_to; CuPy's may be written to
+        place = address(values) - base._memory.ptr
+        values = _over(base._memory, place, values.shape, values.dtype, values.strides)
+    view._values = values
+    view.base = base if base.base is None else base.base
+    return view
+
+
+def fresh(values: Any, dtype: Any = None, order: str = "K") -> ndarray:
+    """Copy a NumPy array or scalar to the current device, laid out as it is."""
+    values = numpy.asarray(values)
+    kind = values.dtype if dtype is None else numpy.dtype(dtype)
+    c, f = values.flags.c_contiguous, values.flags.f_contiguous
+    if order == "K" and not c and not f:
+        array = ndarray(values.shape, kind)
+        if values.size:
+            strides = numpy.empty_like(values, kind).strides
+            array._values = _over(array._memory, 0, values.shape, kind, strides)
+    else:
+        array = ndarray(values.shape, kind, order="F" if order == "F" or (order in "KA" and f and not c) else "C")
+    with numpy.errstate(all="ignore"):
+        numpy.copyto(array._values, values, casting="unsafe")
+    return array
+
+
+def _unpickle(values: Any) -> ndarray:
+    counters.host_to_device += 1
+    return fresh(values)
+
+
+def check_device(array: ndarray) -> None:
+    """Raise ValueError if ``array`` is not on the current device."""
+    if array._memory.device_id != machine.current:
+        raise ValueError(
+            "Array device must be same as the current device: "
+            f"array device = {array._memory.device_id} while current = {machine.current}"
+        )

@@ -1,0 +1,249 @@
+"""Device memory: allocations between guard zones, pools with a limit, and the error when there is no more."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy
+
+from .state import counters, machine
+
+GUARD = 256
+"""Bytes of canary on either side of an allocation; also its alignment."""
+CANARY = 0xA5
+POISON = 0xFF
+"""What fresh memory holds: NaN in every floating dtype."""
+BLOCK = 512
+"""CuPy's pool hands out multiples of it."""
+
+
+class OutOfMemoryError(MemoryError):
+    """No device memory is left, or the pool's limit is reached."""
+
+    def __init__(self, size: int, total: int, limit: int = 0) -> None:
+        set_to = f", limit set to: {limit:,} bytes" if limit else ""
+        super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes{set_to}).")
+
+
+class MemoryPool:
+    """Counts what is allocated from it on each device, and what a real pool would keep for later."""
+
+    def __init__(self, allocator: Any = None) -> None:
+        self._used: dict[int, int] = {}
+        self._total: dict[int, int] = {}
+        self._limit: dict[int, int] = {}
+
+    def malloc(self, size: int) -> MemoryPointer:
+        """Allocate ``size`` bytes on the current device."""
+        return MemoryPointer(Memory(size, self), 0)
+
+    def _take(self, device: int, size: int) -> None:
+        block = -(-size // BLOCK) * BLOCK
+        used, limit = self._used.get(device, 0), self._limit.get(device, 0)
+        if used + block > (limit or machine.memory):
+            raise OutOfMemoryError(block, self._total.get(device, 0), limit)
+        self._used[device] = used + block
+        self._total[device] = max(self._total.get(device, 0), used + block)
+
+    def _give(self, device: int, size: int) -> None:
+        self._used[device] = self._used.get(device, 0) - -(-size // BLOCK) * BLOCK
+
+    def used_bytes(self) -> int:
+        return self._used.get(machine.current, 0)
+
+    def total_bytes(self) -> int:
+        return self._total.get(machine.current, 0)
+
+    def free_bytes(self) -> int:
+        return self.total_bytes() - self.used_bytes()
+
+    def n_free_blocks(self) -> int:
+        return int(self.free_bytes() > 0)
+
+    def free_all_blocks(self, stream: Any = None) -> None:
+        self._total[machine.current] = self.used_bytes()
+
+    def get_limit(self) -> int:
+        return self._limit.get(machine.current, 0)
+
+    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
+        """Allocations beyond ``size`` bytes on the current device fail; 0 lifts the limit."""
+        if size is not None and fraction is not None:
+            raise ValueError("size and fraction cannot be specified at the same time")
+        self._limit[machine.current] = int(fraction * machine.memory) if fraction is not None else int(size or 0)
+
+
+class Memory:
+    """One allocation on one device: ``size`` bytes, poisoned, with canaries before and behind."""
+
+    __slots__ = ("__weakref__", "_data", "_mapping", "_pool", "_raw", "device_id", "ptr", "size")
+
+    def __init__(self, size: int, pool: MemoryPool | None = None) -> None:
+        self.size = size
+        self.device_id = machine.current
+        self._pool = pool
+        self._mapping: tuple[int, int] | None = None
+        if pool is not None:
+            pool._take(self.device_id, size)
+            counters.allocations += 1
+        before, raw = self._mapped(size) if machine.guarded else self._aligned(size)
+        self._raw = raw
+        self._data = raw[before : before + size]
+        self.ptr = raw.ctypes.data + before
+        raw[:before] = CANARY
+        raw[before + size :] = CANARY
+        self._data[:] = POISON
+
+    @staticmethod
+    def _aligned(size: int) -> tuple[int, Any]:
+        space = numpy.empty(size + 3 * GUARD, numpy.uint8)
+        skip = -space.ctypes.data % GUARD
+        return GUARD, space[skip : skip + size + 2 * GUARD]
+
+    def _mapped(self, size: int) -> tuple[int, Any]:
+        """An allocation that ends, up to its alignment of 16 bytes, at a page that may not be touched."""
+        page = mmap.PAGESIZE
+        inner = max(1, -(-size // page)) * page
+        base = _mmap(None, inner + 2 * page, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+        _mprotect(base, page, 0)
+        _mprotect(base + page + inner, page, 0)
+        self._mapping = base, inner + 2 * page
+        raw = numpy.ctypeslib.as_array((ctypes.c_uint8 * inner).from_address(base + page))
+        return (inner - size) // 16 * 16, raw
+
+    @property
+    def device(self) -> Any:
+        from .devices import Device
+
+        return Device(self.device_id)
+
+    def __int__(self) -> int:
+        return int(self.ptr)
+
+    def intact(self) -> str | None:
+        """None if both canaries are alive, else where bytes were written, in words; then they are restored."""
+        before = self.ptr - self._raw.ctypes.data
+        for zone, name in ((self._raw[:before][::-1], "before"), (self._raw[before + self.size :], "past")):
+            hit = numpy.flatnonzero(zone != CANARY)
+            if hit.size:
+                zone[:] = CANARY
+                where = "its start" if name == "before" else "its end"
+                return f"{name} {where}, {int(hit[0]) + (name == 'before')} byte(s) away"
+        return None
+
+    def __del__(self) -> None:
+        if getattr(self, "_raw", None) is None:
+            return
+        if self._pool is not None:
+            self._pool._give(self.device_id, self.size)
+        if self._mapping is not None:
+            _munmap(*self._mapping)
+
+
+class MemoryPointer:
+    """A place in an allocation."""
+
+    __slots__ = ("mem", "ptr")
+
+    def __init__(self, mem: Any, offset: int) -> None:
+        self.mem = mem
+        self.ptr = mem.ptr + offset
+
+    @property
+    def device_id(self) -> int:
+        device: int = self.mem.device_id
+        return device
+
+    @property
+    def device(self) -> Any:
+        return self.mem.device
+
+    def __int__(self) -> int:
+        return int(self.ptr)
+
+    def __add__(self, offset: int) -> MemoryPointer:
+        return MemoryPointer(self.mem, self.ptr - self.mem.ptr + offset)
+
+    def __repr__(self) -> str:
+        return f"<MemoryPointer 0x{self.ptr:x} device={self.device_id} mem={self.mem!r}>"
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _mmap(*arguments: Any) -> int:
+    address: int | None = _libc.mmap(*arguments)
+    if address is None or address == 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)) - 1:
+        raise MemoryError("the simulator's host has no memory left for guarded allocations")
+    return int(address)
+
+
+def _mprotect(address: int, size: int, protection: int) -> None:
+    _libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), protection)
+
+
+def _munmap(address: int, size: int) -> None:
+    _libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(size))
+
+
+if hasattr(_libc, "mmap"):
+    _libc.mmap.restype = ctypes.c_void_p
+    _libc.mmap.argtypes = [
+        ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
+    ]  # fmt: skip
+
+Allocator = Callable[[int], MemoryPointer]
+default_pool = MemoryPool()
+_local = threading.local()
+_default: Allocator = default_pool.malloc
+
+
+def pool_state() -> tuple[MemoryPool, Allocator]:
+    """What :func:`fresh_pool` restores."""
+    return default_pool, _default
+
+
+def fresh_pool(state: tuple[MemoryPool, Allocator] | None = None) -> None:
+    """A new default pool, or the one of before; arrays give back to the pool they came from."""
+    global default_pool, _default
+    pool = MemoryPool()
+    default_pool, _default = state or (pool, pool.malloc)
+
+
+def get_default_memory_pool() -> MemoryPool:
+    """The pool that arrays come from, unless another one was chosen."""
+    return default_pool
+
+
+def get_allocator() -> Allocator:
+    """The function that allocates in this thread."""
+    return getattr(_local, "allocator", None) or _default
+
+
+def set_allocator(allocator: Allocator | None = None) -> None:
+    """Allocate by ``allocator(size)`` from now on; None: from memory that no pool counts."""
+    global _default
+    if getattr(_local, "allocator", None) is not None:
+        raise ValueError("Can't change the global allocator inside `using_allocator` context manager")
+    _default = allocator if allocator is not None else MemoryPool().malloc
+
+
+@contextmanager
+def using_allocator(allocator: Allocator | None = None) -> Iterator[None]:
+    """Allocate by ``allocator`` in this thread, inside a ``with`` block."""
+    before = getattr(_local, "allocator", None)
+    _local.allocator = allocator if allocator is not None else MemoryPool().malloc
+    try:
+        yield
+    finally:
+        _local.allocator = before
+
+
+def alloc(size: int) -> MemoryPointer:
+    """Allocate on the current device, by the current allocator."""
+    return get_allocator()(size)
