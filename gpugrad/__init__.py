@@ -14,6 +14,7 @@ import math as _math
 import sys as _sys
 
 from .backend import Device as device  # noqa: N813  a function to its users, as in PyTorch
+from .backend import memory_summary, synchronize
 from .backend import register_array_type as _register_array_type
 from .backend.dtypes import (
     bool_ as bool,
@@ -133,7 +134,18 @@ from .ops.shaping import (
     unstack,
 )
 from .ops.softmax import logsumexp
-from .transforms import grad, gradcheck, gradgradcheck, value_and_grad, vjp
+from .transforms import (
+    elementwise_grad,
+    grad,
+    gradcheck,
+    gradgradcheck,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 
 __version__ = "0.1.0"
 
@@ -148,15 +160,16 @@ __all__ = [
     "__version__", "abs", "add", "all", "any", "arange", "argmax", "argmin", "asarray", "astype", "bitwise_and",
     "bitwise_invert", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "clip", "complex128", "complex64",
     "concat", "concatenate", "cos", "data", "debug", "default_device", "default_dtype", "device", "divide", "e",
-    "einsum", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1",
-    "eye", "flip", "float16", "float32", "float64", "floor_divide", "full", "full_like", "get_default_device",
-    "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater", "greater_equal", "inf",
-    "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "kernel_checks",
-    "KernelMismatchError", "Launch", "less", "less_equal", "linspace", "log", "log1p", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "min",
-    "minimum", "multiply", "nan", "negative", "newaxis", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim",
-    "permute_dims", "pi", "positive", "pow", "primitive", "prod", "random", "raw_kernel", "relu", "remainder",
-    "reshape", "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tanh", "Tensor", "tensor",
-    "uint16", "uint32", "uint64", "uint8", "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
+    "einsum", "elementwise_grad", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp",
+    "expand_dims", "expm1", "eye", "flip", "float16", "float32", "float64", "floor_divide", "full", "full_like",
+    "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater",
+    "greater_equal", "hessian", "hvp", "inf", "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite",
+    "isinf", "isnan", "jacobian", "jvp", "kernel_checks", "KernelMismatchError", "Launch", "less", "less_equal",
+    "linspace", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "matrix_transpose", "max", "maximum", "mean", "memory_summary", "min", "minimum", "multiply", "nan", "negative",
+    "newaxis", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow",
+    "primitive", "prod", "random", "raw_kernel", "relu", "remainder", "reshape", "set_at", "set_default_device",
+    "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin", "split", "sqrt", "square", "squeeze", "stack",
+    "std", "subtract", "sum", "swapaxes", "synchronize", "tanh", "Tensor", "tensor", "uint16", "uint32", "uint64",
+    "uint8", "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -86,6 +86,7 @@ def walk(
             g = arrive(node.watch, g, keep=targets is None)
         if node in wanted:
             found[node] = g
+            continue
         plan, parents = node.plan, node.parents
         if plan is None:
             continue  # a leaf

@@ -1,6 +1,14 @@
-"""Functions of functions: gradients of plain code on arrays or Tensors. Signatures are JAX's."""
+"""Functions of functions: gradients of plain code on arrays or Tensors. Signatures are JAX's.
+
+To add one: take the function's arguments into a :class:`~gpugrad.transforms.gradient.Call`, run the function, walk.
+"""
 
 from .check import gradcheck, gradgradcheck
+from .forward import jvp
 from .gradient import grad, value_and_grad, vjp
+from .matrix import elementwise_grad, hessian, hvp, jacobian
 
-__all__ = ["grad", "gradcheck", "gradgradcheck", "value_and_grad", "vjp"]
+__all__ = [
+    "elementwise_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad",
+    "vjp",
+]  # fmt: skip

@@ -1,7 +1,8 @@
 """``grad``, ``value_and_grad`` and ``vjp``.
 
 The function sees its arguments as variables of its own, so transforms nest: a gradient taken inside a function that is
-itself being differentiated is recorded there.
+itself being differentiated is recorded there. Arguments may be nested: lists, tuples, dicts and dataclasses of arrays;
+gradients come in the same nesting.
 """
 
 from __future__ import annotations
@@ -16,18 +17,35 @@ from ..core import Node, Tensor, identity, walk
 from ..core.engine import as_array, seed
 from ..core.modes import enable_grad, recording, set_grad_enabled
 from ..ops.creation import asarray, zeros_like
+from .tree import flatten
 
 _inside: ContextVar[bool] = ContextVar("gpugrad_inside_transform", default=False)
 
 
 class Call:
-    """One call of a function whose gradients are asked for: its variables, and how results are handed back."""
+    """One call of a function whose gradients are asked for: its variables, and how results are handed back.
+
+    Attributes:
+        arguments: what the function is called with, the variables in the nesting that the arguments came in.
+        variables: the arrays of all arguments, as variables.
+        plain: no argument holds a Tensor, so results are handed back as arrays.
+        recorded: results are part of a graph, because this call is inside another, or an argument needs a gradient.
+    """
 
     def __init__(self, arguments: Sequence[Any]) -> None:
-        self.plain = all(not isinstance(a, Tensor) for a in arguments)
-        needed = any(isinstance(a, Tensor) and a.requires_grad for a in arguments)
+        taken = [flatten(argument, f"argument {i}") for i, argument in enumerate(arguments)]
+        leaves = [leaf for found, _ in taken for leaf in found]
+        self._rebuilds = [rebuild for _, rebuild in taken]
+        self.plain = all(not isinstance(leaf, Tensor) for leaf in leaves)
+        needed = any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves)
         self.recorded = recording() and (_inside.get() or needed)
-        self.variables = [self._variable(a) for a in arguments]
+        self.variables = [self._variable(leaf) for leaf in leaves]
+        self.arguments = self.nested(self.variables)
+
+    def nested(self, leaves: Sequence[Any]) -> list[Any]:
+        """One value for each variable, in the nesting of the arguments."""
+        given = iter(leaves)
+        return [rebuild(given) for rebuild in self._rebuilds]
 
     def _variable(self, argument: Any) -> Tensor:
         tensor = asarray(argument)
@@ -51,14 +69,19 @@ class Call:
         finally:
             _inside.reset(token)
 
-    def gradients(self, y: Tensor, gradient: Any, keep: bool) -> tuple[Any, ...]:
-        """The gradient of each variable, as a Tensor or, where plain arrays came, as an array."""
-        keep = keep or self.recorded or any(not v.is_leaf for v in self.variables)
+    def gradients(self, roots: Sequence[tuple[Tensor, Any]], keep: bool) -> list[Any]:
+        """The gradient for each argument, as Tensors or, where plain arrays came, as arrays.
+
+        Args:
+            roots: results, and the gradients with respect to them (None: 1).
+            keep: the graph will be walked again.
+        """
+        starts = [(y.node, seed(y, g, self.recorded)) for y, g in roots if y.node is not None]
         found: dict[Node, Any] = {}
-        if y.node is not None:
+        if starts:
             with set_grad_enabled(self.recorded):
-                found = walk([(y.node, seed(y, gradient, self.recorded))], keep, self.nodes)
-        return tuple(self._handed_back(found.get(v.node), v) for v in self.variables)  # type: ignore[arg-type]
+                found = walk(starts, keep or self.recorded, self.nodes)
+        return self.nested([self._handed_back(found.get(v.node), v) for v in self.variables])  # type: ignore[arg-type]
 
     def _handed_back(self, g: Any, variable: Tensor) -> Any:
         if g is None:
@@ -105,14 +128,14 @@ def value_and_grad(
             raise TypeError(f"argnums {argnums} asks for more than the {len(args)} positional arguments given")
         call = Call([args[p] for p in positions])
         arguments = list(args)
-        for position, variable in zip(positions, call.variables, strict=True):
-            arguments[position] = variable
+        for position, argument in zip(positions, call.arguments, strict=True):
+            arguments[position] = argument
         result = call.run(f, *arguments, **kwargs)
         y, aux = result if has_aux else (result, None)
         y = _scalar(y)
-        gradients = call.gradients(y, None, keep=False)
+        gradients = call.gradients([(y, None)], keep=False)
         value = call.value(y)
-        return (value, aux) if has_aux else value, gradients if several else gradients[0]
+        return (value, aux) if has_aux else value, tuple(gradients) if several else gradients[0]
 
     return wrapped
 
@@ -148,16 +171,16 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     """The value of ``f`` at ``xs``, and a function that carries a gradient of the value back to each of ``xs``.
 
     Args:
-        f: returns one Tensor of any shape.
-        xs: floating-point arrays or Tensors.
+        f: returns a Tensor of any shape, or lists, tuples and dicts of them.
+        xs: floating-point arrays or Tensors, or lists, tuples, dicts and dataclasses of them.
 
     Returns:
-        ``(y, pullback)``; ``pullback(g)`` takes an array or Tensor like ``y`` and gives a tuple, one gradient an
+        ``(y, pullback)``; ``pullback(g)`` takes arrays or Tensors like ``y`` and gives a tuple, one gradient an
         argument: ``g^T J``. It can be called more than once. Source: ``jax.vjp``.
 
     Raises:
         TypeError: an argument is not floating-point, or the value is no Tensor.
-        ValueError: ``g`` is not like ``y`` in shape, dtype and device.
+        ValueError: ``g`` is not like ``y`` in nesting, shape, dtype and device.
 
     >>> import gpugrad as gg, numpy
     >>> y, pullback = gg.vjp(gg.sin, numpy.array([0.0, 1.0]))
@@ -165,11 +188,15 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     (array([1., 0.]),)
     """
     call = Call(xs)
-    y = call.run(f, *call.variables)
-    if not isinstance(y, Tensor):
-        raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
+    results, rebuild = flatten(call.run(f, *call.arguments), "the value")
+    for y in results:
+        if not isinstance(y, Tensor):
+            raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        return call.gradients(y, g, keep=True)
+        gs, _ = flatten(g, "the gradient")
+        if len(gs) != len(results):
+            raise ValueError(f"expected {len(results)} gradients, one for each result, got {len(gs)}")
+        return tuple(call.gradients(list(zip(results, gs, strict=True)), keep=True))
 
-    return call.value(y), pullback
+    return rebuild(iter([call.value(y) for y in results])), pullback

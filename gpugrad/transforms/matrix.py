@@ -1,0 +1,140 @@
+"""Whole matrices of derivatives, and their products with vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from ..core import Tensor
+from ..ops.creation import asarray, zeros_like
+from ..ops.shaping import reshape, stack
+from .forward import jvp
+from .gradient import grad, vjp
+from .tree import flatten
+
+
+def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that gives the Jacobian of ``f``: each result's shape followed by each argument's.
+
+    Args:
+        f: returns a Tensor ``(...)``, or lists, tuples and dicts of them, each of which then gets its Jacobian.
+        argnums: which positional arguments to differentiate by: one, or several for a tuple of Jacobians.
+
+    Returns:
+        A function with the arguments of ``f``; for an argument ``(N, M)`` it gives ``(..., N, M)``, nested like the
+        argument. One walk back for each element of the result. Source: ``jax.jacrev``.
+
+    Raises:
+        TypeError: an argument to differentiate by is not floating-point, or the value is no Tensor.
+
+    >>> import gpugrad as gg, numpy
+    >>> gg.jacobian(lambda x: x * x)(numpy.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    several = not isinstance(argnums, int)
+    positions = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+
+    @wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        def of_chosen(*chosen: Any) -> Any:
+            arguments = list(args)
+            for position, argument in zip(positions, chosen, strict=True):
+                arguments[position] = argument
+            return f(*arguments, **kwargs)
+
+        chosen = tuple(args[p] for p in positions)
+        y, pullback = vjp(of_chosen, *chosen)
+        results, nested_as_value = flatten(y)
+        leaves, nested_as_arguments = flatten(chosen)
+        blocks = []
+        for k, result in enumerate(results):
+            rows = [
+                flatten(pullback(nested_as_value(iter(_with_unit(results, k, place)))))[0]
+                for place in range(asarray(result).size)
+            ]
+            block = [_block(result, asarray(leaf), [row[i] for row in rows]) for i, leaf in enumerate(leaves)]
+            nested = nested_as_arguments(iter(block))
+            blocks.append(nested if several else nested[0])
+        return nested_as_value(iter(blocks))
+
+    return wrapped
+
+
+def _with_unit(results: list[Any], k: int, place: int) -> list[Any]:
+    """Gradients like the results: 1 at one place of the k-th, 0 elsewhere."""
+    gradients = []
+    for j, result in enumerate(results):
+        flat = reshape(zeros_like(asarray(result)), (-1,))
+        if j == k:
+            flat[place] = 1.0
+        gradients.append(_in_kind(reshape(flat, result.shape), result))
+    return gradients
+
+
+def _block(result: Any, leaf: Tensor, rows: list[Any]) -> Any:
+    """The derivatives of one result by one argument, in the result's shape followed by the argument's."""
+    whole = stack([asarray(row) for row in rows]) if rows else zeros_like(leaf)
+    return _in_kind(reshape(whole if rows else reshape(whole, (-1,))[:0], (*result.shape, *leaf.shape)), result)
+
+
+def _in_kind(tensor: Tensor, result: Any) -> Any:
+    return tensor if isinstance(result, Tensor) else tensor.data
+
+
+def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that gives the matrix of second derivatives of a scalar function.
+
+    Args:
+        f: returns a scalar.
+        argnums: which positional argument to differentiate by.
+
+    Returns:
+        A function with the arguments of ``f``; for an argument of shape s it gives shape ``s + s``. Source:
+        ``jax.hessian``.
+
+    >>> import gpugrad as gg, numpy
+    >>> gg.hessian(lambda x: (x**3).sum())(numpy.array([1.0, 2.0]))
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The Hessian of a scalar function times a vector, without the matrix: the derivative of the gradient along it.
+
+    Args:
+        f: returns a scalar.
+        primals: the arguments of ``f``.
+        tangents: directions like them.
+
+    Returns:
+        For each argument ``H t``: a tuple, or for one argument the product itself. Source: Pearlmutter 1994, "Fast
+        exact multiplication by the Hessian".
+
+    >>> import gpugrad as gg, numpy
+    >>> gg.hvp(lambda x: (x**3).sum(), (numpy.array([1.0, 2.0]),), (numpy.array([1.0, 0.0]),))
+    array([6., 0.])
+    """
+    gradient = grad(f, tuple(range(len(primals))))
+    _, product = jvp(lambda *xs: gradient(*xs), primals, tangents)
+    return product[0] if len(primals) == 1 else product
+
+
+def elementwise_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that gives the derivative of an elementwise function at each element: the gradient of its sum.
+
+    Source: HIPS autograd's ``elementwise_grad``.
+
+    >>> import gpugrad as gg, numpy
+    >>> gg.elementwise_grad(gg.sin)(numpy.array([0.0, numpy.pi]))
+    array([ 1., -1.])
+    """
+
+    @wraps(f)
+    def total(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs).sum()
+
+    return grad(total, argnums)
