@@ -17,7 +17,7 @@ from ..core import Node, Tensor, identity, walk
 from ..core.engine import as_array, seed
 from ..core.modes import enable_grad, recording, set_grad_enabled
 from ..ops.creation import asarray, zeros_like
-from .tree import flatten
+from .tree import flatten, is_leaf
 
 _inside: ContextVar[bool] = ContextVar("gpugrad_inside_transform", default=False)
 
@@ -188,12 +188,15 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     (array([1., 0.]),)
     """
     call = Call(xs)
-    results, rebuild = flatten(call.run(f, *call.arguments), "the value")
+    value = call.run(f, *call.arguments)
+    results, rebuild = flatten(value, "the value")
     for y in results:
         if not isinstance(y, Tensor):
             raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
 
     def pullback(g: Any) -> tuple[Any, ...]:
+        if isinstance(value, Tensor) and not is_leaf(g):
+            raise TypeError(f"expected the gradient as a tensor or an array, got {type(g).__name__}")
         gs, _ = flatten(g, "the gradient")
         if len(gs) != len(results):
             raise ValueError(f"expected {len(results)} gradients, one for each result, got {len(gs)}")

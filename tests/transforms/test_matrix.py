@@ -38,7 +38,7 @@ def test_jvp_is_the_jacobian_times_the_tangent():
 
 def test_hessian_and_hvp():
     x, t = array(0.3, -1.2, 2.0), array(1.0, 0.5, -2.0)
-    scalar = lambda x: gg.sum(f(x))  # noqa: E731
+    scalar = lambda x: gg.sum(f(x))
     h = gg.hessian(scalar)(x)
     assert numpy.allclose(h, h.T, atol=1e-12)
     eps = 1e-6
