@@ -30,7 +30,11 @@ class Plan(Protocol):
     guards: tuple[int, ...]
     joint: Any
     one: bool
-    applies: tuple[Any, ...]
+
+    @property
+    def applies(self) -> tuple[Any, ...]:
+        """The rules, each taking ``(xp, g, kept)``."""
+        ...
 
     def recorded(self, node: Node) -> tuple[Any, ...]:
         """What the node kept, as Tensors in the graph."""

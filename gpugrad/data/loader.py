@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 
 from ..backend import Device
+from ..backend.cpu import CPU as HOST
 from ..core import Tensor, modes
 from ..ops.creation import asarray
 from ..random import Generator
@@ -98,7 +99,7 @@ class DataLoader:
         count = len(self.dataset)
         order = numpy.arange(count)
         if self.shuffle:  # drawn on the host: the same order whatever the device
-            order = Generator(self.seed).fork(epoch).permutation(count, device="cpu").data
+            order = Generator(self.seed).fork(epoch).permutation(count, device=HOST).data
         for batch in range(len(self)):
             chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             if self.collate is None:

@@ -4,11 +4,12 @@ To add one: take the function's arguments into a :class:`~gpugrad.transforms.gra
 """
 
 from .check import gradcheck, gradgradcheck
+from .checkpoint import checkpoint
 from .forward import jvp
 from .gradient import grad, value_and_grad, vjp
 from .matrix import elementwise_grad, hessian, hvp, jacobian
 
 __all__ = [
-    "elementwise_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad",
-    "vjp",
+    "checkpoint", "elementwise_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacobian", "jvp",
+    "value_and_grad", "vjp",
 ]  # fmt: skip
