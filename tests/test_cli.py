@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -49,15 +50,17 @@ def test_info_lists_gpus(monkeypatch, capsys):
         driverGetVersion=lambda: 13000,
         runtimeGetVersion=lambda: 12090,
         getDeviceCount=lambda: 1,
-        getDeviceProperties=lambda i: {"name": b"A GPU", "totalGlobalMem": 2**34, "major": 9, "minor": 0},
+        getDeviceProperties=lambda i: {"name": b"A GPU", "major": 9, "minor": 0},
+        memGetInfo=lambda: (2**33, 2**34),
     )
-    cupy = SimpleNamespace(__version__="14.2.0", cuda=SimpleNamespace(runtime=runtime))
+    cuda = SimpleNamespace(runtime=runtime, Device=lambda index: nullcontext())
+    cupy = SimpleNamespace(__version__="14.2.0", cuda=cuda)
     monkeypatch.setattr(cli.util, "find_spec", lambda name: object())
     monkeypatch.setattr(backend, "load_cuda", lambda: SimpleNamespace(xp=cupy))
     assert cli.main(["info"]) == 0
     out = capsys.readouterr().out
     assert "driver 13.0, runtime 12.9" in out
-    assert "A GPU, 16.0 GiB, compute capability 9.0" in out
+    assert "A GPU, 16.00 GiB, 8.00 GiB free, compute capability 9.0" in out
 
 
 def test_info_with_a_device_that_is_not_there():

@@ -7,6 +7,7 @@ that computes on it and the backend. A stand-in without a memory of its own (a t
 from . import cpu, dtypes
 from .device import Device
 from .dtypes import DType, as_dtype, default_dtype, is_floating
+from .memory import live, memory_summary, out_of_memory
 from .registry import (
     BACKENDS,
     NAMESPACES,
@@ -27,15 +28,17 @@ from .selection import (
     forget_cuda,
     load_cuda,
     logger,
+    look,
     on_several_devices,
     restore,
+    synchronize,
     to_host,
     transfer,
 )
 
 __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
-    "backend_for", "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes", "forget_cuda",
-    "is_array", "is_floating", "load_cuda", "logger", "on_several_devices", "register_array_type", "restore", "to_host",
-    "transfer",
+    "backend_for", "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes",
+    "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look", "memory_summary",
+    "on_several_devices", "out_of_memory", "register_array_type", "restore", "synchronize", "to_host", "transfer",
 ]  # fmt: skip

@@ -7,11 +7,14 @@ see half a file. Where the folder cannot be written, a temporary one lasts as lo
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +30,37 @@ class CompileError(RuntimeError):
     """A CUDA source does not compile; the message is the compiler's."""
 
 
+@cache
 def nvrtc() -> Any:
-    """CuPy's binding to NVRTC.
+    """CuPy's binding to NVRTC, which needs no driver and no GPU.
 
     Raises:
-        RuntimeError: CuPy or NVRTC is not installed.
+        RuntimeError: CuPy or NVRTC is not installed; the message says what to install.
     """
     try:
         from cupy.cuda import nvrtc as binding
-    except ImportError as error:
-        raise RuntimeError(f"CUDA sources need CuPy and NVRTC ({error}): pip install 'gpugrad[cuda13]'") from error
+
+        binding.getVersion()  # CuPy looks for the library when it is first called
+    except Exception as error:
+        raise RuntimeError(f"CUDA sources need CuPy and NVRTC ({error}): {installation()}") from error
     return binding
+
+
+def cupy_package() -> str | None:
+    """The name under which CuPy was installed, such as ``cupy-cuda13x``; None if it was not."""
+    for name in ("cupy-cuda13x", "cupy-cuda12x", "cupy"):
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        return name
+    return None
+
+
+def installation() -> str:
+    """The command that installs what is missing to compile CUDA sources."""
+    found = cupy_package()
+    return f"pip install '{found}[ctk]'" if found else "pip install 'gpugrad[cuda13]' (cuda12 for drivers of CUDA 12)"
 
 
 @cache
@@ -65,39 +88,89 @@ def compile_source(source: str, name: str, architecture: str) -> bytes:
     return code
 
 
-@cache
-def folder() -> Path:
-    """Where compiled kernels are kept.
-
-    ``GPUGRAD_CACHE_DIR``, else ``gpugrad/kernels`` in the user's cache folder, else a temporary folder.
-    """
+def wanted_folder() -> Path | None:
+    """Where compiled kernels are to be kept: ``GPUGRAD_CACHE_DIR``, else in the user's cache; None without a home."""
     wanted = os.environ.get("GPUGRAD_CACHE_DIR")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    path = Path(wanted) if wanted else home / "gpugrad" / "kernels"
+    if wanted:
+        return Path(wanted)
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    except RuntimeError:  # no home
+        return None
+    return home / "gpugrad" / "kernels"
+
+
+def writable(path: Path) -> bool:
+    """Whether files can be made in a folder, which is made if it is not there."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        if path.is_dir():  # read-only, as in an image, but perhaps filled
-            return path
-        temporary = Path(tempfile.mkdtemp(prefix="gpugrad-kernels-"))
-        logger.info("kernels are compiled anew in each process: %s cannot be written (%s)", path, error)
-        return temporary
-    return path
+            return True
+    except OSError:
+        return False
+
+
+@cache
+def folder() -> Path:
+    """Where compiled kernels are kept: :func:`wanted_folder`, else a temporary one for this process.
+
+    A folder that cannot be written to is read: an image may have filled it.
+    """
+    path = wanted_folder()
+    if path is not None and (writable(path) or path.is_dir()):
+        return path
+    temporary = Path(tempfile.mkdtemp(prefix="gpugrad-kernels-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    logger.info("kernels are compiled anew in each process: %s", f"{path} cannot be written" if path else "no home")
+    return temporary
+
+
+def cached_path(source: str, name: str, architecture: str) -> Path:
+    """The file of the cache for a source; what fills the cache and what loads from it both ask here."""
+    key = "\n".join([source, architecture, *OPTIONS, compiler_version()])
+    return folder() / f"{name}-{architecture}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
+
+
+def compatible(architecture: str) -> list[str]:
+    """The architectures whose code runs on one: itself, then those the project names of the same major version below.
+
+    Source: CUDA C++ programming guide, binary compatibility.
+
+    >>> compatible("sm_89"), compatible("sm_90"), compatible("sm_121")
+    (['sm_89', 'sm_80'], ['sm_90'], ['sm_121', 'sm_120'])
+    """
+    number = int(architecture.removeprefix("sm_"))
+    others = [int(a.removeprefix("sm_")) for a in ARCHITECTURES]
+    return [architecture, *(f"sm_{n}" for n in reversed(others) if n // 10 == number // 10 and n < number)]
 
 
 def cached(source: str, name: str, architecture: str) -> Path | bytes:
-    """The compiled source: a file of the cache, or the code itself where the cache cannot take it."""
-    key = "\n".join([source, architecture, *OPTIONS, compiler_version()])
-    path = folder() / f"{name}-{architecture}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
-    if path.exists():
+    """The compiled source: a file of the cache, or the code itself where the cache cannot take it.
+
+    Code for an architecture that was compiled in advance is taken where it runs too.
+    """
+    for like in compatible(architecture):
+        path = cached_path(source, name, like)
+        if os.access(path, os.R_OK):
+            return path
+    return keep(source, name, architecture)
+
+
+def keep(source: str, name: str, architecture: str) -> Path | bytes:
+    """Compile a source for exactly this architecture into the cache, unless it is there; see :func:`cached`."""
+    path = cached_path(source, name, architecture)
+    if os.access(path, os.R_OK):
         return path
     code = compile_source(source, name, architecture)
+    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix="new-", delete=False) as file:
+            temporary = Path(file.name)
             file.write(code)
-        Path(file.name).replace(path)
+        temporary.chmod(0o644)  # an image is filled by one user and used by another
+        temporary.replace(path)
     except OSError:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         return code
     return path

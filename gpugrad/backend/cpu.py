@@ -6,6 +6,7 @@ import numpy
 
 from .device import Device
 from .registry import Array, Backend, register_array_type, register_scalar_type
+from .usage import Usage, process_memory
 
 CPU = Device("cpu")
 
@@ -27,6 +28,9 @@ class CPUBackend(Backend):
 
     def move(self, array: Array, device: Device) -> Array:
         return array
+
+    def memory(self, device: Device) -> Usage:
+        return process_memory()
 
 
 backend = CPUBackend()

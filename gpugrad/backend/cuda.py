@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
 from typing import Any
 
 import cupy
 import numpy
 
-from . import compiler
+from . import bounds, compiler
 from .device import Device
+from .memory import out_of_memory
 from .registry import Array, Backend, register_array_type
+from .usage import Usage
 
 
 class CUDABackend(Backend):
@@ -24,6 +27,9 @@ class CUDABackend(Backend):
     def __init__(self) -> None:
         self.count = device_count()
         self.several_devices = self.count > 1
+        self.used = set(range(min(self.count, 1)))
+        """The devices that were worked on: touching another one would cost it memory."""
+        self.bounds = bounds.Bounds(self)
         self._functions: dict[Any, Any] = {}
 
     def device(self, array: Array) -> Device:
@@ -34,7 +40,8 @@ class CUDABackend(Backend):
             return cupy.asarray(array)
 
     def to_host(self, array: Array) -> numpy.ndarray:
-        host: numpy.ndarray = cupy.asnumpy(array)
+        host = self.fetch(array)
+        self.look(array)
         return host
 
     def move(self, array: Array, device: Device) -> Array:
@@ -42,8 +49,8 @@ class CUDABackend(Backend):
             return cupy.array(array)
 
     def using(self, device: Device) -> AbstractContextManager[Any]:
-        context: AbstractContextManager[Any] = cupy.cuda.Device(device.index)
-        return context
+        self.used.add(device.index)
+        return Working(device)
 
     def run(
         self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
@@ -67,36 +74,92 @@ class CUDABackend(Backend):
                 return cupy.RawModule(path=file.name).get_function(name)
         return cupy.RawModule(path=str(code)).get_function(name)
 
-    def check_index(self, index: Any, shape: tuple[int, ...]) -> None:
-        """CuPy wraps an index that is out of bounds; here it raises, at the price of a synchronisation."""
-        entries = index if isinstance(index, tuple) else (index,)
-        for entry, size in zip(entries, indexed_sizes(entries, shape), strict=True):
-            if isinstance(entry, cupy.ndarray) and entry.dtype.kind in "iu" and entry.size:
-                low, high = int(entry.min()), int(entry.max())
-                if low < -size or high >= size:
-                    bad = low if low < -size else high
-                    raise IndexError(f"index {bad} is out of bounds for an axis of size {size}")
+    # ---------------------------------------------------------------- indices, see bounds.py
+
+    def check_index(self, index: Any, shape: tuple[int, ...], name: str = "index") -> None:
+        self.bounds.check_index(index, shape, name)
+
+    def check_labels(self, labels: Array, classes: int, ignored: int | None = None, name: str = "labels") -> None:
+        self.bounds.check_labels(labels, classes, ignored, name)
+
+    def look(self, array: Array, line: str | None = None) -> None:
+        if self.bounds.pending:
+            self._raise_found(self.device_id(array), line)
+
+    def synchronize(self, device: Device | None = None) -> None:
+        indices = sorted(self.used) if device is None else [device.index]
+        for index in indices:
+            cupy.cuda.Device(index).synchronize()
+        for index in indices:
+            self._raise_found(index, everything=True)
+
+    def _raise_found(self, device: int, line: str | None = None, everything: bool = False) -> None:
+        text = self.bounds.found(device, everything)
+        if text is not None:
+            found = f"made at {line}" if line else f"found when the host next waited for cuda:{device}"
+            raise IndexError(f"{text} [{found}{'' if line else '; gg.debug() names the line'}]")
+
+    def device_id(self, array: Array) -> int:
+        """The number of the device that holds ``array``."""
+        return int(array.data.device_id) if self.several_devices else 0
+
+    def stream_id(self, device: int) -> int:
+        """What tells apart the current stream of a device."""
+        return int(cupy.cuda.get_current_stream(device).ptr)
+
+    def new_report(self, device: int) -> Array:
+        """Four integers on a device, for a kernel to report in."""
+        with cupy.cuda.Device(device):
+            return cupy.zeros(4, dtype=cupy.int64)
+
+    def report(self, index: Array, number: int, low: int, high: int, ignored: int | None, into: Array) -> None:
+        """Launch the kernel of :mod:`.bounds` where ``index`` is."""
+        with self._beside(index):
+            if not index.flags.c_contiguous:
+                index = cupy.ascontiguousarray(index)
+            numbers = (low, high, int(ignored is not None), ignored or 0, number)
+            arguments = (index, index.size, *numbers, into)
+            self.launch(bounds.source(index.dtype.name), bounds.NAME, index.size, arguments)
+
+    def fetch(self, array: Array) -> numpy.ndarray:
+        """A copy on the host, without looking at what checks found."""
+        host: numpy.ndarray = cupy.asnumpy(array)
+        return host
+
+    def _beside(self, array: Array) -> AbstractContextManager[Any]:
+        device = self.device_id(array)
+        if self.several_devices and cupy.cuda.runtime.getDevice() != device:
+            context: AbstractContextManager[Any] = cupy.cuda.Device(device)
+            return context
+        return nullcontext()
+
+    # ---------------------------------------------------------------- memory
+
+    def memory(self, device: Device) -> Usage:
+        with self.using(device):
+            pool = cupy.get_default_memory_pool()
+            free, total = cupy.cuda.runtime.memGetInfo()
+            return Usage(int(pool.used_bytes()), int(pool.total_bytes()), int(free), int(total))
 
 
-def indexed_sizes(entries: tuple[Any, ...], shape: tuple[int, ...]) -> list[int]:
-    """For each entry of an index, the size of the axis it applies to (0 for ``None`` and ``...``)."""
-    sizes: list[int] = []
-    axis = 0
-    for entry in entries:
-        if entry is Ellipsis:
-            axis = len(shape) - sum(axes_taken(e) for e in entries[len(sizes) :])
-        taken = axes_taken(entry)
-        sizes.append(shape[axis] if taken and axis < len(shape) else 0)
-        axis += taken
-    return sizes
+class Working:
+    """A device as the current one; CuPy's out-of-memory error is told in terms of what is in memory."""
 
+    __slots__ = ("_context", "device")
 
-def axes_taken(entry: Any) -> int:
-    """How many axes an entry of an index applies to."""
-    if entry is None or entry is Ellipsis:
-        return 0
-    mask = getattr(getattr(entry, "dtype", None), "kind", "") == "b"
-    return int(entry.ndim) if mask else 1
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self._context = cupy.cuda.Device(device.index)
+
+    def __enter__(self) -> None:
+        self._context.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.__exit__(kind, error, traceback)
+        if error is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError):
+            raise MemoryError(out_of_memory(error, self.device)) from error
 
 
 def device_count() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 
 from .device import Device
+from .usage import Usage
 
 Array = Any
 """An array of whatever library is behind ``xp``; the libraries share no base class that could be named here."""
@@ -63,11 +64,55 @@ class Backend:
         if threads:
             self.run(source, name, (-(-threads // block),), (block,), arguments)
 
-    def check_index(self, index: Any, shape: tuple[int, ...]) -> None:
-        """Raise IndexError where an integer array in ``index`` points outside ``shape``.
+    def check_index(self, index: Any, shape: tuple[int, ...], name: str = "index") -> None:
+        """See that the integers in ``index`` point inside ``shape``: now, or on a device without waiting for it.
 
         For a library that checks by itself, nothing is to be done.
+
+        Args:
+            index: an entry or a tuple of them, arrays being of this library.
+            shape: of the array it is used on.
+            name: of the operation, for the error.
+
+        Raises:
+            IndexError: an integer is out of bounds; :meth:`look` raises it for what was found on the device.
         """
+
+    def check_labels(self, labels: Array, classes: int, ignored: int | None = None, name: str = "labels") -> None:
+        """See that class labels lie in [0, ``classes``) or are ``ignored``: now, or on a device without waiting.
+
+        Raises:
+            IndexError: a label is out of range; :meth:`look` raises it for what was found on the device.
+        """
+        wrong = (labels < 0) | (labels >= classes)
+        if ignored is not None:
+            wrong = wrong & (labels != ignored)
+        if wrong.any():
+            raise IndexError(f"label {int(labels[wrong][0])} is out of range for {classes} classes")
+
+    def look(self, array: Array, line: str | None = None) -> None:
+        """Raise what checks have found on the device of ``array``, which the host has waited for.
+
+        Where there is nothing to look at, that costs nothing.
+
+        Args:
+            array: any on the device.
+            line: the user's line that made it, if it must have been that.
+
+        Raises:
+            IndexError: an index or a label is out of bounds; names the operation, the value and the size.
+        """
+
+    def synchronize(self, device: Device | None = None) -> None:
+        """Wait until the work of a device (None: of all) is done, then raise what checks have found.
+
+        Raises:
+            IndexError: as :meth:`look`.
+        """
+
+    def memory(self, device: Device) -> Usage:
+        """How much memory of a device there is, and who has it."""
+        raise NotImplementedError
 
 
 NAMESPACES: dict[type, Namespace] = {}

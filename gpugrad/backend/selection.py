@@ -133,3 +133,38 @@ def transfer(array: Array, device: Device) -> Array:
 def to_host(array: Array) -> numpy.ndarray:
     """A NumPy copy of ``array``, from whatever device."""
     return backend_of(array).to_host(array)
+
+
+def look(array: Array) -> None:
+    """Raise what the checks of indices have found on the device of ``array``, which the host has just waited for.
+
+    Raises:
+        IndexError: an index or a class label was out of range.
+    """
+    BACKENDS[type(array)].look(array)
+
+
+def synchronize(device: Device | str | None = None) -> None:
+    """Wait until a device has done all its work, and raise what it found wrong with indices and class labels.
+
+    On a GPU, operations are queued and their indices checked there: one that is out of bounds raises when the host next
+    waits for a value (``item``, ``numpy``, ``tolist``, printing), or here. On the CPU there is nothing to wait for.
+
+    Args:
+        device: None for all.
+
+    Raises:
+        IndexError: an index or a label was out of range; names the operation, the value and the size.
+        RuntimeError: there is no such device.
+
+    Source: ``torch.cuda.synchronize``.
+
+    >>> import gpugrad as gg
+    >>> gg.synchronize()
+    """
+    if device is None:
+        for owner in set(BACKENDS.values()):
+            owner.synchronize()
+    else:
+        place = Device(device)
+        backend_for(place).synchronize(place)

@@ -15,7 +15,7 @@ import numpy
 from .. import backend
 from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
 from . import modes
-from .errors import check_finite, explain, user_line
+from .errors import explain, look_closely, user_line
 from .modes import careful, recording
 from .node import ELSEWHERE, Leaf, Located, LocatedView, Node, View, output_node
 from .tensor import Tensor
@@ -162,7 +162,7 @@ def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     if careful.on and modes.debugging():
         line = user_line()
         for part in y if op.outputs else (y,):
-            check_finite(op.name, part, line)
+            look_closely(op.name, part, line)
     plan = op.plans[mask] if mask and recording() else None
     if plan is None or (not op.outputs and y.dtype.kind in "biu"):  # integers are constants
         return tuple(Tensor(part) for part in y) if op.outputs else Tensor(y)

@@ -38,11 +38,17 @@ def describe(value: Any) -> str:
 
 def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     """The error of an array library, told in terms of the operation and its operands."""
-    if type(error).__module__.partition(".")[0] == __name__.partition(".")[0]:
+    ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
+    if ours and not isinstance(error, MemoryError):
         raise error  # ours says what there is to say
     kinds = (FloatingPointError, OverflowError, MemoryError, NotImplementedError, ValueError, IndexError, TypeError)
     kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
-    operands = ", ".join(describe(value) for value in values)
+    given = list(values)
+    operands = ", ".join(describe(value) for value in given)
+    if isinstance(error, MemoryError) and type(error) is not MemoryError:  # an array library's; it knows the size asked
+        place = next((backend.device_of(v) for v in given if backend.is_array(v)), None)
+        text = backend.out_of_memory(error, place or backend.default_device())
+        return MemoryError(f"{name} [operands: {operands}]: {text}")
     return kind(f"{name}: {error} [operands: {operands}]")
 
 
@@ -53,6 +59,13 @@ def user_line() -> str:
         frame = frame.f_back
     path, number = frame.f_code.co_filename, frame.f_lineno
     return f"{path}:{number}: {linecache.getline(path, number).strip()}"
+
+
+def look_closely(name: str, value: Any, line: str) -> None:
+    """In debug mode, after each operation: raise what is wrong with its indices, and with what it made."""
+    if backend.is_array(value):
+        backend.backend_of(value).look(value, line)
+    check_finite(name, value, line)
 
 
 def check_finite(name: str, value: Any, line: str | None) -> None:

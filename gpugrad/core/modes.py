@@ -6,6 +6,7 @@ manager and a decorator.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -26,9 +27,13 @@ class Careful:
 
     def __init__(self) -> None:
         self.on = False
+        self.when_switched_on: list[Callable[[], None]] = []
 
     def switch_on(self) -> None:
-        self.on = True
+        if not self.on:
+            self.on = True
+            for notify in self.when_switched_on:
+                notify()
 
 
 careful = Careful()
@@ -110,10 +115,12 @@ class debug(Switch):  # noqa: N801
     """Find where it went wrong: each operation remembers the line that called it.
 
     The first NaN or infinity in a value or a gradient, and every error in a gradient rule, then names the forward
-    operation and that line. Slower, and on a GPU every operation waits for its result.
+    operation and that line; so does an index that is out of bounds on a GPU. :func:`memory_summary` lists the tensors
+    made meanwhile. Slower, and on a GPU every operation waits for its result.
 
     Raises (while on):
         FloatingPointError: a value or a gradient is not finite.
+        IndexError: on a GPU, an index or a class label is out of range.
 
     >>> import gpugrad as gg
     >>> with gg.debug():  # doctest: +ELLIPSIS
@@ -127,6 +134,10 @@ class debug(Switch):  # noqa: N801
     def __init__(self) -> None:
         super().__init__()
         careful.switch_on()
+
+    def __enter__(self) -> None:
+        backend.synchronize()  # what was found before is not of the operations that follow
+        super().__enter__()
 
 
 class default_dtype(Switch):  # noqa: N801

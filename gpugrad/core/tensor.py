@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import backend
 from ..backend import Array, Device, DType
 from . import modes
-from .errors import GradientError
+from .errors import GradientError, user_line
 from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
@@ -114,14 +114,19 @@ class Tensor(TensorMethods):
 
         Raises:
             ValueError: there is not exactly one element.
+            IndexError: on a GPU, an index of an operation before was out of bounds (see :func:`gpugrad.synchronize`).
         """
         if self.size != 1:
             raise ValueError(f"item() needs exactly one element, got shape {self.shape}")
-        return self.data.item()
+        value = self.data.item()
+        backend.look(self.data)
+        return value
 
     def tolist(self) -> Any:
         """The elements as nested Python lists."""
-        return self.data.tolist()
+        values = self.data.tolist()
+        backend.look(self.data)
+        return values
 
     def numpy(self) -> NDArray[Any]:
         """A NumPy copy of the elements, from whatever device, outside the graph."""
@@ -143,7 +148,9 @@ class Tensor(TensorMethods):
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous: use gg.any or gg.all")
-        return bool(self.data)
+        truth = bool(self.data)
+        backend.look(self.data)
+        return truth
 
     def __float__(self) -> float:
         return float(self.item())
@@ -293,3 +300,19 @@ def _restored(kind: type[Tensor], data: Array, requires_grad: bool) -> Tensor:
     Tensor.__init__(made, data)
     made.requires_grad = requires_grad
     return made
+
+
+def _make_noted(self: Tensor, data: Array, node: Node | None = None) -> None:
+    """``Tensor.__init__`` since debug mode was first asked for: there, the line is remembered."""
+    self.data = data
+    self.node = node
+    if modes.debugging() and backend.is_array(data):
+        backend.live.note(data, user_line())
+
+
+def _note_what_is_made() -> None:
+    # Before that, no Tensor is asked whether it is to be noted.
+    Tensor.__init__ = _make_noted  # type: ignore[method-assign]
+
+
+modes.careful.when_switched_on.append(_note_what_is_made)

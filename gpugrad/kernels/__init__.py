@@ -10,9 +10,44 @@ bytes moved and the source in its docstring, and decorate it:
 architecture.
 """
 
-from . import activation, optim, softmax
-from .elementwise import elementwise
+from collections.abc import Iterator
+
+from . import activation, bounds, optim, philox, softmax
+from .cuda_types import COMPUTE
+from .elementwise import Elementwise, elementwise
 from .kernel import REGISTRY, Kernel
 from .rows import rows
 
-__all__ = ["REGISTRY", "Kernel", "activation", "elementwise", "optim", "rows", "softmax"]
+__all__ = ["REGISTRY", "Kernel", "activation", "all_sources", "elementwise", "optim", "rows", "softmax"]
+
+COMMON_AXES = (1, 2, 3, 4)
+"""The numbers of axes for which strided kernels are compiled in advance; with others, on first use.
+
+One is a slice, or an array that is not aligned; two and three are transposed or broadcast; four are batched images.
+"""
+
+
+def all_sources() -> Iterator[tuple[str, str, str]]:
+    """Every CUDA source of the library as ``(kernel, variant, source)``, each once.
+
+    These are compiled in advance (``gpugrad precompile``), and for every architecture in the checks.
+    """
+    seen: set[str] = set()
+    for name, variant, source in _listed():
+        if source not in seen:
+            seen.add(source)
+            yield name, variant, source
+
+
+def _listed() -> Iterator[tuple[str, str, str]]:
+    for kernel in REGISTRY.values():
+        for variant, source in kernel.sources():
+            yield kernel.name, variant, source
+        if isinstance(kernel, Elementwise):  # those that change flat arrays meet no other than one axis
+            for axes in COMMON_AXES[:1] if kernel.changes else COMMON_AXES:
+                for dtype in COMPUTE:
+                    yield kernel.name, f"strided {dtype} {axes} axes", kernel.strided(dtype, axes)
+    for name, sampler in philox.SAMPLERS.items():
+        yield name, sampler.dtype.name, sampler.source()
+    for variant, source in bounds.sources():
+        yield bounds.NAME, variant, source

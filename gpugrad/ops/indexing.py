@@ -36,7 +36,7 @@ _place.vjp(part=lambda xp, g, index: _slice.on(xp, g, index=index))
 @primitive
 def _gather(xp: Namespace, x: Array, /, index: Any) -> Array:
     x = xp.asarray(x)  # NumPy gives scalars where others give 0-d arrays
-    backend.backend_of(x).check_index(index, x.shape)
+    backend.backend_of(x).check_index(index, x.shape, "gather")
     return x[index]
 
 
@@ -75,7 +75,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 @primitive
 def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     x = xp.asarray(x)
-    backend.backend_of(x).check_index(index, x.shape)
+    backend.backend_of(x).check_index(index, x.shape, "set_at")
     return kernels.set_at(xp, x, value, index)
 
 

@@ -85,23 +85,22 @@ def class_axis(shape: Shape) -> int:
     return 1 if len(shape) > 1 else 0
 
 
-def checked_labels(xp: Namespace, labels: Array, classes: int, ignore_index: int | None = None) -> Array:
-    """``labels`` as they are, after looking at them: every one must be in [0, classes), or ``ignore_index``.
+def checked_labels(
+    xp: Namespace, labels: Array, classes: int, ignore_index: int | None = None, name: str = "class labels"
+) -> Array:
+    """``labels`` as they are, each to be checked: it must be in [0, classes), or ``ignore_index``.
 
-    On a GPU that takes a synchronisation, as every check of an index does. A namespace that only writes calls down
-    sees the function whole.
+    On the CPU that happens now. A GPU looks at them when it comes to it; what it finds raises when the host next waits
+    for a value. A namespace that only writes calls down sees the function whole.
 
     Raises:
-        IndexError: a label is out of range.
+        IndexError: a label is out of range; on a GPU it names the operation ``name``.
     """
     whole = getattr(xp, "__kernel__", None)
     if whole is not None:
-        return whole(checked_labels, (labels, classes, ignore_index))
-    wrong = (labels < 0) | (labels >= classes)
-    if ignore_index is not None:
-        wrong = wrong & (labels != ignore_index)
-    if wrong.any():
-        raise IndexError(f"label {int(labels[wrong][0])} is out of range for {classes} classes")
+        return whole(checked_labels, (labels, classes, ignore_index, name))
+    labels = xp.asarray(labels)
+    backend.backend_of(labels).check_labels(labels, classes, ignore_index, name)
     return labels
 
 
@@ -187,7 +186,7 @@ def cross_entropy(
     tensor([6.931472e-01, 1.000000e+04])
     """
     shape, axis = logits.shape, class_axis(logits.shape)
-    checked_labels(xp, labels, shape[axis], ignore_index)
+    checked_labels(xp, labels, shape[axis], ignore_index, "cross_entropy")
     label, valid = without_ignored(xp, labels, ignore_index)
     shift = shift_of(xp, top(xp, logits, axis))
     z = logits - shift
