@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy
 
 from ..backend import BACKENDS, Array, Namespace
-from ..core import Operation, primitive
-from ..kernels.cuda_types import COMPUTE
-from .check import checking, prove
-from .elementwise import names_of, with_signature
-
-Function = Callable[..., Any]
+from ..core import Operation
+from ..kernels.cuda_types import COMPUTE, PRELUDE, STORAGE
+from .check import Proof
+from .elementwise import operation_of
+from .names import Function, check_names, names_of, needs_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Launch:
     Attributes:
         output: the array that the kernel writes.
         arguments: what the kernel takes, in order: arrays, and numbers as scalars of ``xp`` (``xp.int32(n)``).
-        grid: blocks along up to three axes.
+        grid: blocks along up to three axes; with a 0 among them, nothing is launched.
         block: threads of a block along up to three axes.
         shared: bytes of dynamic shared memory.
     """
@@ -46,29 +46,33 @@ def raw_kernel(
     gradient: Mapping[str, Function],
     *,
     sample: Callable[[Any], Mapping[str, Any]],
+    dtypes: tuple[str, ...] = ("float32", "float64"),
     check: bool = True,
 ) -> Operation[Any]:
     """A differentiable operation of a whole CUDA kernel with its own launch.
 
-    Where the inputs live on a device that compiles CUDA, are contiguous, of one dtype, float32 or float64, the kernel
-    runs; elsewhere its twin. On first use with each dtype and kind of device the kernel is compared with the twin, and
-    the gradients with finite differences of it.
+    Where the inputs live on a device that compiles CUDA and are of one of ``dtypes``, all of the same, the kernel runs
+    (on contiguous copies of inputs that are not contiguous); elsewhere its twin. On first use with each dtype and kind
+    of device the kernel is compared with the twin, and the gradients with finite differences of it.
 
     Args:
         name: of the ``extern "C" __global__`` function in the source.
         inputs: names of the inputs, ``"x w"``.
-        source: CUDA C++; ``T`` is defined as the inputs' type.
+        source: CUDA C++; ``T`` is defined as the type to compute with, float or double.
         launch: ``launch(xp, *inputs) -> Launch``.
         reference: the twin, ``f(xp, *inputs)``.
-        gradient: for each differentiable input a rule ``f(xp, g, ...)`` that names what it needs.
+        gradient: for each differentiable input a rule ``f(xp, g, ...)`` that names what it needs: inputs, the output
+            ``y``. Composed of functions of ``xp``, it can be differentiated again.
         sample: ``sample(rng) -> {input: float64 array}``: inputs for the check, from a ``numpy.random.Generator``.
+        dtypes: of the inputs that the source takes. With ``float16`` or ``bfloat16`` among them it must declare its
+            arrays with the type ``S`` of stored elements, read them with ``load(x[i])`` and write ``store(y[i], v)``.
         check: switch the check off for this kernel; :class:`kernel_checks` does for all.
 
     Returns:
         A function of Tensors or arrays.
 
     Raises:
-        ValueError: a gradient is for no input.
+        ValueError: a name cannot be used, a gradient is for no input, the source has no kernel of that name.
         KernelMismatchError: on first use, if the parts disagree.
 
     >>> import gpugrad as gg
@@ -86,53 +90,46 @@ def raw_kernel(
     tensor([2., 4.])
     """
     takes = names_of(inputs)
+    if not takes:
+        raise ValueError(f"{name}: expected inputs, got {inputs!r}")
+    check_names(name, (name,))
+    check_names(name, takes, taken=frozenset({"xp", "g", "y"}))
     if not gradient.keys() <= set(takes):
         raise ValueError(f"{name}: expected gradients for {takes}, got {sorted(gradient)}")
-    proven: set[tuple[type, Any]] = set()
+    if name not in source:
+        raise ValueError(f'{name}: the source has no kernel of that name (extern "C" __global__ void {name}(...))')
+    if not set(dtypes) <= COMPUTE.keys():
+        raise ValueError(f"{name}: expected dtypes among {tuple(COMPUTE)}, got {dtypes}")
+
+    @cache
+    def typed(dtype: str) -> str:
+        """The source for one dtype; errors of the compiler count the lines as the user does."""
+        return f'{PRELUDE}typedef {STORAGE[dtype]} S;\ntypedef {COMPUTE[dtype]} T;\n#line 1 "{name}.cu"\n{source}'
 
     def run(xp: Namespace, *arrays: Array) -> Array:
         first = arrays[0]
         owner = BACKENDS.get(type(first))
-        fits = all(
-            type(a) is type(first) and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays
-        ) and first.dtype.name in ("float32", "float64")  # fmt: skip
-        if owner is None or not owner.compiles or not fits:
+        if owner is None or not owner.compiles or first.dtype.name not in dtypes:
             return reference(xp, *arrays)
-        how = launch(xp, *arrays)
-        if how.output.size:
-            typed = f"typedef {COMPUTE[first.dtype.name]} T;\n{source}"
-            owner.run(typed, name, how.grid, how.block, how.arguments, how.shared)
+        if any(type(a) is not type(first) or a.dtype != first.dtype for a in arrays):
+            return reference(xp, *arrays)
+        how = launch(xp, *map(xp.ascontiguousarray, arrays))
+        if how.output.size and 0 not in how.grid:
+            owner.run(typed(first.dtype.name), name, how.grid, how.block, how.arguments, how.shared)
         return how.output
 
+    def samples() -> Mapping[str, Any]:
+        return sample(numpy.random.default_rng(0))
+
+    rules = {n: (rule, needs_of(rule)) for n, rule in gradient.items()}
+    proof = Proof(name, takes, run, reference, rules, samples, outputs=("y",))
+
     def forward(xp: Namespace, *arrays: Array) -> Array:
-        first = arrays[0]
-        key = (type(first), first.dtype)
-        if check and checking() and key not in proven and first.dtype.kind == "f":
-            proven.add(key)
-            try:
-                samples = {n: numpy.asarray(v, "f8") for n, v in sample(numpy.random.default_rng(0)).items()}
-                prove(
-                    name, takes, xp, first,
-                    forward=lambda xp, *a: (run(xp, *a),),
-                    reference=lambda xp, *a: (reference(xp, *a),),
-                    pullback=pullback,
-                    samples=samples,
-                )  # fmt: skip
-            except BaseException:
-                proven.discard(key)
-                raise
+        if check:
+            proof.demand(xp, arrays)
         return run(xp, *arrays)
 
-    def pullback(xp: Namespace, gs: list[Array], arrays: Mapping[str, Array]) -> dict[str, Array]:
-        values = {**arrays, "y": run(xp, *arrays.values())}
-        found = {}
-        for n, rule in gradient.items():
-            needs = tuple(inspect.signature(rule).parameters)[2:]
-            found[n] = rule(xp, gs[0], *(values[k] for k in needs))
-        return found
-
     forward.__name__ = forward.__qualname__ = name
+    forward.__module__ = sys._getframe(1).f_globals.get("__name__", "__main__")
     forward.__doc__ = f"The raw kernel {name}."
-    operation: Any = primitive(with_signature(forward, (("xp", *takes), inspect.Parameter.POSITIONAL_ONLY)))
-    operation.vjp(**gradient)
-    return operation  # type: ignore[no-any-return]
+    return operation_of(forward, takes, ("y",), rules)

@@ -43,5 +43,12 @@ __device__ __forceinline__ void store(bfloat_bits& h, float x) {  // to nearest,
 }
 template <typename S> __device__ __forceinline__ S load(S x) { return x; }
 template <typename S, typename C> __device__ __forceinline__ void store(S& s, C x) { s = (S)x; }
+
+template <typename T> __device__ __forceinline__ T gg_maximum(T a, T b) { return a != a || a > b ? a : b; }
+template <typename T> __device__ __forceinline__ T gg_minimum(T a, T b) { return a != a || a < b ? a : b; }
+template <typename T> __device__ __forceinline__ T gg_square(T a) { return a * a; }
 """
-"""``load`` and ``store`` of every storage type: on a GPU, and the same bits on the host."""
+"""``load`` and ``store`` of every storage type, on a GPU and with the same bits on the host; and what C++ lacks.
+
+A NaN stays one in ``gg_maximum`` and ``gg_minimum``, as in NumPy; ``fmax`` and ``fmin`` drop it.
+"""
