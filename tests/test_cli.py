@@ -12,6 +12,8 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import backend, cli
+from gpugrad.backend import compiler
+from gpugrad.testing import cuda_simulator
 
 
 def test_version(capsys):
@@ -61,6 +63,153 @@ def test_info_lists_gpus(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "driver 13.0, runtime 12.9" in out
     assert "A GPU, 16.00 GiB, 8.00 GiB free, compute capability 9.0" in out
+
+
+def rows(capsys):
+    return {line[:16].strip(): line[16:] for line in capsys.readouterr().out.splitlines()}
+
+
+def test_info_about_the_driver(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "driver_version", lambda: None)
+    assert cli.main(["info"]) == 0
+    assert "sudo ubuntu-drivers install" in rows(capsys)["NVIDIA driver"]
+    monkeypatch.setattr(cli, "driver_version", lambda: 12080)
+    monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
+    assert cli.main(["info"]) == 0
+    found = rows(capsys)
+    assert found["NVIDIA driver"] == "for CUDA 12.8 and before"
+    assert found["GPU"] == "not usable: pip install 'gpugrad[cuda12]'"
+
+
+def test_the_driver_is_asked(monkeypatch):
+    def answer(value, status=0):
+        def ask(reference):
+            reference._obj.value = value
+            return status
+
+        monkeypatch.setattr(cli.ctypes, "CDLL", lambda name: SimpleNamespace(cuDriverGetVersion=ask))
+
+    answer(13020)
+    assert cli.driver_version() == 13020
+    answer(13020, status=3)
+    assert cli.driver_version() is None
+    monkeypatch.setattr(cli.ctypes, "CDLL", lambda name: SimpleNamespace())
+    assert cli.driver_version() is None
+
+
+def test_info_about_kernels(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("GPUGRAD_CACHE_DIR", str(tmp_path))
+    (tmp_path / "k-sm_90-0.cubin").write_bytes(b"")
+    monkeypatch.setattr(cli.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(compiler, "compile_source", lambda *args: b"12345")
+    monkeypatch.setattr(compiler, "compiler_version", lambda: "13.0")
+    assert cli.main(["info"]) == 0
+    found = rows(capsys)
+    assert found["kernels"] == "compile: NVRTC 13.0, 5 bytes for sm_90"
+    assert found["kernel cache"] == f"{tmp_path}, 1 kernels, writable"
+
+    def broken(*args):
+        raise RuntimeError("CUDA sources need CuPy and NVRTC (no libnvrtc): pip install 'cupy-cuda13x[ctk]'")
+
+    monkeypatch.setattr(compiler, "compile_source", broken)
+    monkeypatch.setattr(compiler, "writable", lambda path: False)
+    assert cli.main(["info"]) == 0
+    found = rows(capsys)
+    assert found["kernels"].startswith("cannot be compiled: ")
+    assert found["kernels"].endswith("pip install 'cupy-cuda13x[ctk]'")
+    assert "cannot be written" in found["kernel cache"]
+    monkeypatch.setattr(compiler, "wanted_folder", lambda: None)
+    assert cli.main(["info"]) == 0
+    assert "set GPUGRAD_CACHE_DIR" in rows(capsys)["kernel cache"]
+
+
+def test_info_on_the_simulator(device, capsys):
+    if not device.is_host:
+        pytest.skip("installs its own simulator")
+    with cuda_simulator.installed(devices=2):
+        assert cli.main(["info"]) == 0
+    found = rows(capsys)
+    assert found["cuda:1"] == "CUDA simulator, 16.00 GiB, 16.00 GiB free, compute capability 9.0"
+
+
+# -------------------------------------------------------------------- precompile
+
+ONE = [("twice", "float32", 'extern "C" __global__ void twice(float* x) { x[0] *= 2; }')]
+BROKEN = [*ONE, ("broken", "float32", 'extern "C" __global__ void broken() {\n  mistake();\n}')]
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    try:
+        compiler.compiler_version()
+    except RuntimeError as error:
+        pytest.skip(f"CUDA sources are not compiled: {error}")
+    monkeypatch.setenv("GPUGRAD_CACHE_DIR", str(tmp_path / "cache"))
+    compiler.folder.cache_clear()
+    yield tmp_path / "cache"
+    compiler.folder.cache_clear()
+
+
+def test_precompile_keeps_and_lists(cache, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "all_sources", lambda: iter(ONE))
+    assert cli.main(["precompile", "--arch", "sm_90"]) == 0
+    (path,) = cache.iterdir()
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.split() == ["twice", "float32", "sm_90", str(path.stat().st_size), "bytes"]
+    assert last.startswith(f"1 of 1 compiled: 1 CUDA sources x sm_90; {path.stat().st_size} bytes, NVRTC ")
+    assert last.endswith(f", kept in {cache}")
+
+
+def test_precompile_for_all_without_keeping(cache, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "all_sources", lambda: iter(ONE))
+    assert cli.main(["precompile", "--check"]) == 0
+    assert not cache.exists()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines[:-1]] == list(compiler.ARCHITECTURES)
+    assert lines[-1].endswith(", nothing kept")
+    assert cli.main(["precompile", "--check", "--arch", "all", "--arch", "sm_90"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(lines)
+
+
+@pytest.mark.parametrize("more", [[], ["--check"]])
+def test_precompile_with_an_error(more, cache, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "all_sources", lambda: iter(BROKEN))
+    assert cli.main(["precompile", "--arch", "sm_90", *more]) == 1
+    said = capsys.readouterr()
+    assert "FAILED" in said.out
+    assert "1 of 2 compiled" in said.out
+    assert "gpugrad: broken for sm_90: broken.cu(2): error:" in said.err
+    assert "mistake" in said.err
+
+
+def test_precompile_where_nothing_can_be_kept(cache, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "all_sources", lambda: iter(ONE))
+    monkeypatch.setattr(compiler, "writable", lambda path: False)
+    assert cli.main(["precompile", "--arch", "sm_90"]) == 1
+    assert f"{cache} cannot be written: set GPUGRAD_CACHE_DIR" in capsys.readouterr().err
+    assert cli.main(["precompile", "--arch", "sm_90", "--check"]) == 0
+    monkeypatch.setattr(compiler, "wanted_folder", lambda: None)
+    assert cli.main(["precompile", "--arch", "sm_90"]) == 1
+    assert "there is no home folder: set GPUGRAD_CACHE_DIR" in capsys.readouterr().err
+
+
+def test_precompile_without_a_compiler(monkeypatch, capsys):
+    def missing():
+        raise RuntimeError("CUDA sources need CuPy and NVRTC (none): pip install 'gpugrad[cuda13]'")
+
+    monkeypatch.setattr(compiler, "compiler_version", missing)
+    assert cli.main(["precompile"]) == 1
+    assert "pip install 'gpugrad[cuda13]'" in capsys.readouterr().err
+
+
+def test_precompile_for_what_is_no_architecture(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["precompile", "--arch", "hopper"])
+    assert ended.value.code == 2
+    assert "expected an architecture such as sm_90, or all, got 'hopper'" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------- as a program
 
 
 def test_info_with_a_device_that_is_not_there():

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy
-
 if TYPE_CHECKING:
     from .registry import Array
 
@@ -52,7 +50,7 @@ class Machine(Protocol):
     def stream_id(self, device: int) -> int: ...
     def new_report(self, device: int) -> Array: ...
     def report(self, index: Array, number: int, low: int, high: int, ignored: int | None, into: Array) -> None: ...
-    def fetch(self, array: Array) -> numpy.ndarray: ...
+    def take(self, report: Array) -> list[int]: ...
 
 
 class Bounds:
@@ -129,12 +127,8 @@ class Bounds:
         waiting.discard(self.owner.stream_id(device))
         if everything or not waiting:
             del self.pending[device]
-        report = self.reports[device]
-        there, number, value, size = map(int, self.owner.fetch(report))
-        if not there:
-            return None
-        report.fill(0)
-        return self._texts[number].format(value=value, size=size)
+        there, number, value, size = self.owner.take(self.reports[device])
+        return self._texts[number].format(value=value, size=size) if there else None
 
 
 def indexed_axes(index: Any, shape: tuple[int, ...]) -> Iterator[tuple[Any, int, int]]:

@@ -40,7 +40,7 @@ class CUDABackend(Backend):
             return cupy.asarray(array)
 
     def to_host(self, array: Array) -> numpy.ndarray:
-        host = self.fetch(array)
+        host: numpy.ndarray = cupy.asnumpy(array)
         self.look(array)
         return host
 
@@ -121,10 +121,13 @@ class CUDABackend(Backend):
             arguments = (index, index.size, *numbers, into)
             self.launch(bounds.source(index.dtype.name), bounds.NAME, index.size, arguments)
 
-    def fetch(self, array: Array) -> numpy.ndarray:
-        """A copy on the host, without looking at what checks found."""
-        host: numpy.ndarray = cupy.asnumpy(array)
-        return host
+    def take(self, report: Array) -> list[int]:
+        """What is in a report; it is empty afterwards."""
+        found: list[int] = cupy.asnumpy(report).tolist()
+        if found[0]:
+            with self._beside(report):
+                report.fill(0)
+        return found
 
     def _beside(self, array: Array) -> AbstractContextManager[Any]:
         device = self.device_id(array)

@@ -7,7 +7,7 @@ from typing import Any
 from weakref import ref
 
 from .device import Device
-from .registry import device_of
+from .registry import BACKENDS, device_of
 from .selection import backend_for, default_device
 from .usage import size_text
 
@@ -47,7 +47,7 @@ live = Live()
 
 def largest(device: Device, most: int = LARGEST) -> list[str]:
     """A line for each of the largest arrays on ``device`` that debug mode has seen being made."""
-    here = [(array, line) for array, line in live.arrays() if device_of(array) == device]
+    here = [(array, line) for array, line in live.arrays() if type(array) in BACKENDS and device_of(array) == device]
     return [f"{size_text(a.nbytes):>12}  {a.dtype} {a.shape}, made at {line}" for a, line in here[:most]]
 
 

@@ -45,9 +45,11 @@ def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
     given = list(values)
     operands = ", ".join(describe(value) for value in given)
-    if isinstance(error, MemoryError) and type(error) is not MemoryError:  # an array library's; it knows the size asked
-        place = next((backend.device_of(v) for v in given if backend.is_array(v)), None)
-        text = backend.out_of_memory(error, place or backend.default_device())
+    if isinstance(error, MemoryError):
+        text = str(error)
+        if type(error) is not MemoryError:  # an array library's, which says what was asked for
+            place = next((backend.device_of(v) for v in given if backend.is_array(v)), None)
+            text = backend.out_of_memory(error, place or backend.default_device())
         return MemoryError(f"{name} [operands: {operands}]: {text}")
     return kind(f"{name}: {error} [operands: {operands}]")
 
