@@ -5,6 +5,7 @@ Source: Python array API standard 2024.12; ``split`` is NumPy's.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -223,7 +224,11 @@ def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
     >>> gg.split(gg.tensor([1.0, 2.0, 3.0]), [1])
     [tensor([1.]), tensor([2., 3.])]
     """
-    sections = indices_or_sections if isinstance(indices_or_sections, int) else tuple(indices_or_sections)
+    sections: int | Sequence[int]
+    try:
+        sections = operator.index(indices_or_sections)  # type: ignore[arg-type]
+    except TypeError:
+        sections = tuple(map(operator.index, indices_or_sections))  # type: ignore[arg-type]
     return list(_split(x, sections, axis))
 
 

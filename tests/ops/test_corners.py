@@ -363,6 +363,13 @@ def test_concat_of_the_same_tensor():
     assert x.grad.tolist() == [9.0, 12.0]
 
 
+@pytest.mark.parametrize(
+    "cut", [2, numpy.int64(2), [2], (2,), numpy.array([2]), gg.tensor([2], device="cpu")], ids=repr
+)
+def test_split_at_integers_of_every_kind(cut):
+    assert [part.tolist() for part in gg.split(gg.arange(4), cut)] == [[0, 1], [2, 3]]
+
+
 def test_split_and_unstack_errors():
     with pytest.raises(ValueError, match="split"):
         gg.split(gg.zeros(5), 2)
