@@ -19,7 +19,8 @@ from .registry import BACKENDS, NAMESPACES, PLAIN, Array, Backend, backend_of, d
 logger = logging.getLogger("gpugrad")
 
 _chosen: ContextVar[Device | None] = ContextVar("gpugrad_default_device", default=None)
-_when_several: list[Callable[[], None]] = []
+_when_several: list[Callable[[bool], None]] = []
+_several = False
 
 
 @cache
@@ -37,8 +38,7 @@ def load_cuda() -> Backend:
     if not backend.count:
         raise RuntimeError("no CUDA GPU: CuPy is installed, but the NVIDIA driver shows no device")
     if backend.several_devices:
-        for notify in _when_several:
-            notify()
+        _tell_of_several(True)
     return backend
 
 
@@ -47,6 +47,8 @@ def forget_cuda() -> None:
 
     Arrays of the old library are unknown afterwards.
     """
+    if _several:
+        _tell_of_several(False)
     load_cuda.cache_clear()
     _automatic_device.cache_clear()
     package = __name__.rpartition(".")[0]
@@ -58,9 +60,16 @@ def forget_cuda() -> None:
             table.pop(kind, None)
 
 
-def on_several_devices(notify: Callable[[], None]) -> None:
-    """Call ``notify`` when a backend with more than one device is loaded: from then on, every operation checks."""
+def on_several_devices(notify: Callable[[bool], None]) -> None:
+    """Call ``notify(True)`` when a backend with more than one device is loaded, ``notify(False)`` when forgotten."""
     _when_several.append(notify)
+
+
+def _tell_of_several(there: bool) -> None:
+    global _several
+    _several = there
+    for notify in _when_several:
+        notify(there)
 
 
 def backend_for(device: Device) -> Backend:

@@ -10,7 +10,7 @@ from typing import Any
 from .. import backend
 from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
 from . import modes
-from .errors import GradientError, check_finite, describe
+from .errors import GradientError, describe, look_closely
 from .node import Node, Parts, Watch
 from .tensor import Tensor
 
@@ -179,7 +179,7 @@ def prepare(node: Node, g: Any) -> tuple[Any, Any, list[tuple[Node, Any, Any]]]:
             gradients = [_called(node, rule, xp, g, k) for rule, k in zip(plan.applies, kept, strict=True)]
     if modes.debugging():
         for h in gradients:
-            check_finite(f"the gradient of {node.name}", h.data if isinstance(h, Tensor) else h, node.line)
+            look_closely(f"the gradient of {node.name}", h.data if isinstance(h, Tensor) else h, node.line or "?")
     return g, xp, [(parent, _given, h) for parent, h in zip(parents, gradients, strict=True)]
 
 

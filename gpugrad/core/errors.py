@@ -67,6 +67,7 @@ def look_closely(name: str, value: Any, line: str) -> None:
     """In debug mode, after each operation: raise what is wrong with its indices, and with what it made."""
     if backend.is_array(value):
         backend.backend_of(value).look(value, line)
+        backend.live.note(value, line)
     check_finite(name, value, line)
 
 

@@ -6,9 +6,9 @@ manager and a decorator.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar, Token
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
@@ -23,21 +23,22 @@ debugging = _debugging.get
 
 
 class Careful:
-    """Whether operations take the path that checks more: set by the first ``debug()`` and by a second GPU."""
+    """Whether operations take the path that checks more: while any thread debugs, and with more than one GPU."""
 
     def __init__(self) -> None:
         self.on = False
-        self.when_switched_on: list[Callable[[], None]] = []
+        self._reasons = 0
+        self._lock = Lock()
 
-    def switch_on(self) -> None:
-        if not self.on:
-            self.on = True
-            for notify in self.when_switched_on:
-                notify()
+    def because(self, reason: bool) -> None:
+        """One reason more, or one less."""
+        with self._lock:
+            self._reasons += 1 if reason else -1
+            self.on = self._reasons > 0
 
 
 careful = Careful()
-backend.on_several_devices(careful.switch_on)
+backend.on_several_devices(careful.because)
 
 
 class Switch(ContextDecorator, AbstractContextManager[None]):
@@ -131,13 +132,16 @@ class debug(Switch):  # noqa: N801
 
     variable, value = _debugging, True
 
-    def __init__(self) -> None:
-        super().__init__()
-        careful.switch_on()
-
     def __enter__(self) -> None:
         backend.synchronize()  # what was found before is not of the operations that follow
         super().__enter__()
+        careful.because(True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        careful.because(False)
+        super().__exit__(kind, error, traceback)
 
 
 class default_dtype(Switch):  # noqa: N801

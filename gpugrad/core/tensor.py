@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import backend
 from ..backend import Array, Device, DType
 from . import modes
-from .errors import GradientError, user_line
+from .errors import GradientError
 from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
@@ -300,19 +300,3 @@ def _restored(kind: type[Tensor], data: Array, requires_grad: bool) -> Tensor:
     Tensor.__init__(made, data)
     made.requires_grad = requires_grad
     return made
-
-
-def _make_noted(self: Tensor, data: Array, node: Node | None = None) -> None:
-    """``Tensor.__init__`` since debug mode was first asked for: there, the line is remembered."""
-    self.data = data
-    self.node = node
-    if modes.debugging() and backend.is_array(data):
-        backend.live.note(data, user_line())
-
-
-def _note_what_is_made() -> None:
-    # Before that, no Tensor is asked whether it is to be noted.
-    Tensor.__init__ = _make_noted  # type: ignore[method-assign]
-
-
-modes.careful.when_switched_on.append(_note_what_is_made)

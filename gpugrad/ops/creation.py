@@ -13,6 +13,7 @@ import numpy
 from .. import backend
 from ..backend import Array, Device, Namespace
 from ..core import Tensor, modes, primitive
+from ..core.errors import user_line
 from .arithmetic import positive
 
 Shape = int | tuple[int, ...]
@@ -78,14 +79,14 @@ def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None,
     place = backend.device_of(array) if device is None else Device(device)
     same = (wanted is None or array.dtype == wanted) and place == backend.device_of(array)
     if same:
-        return Tensor(array.copy()) if copy else Tensor(array)
+        return _made(array.copy()) if copy else Tensor(array)
     if copy is False:
         raise ValueError(f"asarray: {array.dtype} on {backend.device_of(array)} to {wanted or array.dtype} on {place} "
                          "needs a copy, copy=False was asked for")  # fmt: skip
     if wanted is not None:
         with backend.backend_of(array).using(backend.device_of(array)):
             array = array.astype(wanted)
-    return Tensor(backend.transfer(array, place))
+    return _made(backend.transfer(array, place))
 
 
 def _from_python(data: Any, dtype: Any) -> numpy.ndarray[Any, Any]:
@@ -106,7 +107,14 @@ def _new(function: str, *args: Any, dtype: Any, device: Device | str | None, **k
     owner = backend.backend_for(place)
     wanted = modes.get_default_dtype() if dtype is None else backend.as_dtype(dtype)
     with owner.using(place):
-        return Tensor(getattr(owner.xp, function)(*args, dtype=wanted, **kwargs))
+        return _made(getattr(owner.xp, function)(*args, dtype=wanted, **kwargs))
+
+
+def _made(array: Array) -> Tensor:
+    """A constant; in debug mode, the line that made it is remembered."""
+    if modes.debugging():
+        backend.live.note(array, user_line())
+    return Tensor(array)
 
 
 def zeros(shape: Shape, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
