@@ -57,6 +57,11 @@ def command(device, *args):
     return [sys.executable, str(SCRIPT), "--device", device.type, *map(str, args)]
 
 
+def in_a_process_of_its_own(request):
+    if request.config.getoption("--device") == "simulator":
+        pytest.skip("the simulated CuPy is in this process only")
+
+
 def variables(**more):
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error"}
@@ -123,7 +128,8 @@ def test_a_missing_folder_is_named(example):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-def test_ctrl_c_keeps_what_was_learned(tmp_path, device, example):
+def test_ctrl_c_keeps_what_was_learned(tmp_path, device, example, request):
+    in_a_process_of_its_own(request)
     process = subprocess.Popen(
         command(device, "--epochs", 100_000), cwd=tmp_path, env=variables(), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
@@ -162,7 +168,8 @@ def test_without_pictures_and_bar(example, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_a_terminal_gets_a_progress_bar(tmp_path, device):
+def test_a_terminal_gets_a_progress_bar(tmp_path, device, request):
+    in_a_process_of_its_own(request)
     pytest.importorskip("rich", reason="rich draws the bar")
     import pty
 

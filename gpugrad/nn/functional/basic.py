@@ -146,7 +146,7 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     if num_classes < 1:
         raise ValueError(f"one_hot: expected a positive number of classes, got {num_classes} for {labels.size} labels")
     try:
-        ops.checked_labels(xp, labels, num_classes)
+        ops.checked_labels(xp, labels, num_classes, name="one_hot")
     except IndexError as error:
         raise IndexError(f"one_hot: {error}") from None
     with backend.backend_of(labels).using(backend.device_of(labels)):

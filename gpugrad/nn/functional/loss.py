@@ -93,7 +93,7 @@ def _labels(name: str, input: Tensor, target: Any, ignore_index: int | None = No
     labels = _target(name, input, target).data
     xp = NAMESPACES[type(labels)]
     try:
-        ops.checked_labels(xp, labels, input.shape[ops.class_axis(input.shape)], ignore_index)
+        ops.checked_labels(xp, labels, input.shape[ops.class_axis(input.shape)], ignore_index, name)
     except IndexError as error:
         raise IndexError(f"{name}: {error}") from None
     return ops.without_ignored(xp, labels, ignore_index) if ignore_index is not None else (labels, None)

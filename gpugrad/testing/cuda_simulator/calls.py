@@ -35,33 +35,32 @@ def _owner(values: Any) -> Any:
 
 def wrap(name: str, result: Any, used: list[ndarray]) -> Any:
     """NumPy's result as arrays of the device: views stay views, all else is what a kernel called ``name`` made."""
-    launched = False
-
-    def one(value: Any) -> Any:
-        nonlocal launched
-        if isinstance(value, numpy.ndarray):
-            for array in used:
-                if value is array._values:
-                    launched = True  # the output
-                    return array
-            owner = _owner(value)
-            for array in used:
-                if owner is _owner(array._values):
-                    return view_of(array, value)
-        elif isinstance(value, list):
-            return [one(entry) for entry in value]
-        elif isinstance(value, tuple):
-            parts = [one(entry) for entry in value]
-            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-        elif not isinstance(value, numpy.generic | PYTHON_SCALARS):
-            return value
-        launched = True
-        return fresh(value)
-
-    wrapped = one(result)
+    launched: list[bool] = []
+    wrapped = _wrapped(result, used, launched)
     if launched:
         counters.launch(name)
     return wrapped
+
+
+def _wrapped(value: Any, used: list[ndarray], launched: list[bool]) -> Any:
+    if isinstance(value, numpy.ndarray):
+        for array in used:
+            if value is array._values:
+                launched.append(True)  # the output
+                return array
+        owner = _owner(value)
+        for array in used:
+            if owner is _owner(array._values):
+                return view_of(array, value)
+    elif isinstance(value, list):
+        return [_wrapped(entry, used, launched) for entry in value]
+    elif isinstance(value, tuple):
+        parts = [_wrapped(entry, used, launched) for entry in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    elif not isinstance(value, numpy.generic | PYTHON_SCALARS):
+        return value
+    launched.append(True)
+    return fresh(value)
 
 
 def run(name: str, function: Callable[..., Any], arguments: Any, options: Any) -> Any:
