@@ -73,18 +73,18 @@ def walk(
             waiting[node] = g
             heappush(heap, (node.age, node))
     found: dict[Node, Any] = {}
-    wanted = frozenset(targets or ())
-    oldest = max((node.age for node in wanted), default=0) if targets is not None else None
+    everywhere, wanted = targets is None, frozenset(targets or ())
+    oldest = max((node.age for node in wanted), default=0)
     plain: dict[type, Any] = {} if modes.careful.on else PLAIN
 
     while heap:
         newest, node = heappop(heap)
         g = waiting.pop(node)
-        if oldest is not None and newest > oldest:
+        if not everywhere and newest > oldest:
             break  # older than every target: nothing more can reach one
         if node.watch is not None:
-            g = arrive(node.watch, g, keep=targets is None)
-        if node in wanted:
+            g = arrive(node.watch, g, keep=everywhere)
+        if not everywhere and node in wanted:
             found[node] = g
             continue
         plan, parents = node.plan, node.parents
@@ -104,8 +104,11 @@ def walk(
             g, xp, edges = prepare(node, g)
         elif plan.one:
             edges = ((parents, plan.applies[0], node.kept),)
-        else:
-            edges = zip(parents, plan.applies, node.kept, strict=True)
+        else:  # nearly always two: written out, since zip takes longer than most rules
+            rules, values = plan.applies, node.kept
+            edges = ((parents[0], rules[0], values[0]), (parents[1], rules[1], values[1]))
+            if len(parents) > 2:
+                edges = zip(parents, rules, values, strict=True)
         if not retain_graph:
             node.parents = node.kept = None
         for parent, rule, kept in edges:
