@@ -1,7 +1,7 @@
 """Every name and keyword that the library asks of CuPy is in the real CuPy that is installed.
 
-Found by reading the sources: what is called on ``xp`` (or ``owner.xp``), on ``cupy`` and ``cupyx``, and what is asked of
-arrays. The real CuPy is looked at in a process of its own, so that no stand-in can be taken for it.
+Found by reading the sources: what is called on ``xp`` (or ``owner.xp``), on ``cupy`` and ``cupyx``, and what is asked
+of arrays. The real CuPy is looked at in a process of its own, so that no stand-in can be taken for it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,23 @@ import pytest
 
 import gpugrad
 from gpugrad.custom.expressions import FUNCTIONS
+from gpugrad.testing import cuda_simulator
 
 PACKAGE = Path(gpugrad.__file__).parent
-ROOTS = {"xp": "cupy", "plain": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
-"""Names that stand for an array library in the sources; ``plain`` is the one behind a Tensor."""
+ROOTS = {"xp": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
+"""Names that stand for an array library in the sources."""
 
-DYNAMIC = {"custom/expressions.py": [*FUNCTIONS]}
-"""What a file may ask for by ``getattr(xp, name)``."""
+DYNAMIC = {"custom/expressions.py": tuple(FUNCTIONS)}
+"""What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
-MODULES = {"numpy", "math", "operator", "scipy", "ast", "os", "sys", "random", "data", "nn", "optim", "self", "cls"}
-"""Names that are no arrays, although ``numpy.sum`` and the like are asked of them."""
+NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", "name", "text", "file"}
+"""Names that have attributes which arrays have as well, and are modules, queues, strings."""
+
+OF_OTHERS = {
+    "cupy.ndarray.partition": "of strings",
+    "cupy.ndarray.device": "of a backend: backend.device(array)",
+}
+"""Calls whose arguments are not looked at: what is called is no array's."""
 
 
 # ------------------------------------------------------------------------------------------- what the library asks for
@@ -53,38 +60,32 @@ def shape_of_call(call):
 
 
 def asked_for(text, place):
-    """``(name, call or None, place)`` for each use of an array library in a source, and of arrays as ``ndarray.…``."""
+    """``(name, call or None, place)`` for each use of an array library, and of arrays as ``cupy.ndarray.…``."""
     tree = ast.parse(text)
-    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            where = f"{place}:{node.lineno}"
+    nodes = list(ast.walk(tree))
+    calls = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
+    inner = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    for node in nodes:
+        where = f"{place}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Attribute) and not node.attr.startswith("__"):
             call = shape_of_call(calls[id(node)]) if id(node) in calls else None
             chain = library_chain(node)
             if chain is not None:
                 if len(chain) > 1 and id(node) not in inner:
                     yield ".".join(chain), call, where
             elif isinstance(node.value, ast.Attribute) and node.value.attr in ("flags", "data"):
-                yield f"{node.value.attr}.{node.attr}", None, where
-            elif not (isinstance(node.value, ast.Name) and node.value.id in MODULES):
+                yield f"cupy.ndarray.{node.value.attr}.{node.attr}", call, where
+            elif not (isinstance(node.value, ast.Name) and node.value.id in NOT_ARRAYS):
                 yield f"cupy.ndarray.{node.attr}", call, where
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("getattr", "hasattr")
-            and library_chain(node.args[0]) is not None | (isinstance(node.args[0], ast.Name) and node.args[0].id in ROOTS)
-        ):
-            pass
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
-            first, name = node.args[:2]
-            if library_chain(first) is not None:
-                if not isinstance(name, ast.Constant):
-                    for known in DYNAMIC.get(place, ["?"]):
-                        yield f"cupy.{known}", None, f"{place}:{node.lineno}"
-                elif not str(name.value).startswith("__"):
-                    yield f"cupy.{name.value}", None, f"{place}:{node.lineno}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            constants = [a.value if isinstance(a, ast.Constant) else None for a in node.args]
+            if node.func.id == "_new" and constants[0]:
+                count, keywords = shape_of_call(node)
+                yield f"cupy.{constants[0]}", [count and count - 1, [k for k in keywords if k != "device"]], where
+            elif node.func.id == "getattr" and library_chain(node.args[0]) is not None and constants[1] is None:
+                by_new = ast.unparse(node.args[1]) == "function" and "def _new(function" in text
+                for name in () if by_new else DYNAMIC.get(place, ("a name that is not written there",)):
+                    yield f"cupy.{name}", None, where
 
 
 def uses():
@@ -101,12 +102,18 @@ def uses():
 # ------------------------------------------------------------------------------------------- what CuPy has
 
 PROBE = '''
-import importlib, inspect, json, sys
+import importlib, inspect, json, re, sys
 import cupy, cupyx
 import cupyx.scipy.special
 
 def resolve(name):
     parts = name.split(".")
+    if name.startswith("cupy.ndarray.flags."):
+        from cupy._core.flags import Flags
+        return getattr(Flags, parts[3])
+    if name.startswith("cupy.ndarray.data."):  # where memory lies; or what is asked of a Tensor's array
+        kinds = (cupy.cuda.MemoryPointer, cupy.ndarray)
+        return getattr(kinds[0] if hasattr(kinds[0], parts[3]) else kinds[1], parts[3])
     value = {"cupy": cupy, "cupyx": cupyx}[parts[0]]
     for k, part in enumerate(parts[1:], 1):
         if not hasattr(value, part) and inspect.ismodule(value):
@@ -114,23 +121,23 @@ def resolve(name):
         value = getattr(value, part)
     return value
 
+TYPED = re.compile(r"\\b(?:int|size_t|bint|intptr_t|str|float|tuple|list|dict|bool) (\\w+)")
+
 def signature(value):
     try:
         return inspect.signature(value)
-    except (TypeError, ValueError):
-        pass
-    first = (getattr(value, "__doc__", None) or "").strip().split("\\n")[0]  # Cython writes it there
-    first = first.split("->")[0].strip()
-    if "(" in first and first.endswith(")"):
-        space = {}
-        try:
-            exec("def f" + first[first.index("("):].replace("self, /,", "self,") + ": pass", space)
-            return inspect.signature(space["f"])
-        except Exception:
-            pass
-    return None
+    except (TypeError, ValueError):  # written in Cython, which puts it into the docstring
+        first = (value.__doc__ or "").strip().split("\\n")[0].split("->")[0].strip()
+    if "(" not in first or not first.endswith(")"):
+        return None
+    space = {}
+    try:
+        exec("def f" + TYPED.sub(r"\\1", first[first.index("("):]) + ": pass", space)
+    except SyntaxError:
+        return None
+    return inspect.signature(space["f"])
 
-def refusal(value, call, method):
+def refusal(value, call):
     """Why CuPy would not take such a call; None if it would, "?" if that cannot be said."""
     count, keywords = call
     if isinstance(value, cupy.ufunc):
@@ -148,9 +155,9 @@ def refusal(value, call, method):
     s = signature(value)
     if s is None:
         return "?"
-    given = [None] * (count or 0) 
+    given = [None] * (count or 0)
     names = list(s.parameters)
-    if method and names and names[0] == "self":
+    if names and names[0] == "self":
         given.insert(0, None)
     try:
         (s.bind_partial if count is None else s.bind)(*given, **dict.fromkeys(keywords))
@@ -165,8 +172,7 @@ for name, calls in json.load(sys.stdin).items():
     except (AttributeError, ImportError) as error:
         answers[name] = [f"missing: {error}"] * len(calls)
         continue
-    method = name.startswith("cupy.ndarray.")
-    answers[name] = [None if call is None else refusal(value, call, method) for call in calls]
+    answers[name] = [None if call is None else refusal(value, call) for call in calls]
 json.dump({"version": cupy.__version__, "answers": answers}, sys.stdout)
 '''
 
@@ -191,15 +197,81 @@ def ask_cupy(found):
     return problems, unreadable, reply["version"]
 
 
-def of_arrays(found):
-    """Without the attributes that arrays do not have anyway: those of NumPy's arrays are taken for asked of arrays."""
+def checked(found):
+    """What can be asked of CuPy: of attributes, those that NumPy's arrays have too are taken for asked of arrays."""
     return {
         name: rows for name, rows in found.items()
-        if not name.startswith("cupy.ndarray.") or hasattr(numpy.ndarray, name.rpartition(".")[2])
+        if not name.startswith("cupy.ndarray.") or hasattr(numpy.ndarray, name.split(".")[2])
     }  # fmt: skip
 
 
-def library(found):
-    return {name: rows for name, rows in found.items() if name.startswith(("cupy.", "cupyx."))}
+def of_source(text, place="planted.py"):
+    found = defaultdict(list)
+    for name, call, where in asked_for(text, place):
+        found[name].append((call, where))
+    return checked(found)
 
 
+# ------------------------------------------------------------------------------------------- the checks
+
+
+def test_everything_that_is_asked_for_is_there(capsys):
+    found = checked(uses())
+    problems, unreadable, version = ask_cupy(found)
+    assert not problems, f"CuPy {version} does not have or take:\n" + "\n".join(problems)
+    assert unreadable <= OF_OTHERS.keys(), "signatures that cannot be read"
+    names = [name for name in found if not name.startswith("cupy.ndarray.")]
+    with capsys.disabled():
+        print(f"\nCuPy {version}: {len(names)} names, {len(found) - len(names)} of arrays, "
+              f"{sum(map(len, found.values()))} uses")  # fmt: skip
+    expected = {"cupy.exp", "cupy.zeros", "cupy.cuda.Device", "cupy.cuda.runtime.getDevice", "cupy.add.at"}
+    assert expected <= found.keys(), "the reader of the sources sees what is there"
+    assert {"cupy.ndarray.astype", "cupy.ndarray.flags.c_contiguous", "cupy.ndarray.data.ptr"} <= found.keys()
+
+
+PLANTED = {
+    "xp.no_such_function(a)": "cupy.no_such_function: missing",
+    "xp.vecdot(a, a, axis=-1, bogus=1)": "cupy.vecdot: ",
+    "xp.linalg.no_such_norm(a)": "missing",
+    "owner.xp.no_such_function": "missing",
+    "cupy.cuda.runtime.noSuchCall()": "missing",
+    "xp.clip(a, min=0)": "cupy.clip: ",
+    "xp.var(a, correction=1)": "'correction'",
+    "xp.sum(a, axes=1)": "'axes'",
+    "xp.exp(a, a, a)": "takes 1 arrays, got 3",
+    "xp.add(a, a, bogus=a)": "cupy.add: ",
+    "xp.reshape()": "cupy.reshape: ",
+    "a.astype('f4', device=0)": "'device'",
+    "a.reshape(4).data.ctypes": "cupy.ndarray.data.ctypes: missing",
+    "a.resize(3)": "cupy.ndarray.resize: missing",
+    "getattr(xp, name)(a)": "not written there",
+}
+
+
+def test_planted_uses_are_caught():
+    problems, _, _ = ask_cupy(of_source("\n".join(PLANTED)))
+    for line, (use, text) in enumerate(PLANTED.items(), 1):
+        said = [problem for problem in problems if problem.startswith(f"planted.py:{line}: ")]
+        assert len(said) == 1, (use, said)
+        assert text in said[0]
+    assert len(problems) == len(PLANTED)
+
+
+def test_good_uses_pass():
+    lines = [
+        "xp.add(a, a, out=a)", "xp.sum(a, axis=0, keepdims=True)", "xp.add.at(a, a, a)", "xp.exp(*a, **b)",
+        "a.astype('f4', copy=False)", "a.reshape(2, 3)", "a.data.ptr", "a.flags.c_contiguous", "xp.linalg.norm(a)",
+        "numpy.no_such_function(a)", "cupy.cuda.runtime.getDevice()",
+    ]  # fmt: skip
+    assert ask_cupy(of_source("\n".join(lines)))[0] == []
+
+
+def test_a_stand_in_is_not_taken_for_cupy():
+    if cuda_simulator.is_installed():
+        assert ask_cupy(of_source("xp.no_such_function(a)"))[0]
+        return
+    with cuda_simulator.installed():
+        _, _, version = ask_cupy(of_source("xp.exp(a)"))
+        import cupy
+
+        assert version != cupy.__version__ or not hasattr(cupy.cuda, "MemoryPointer")
