@@ -70,7 +70,9 @@ from .ops.arithmetic import (
 from .ops.comparison import (
     bitwise_and,
     bitwise_invert,
+    bitwise_left_shift,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     equal,
     greater,
@@ -102,7 +104,22 @@ from .ops.creation import (
     zeros,
     zeros_like,
 )
-from .ops.functions import cos, exp, expm1, log, log1p, sin, sqrt, square, tanh
+from .ops.functions import (
+    cos,
+    exp,
+    exp2,
+    expm1,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    reciprocal,
+    sin,
+    sqrt,
+    square,
+    tanh,
+)
 from .ops.indexing import set_at
 from .ops.linear import einsum, matmul
 from .ops.reduction import (
@@ -117,6 +134,19 @@ from .ops.reduction import (
     std,
     sum,
     var,
+)
+from .ops.rounding import (
+    ceil,
+    conj,
+    copysign,
+    floor,
+    imag,
+    nan_to_num,
+    nextafter,
+    real,
+    round,
+    signbit,
+    trunc,
 )
 from .ops.shaping import (
     broadcast_to,
@@ -134,7 +164,29 @@ from .ops.shaping import (
     unstack,
 )
 from .ops.softmax import logsumexp
+from .ops.trigonometry import (
+    acos,
+    acosh,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cosh,
+    hypot,
+    sinc,
+    sinh,
+    tan,
+)
 from .transforms import (
+    checkpoint,
     elementwise_grad,
     grad,
     gradcheck,
@@ -157,19 +209,23 @@ _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the
 from . import data, nn, optim, random  # noqa: E402  they compute with the names above
 
 __all__ = [
-    "__version__", "abs", "add", "all", "any", "arange", "argmax", "argmin", "asarray", "astype", "bitwise_and",
-    "bitwise_invert", "bitwise_or", "bitwise_xor", "bool", "broadcast_to", "clip", "complex128", "complex64",
-    "concat", "concatenate", "cos", "data", "debug", "default_device", "default_dtype", "device", "divide", "e",
-    "einsum", "elementwise_grad", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp",
-    "expand_dims", "expm1", "eye", "flip", "float16", "float32", "float64", "floor_divide", "full", "full_like",
-    "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater",
-    "greater_equal", "hessian", "hvp", "inf", "int16", "int32", "int64", "int8", "is_grad_enabled", "isfinite",
-    "isinf", "isnan", "jacobian", "jvp", "kernel_checks", "KernelMismatchError", "Launch", "less", "less_equal",
-    "linspace", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
-    "matrix_transpose", "max", "maximum", "mean", "memory_summary", "min", "minimum", "multiply", "nan", "negative",
-    "newaxis", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow",
-    "primitive", "prod", "random", "raw_kernel", "relu", "remainder", "reshape", "set_at", "set_default_device",
-    "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin", "split", "sqrt", "square", "squeeze", "stack",
-    "std", "subtract", "sum", "swapaxes", "synchronize", "tanh", "Tensor", "tensor", "uint16", "uint32", "uint64",
-    "uint8", "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
+    "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "argmax", "argmin", "asarray", "asin", "asinh", "astype", "atan", "atan2",
+    "atanh", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "bool", "broadcast_to", "ceil", "checkpoint", "clip", "complex128", "complex64", "concat",
+    "concatenate", "conj", "copysign", "cos", "cosh", "data", "debug", "default_device", "default_dtype", "device",
+    "divide", "e", "einsum", "elementwise_grad", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal",
+    "exp", "exp2", "expand_dims", "expm1", "eye", "flip", "float16", "float32", "float64", "floor", "floor_divide",
+    "full", "full_like", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck",
+    "GradientError", "greater", "greater_equal", "hessian", "hvp", "hypot", "imag", "inf", "int16", "int32", "int64",
+    "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "jvp", "kernel_checks",
+    "KernelMismatchError", "Launch", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max",
+    "maximum", "mean", "memory_summary", "min", "minimum", "multiply", "nan", "nan_to_num", "negative", "newaxis",
+    "nextafter", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow",
+    "primitive", "prod", "random", "raw_kernel", "real", "reciprocal", "relu", "remainder", "reshape", "round",
+    "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "signbit", "sin",
+    "sinc", "sinh", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
+    "synchronize", "tan", "tanh", "Tensor", "tensor", "trunc", "uint16", "uint32", "uint64", "uint8", "unstack",
+    "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
 ]  # fmt: skip

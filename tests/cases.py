@@ -49,6 +49,15 @@ def apart_positive(rng, shapes):
     return [a - a.min(initial=0) + 0.3 for a in apart(rng, shapes)]
 
 
+def within(rng, shapes):
+    """Between -1 and 1, away from both."""
+    return [numpy.asarray(rng.uniform(-0.9, 0.9, s)) for s in shapes]
+
+
+def above_one(rng, shapes):
+    return [numpy.asarray(rng.uniform(1.2, 3.0, s)) for s in shapes]
+
+
 def mod_operands(rng, shapes):
     """Quotients away from the integers, where remainder and floor_divide jump."""
     x2 = [rng.uniform(0.5, 2.0, s) * rng.choice([-1.0, 1.0], s) for s in shapes[1:]]
@@ -321,6 +330,7 @@ ROWS: list[Row] = [
     constants("comparison", "logical_not", boolean, ONE),
     *[constants("comparison", name, special, ONE) for name in ("isnan", "isinf", "isfinite")],
     *[constants("comparison", name, whole) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")],
+    *[constants("comparison", name, whole) for name in ("bitwise_left_shift", "bitwise_right_shift")],
     constants("comparison", "bitwise_invert", whole, ONE, torch=lambda torch, x: torch.bitwise_not(x)),
     # -------------------------------------------------------- functions
     unary("functions", "exp"),
@@ -332,6 +342,25 @@ ROWS: list[Row] = [
     unary("functions", "sin"),
     unary("functions", "cos"),
     unary("functions", "tanh"),
+    unary("functions", "exp2"),
+    unary("functions", "log2", positive),
+    unary("functions", "log10", positive),
+    unary("functions", "reciprocal", nonzero, single=1e-4),
+    binary("functions", "logaddexp"),
+    *[unary("trigonometry", name) for name in ("sinh", "cosh", "atan", "asinh", "sinc")],
+    *[unary("trigonometry", name, within, single=1e-4) for name in ("tan", "asin", "acos", "atanh")],
+    unary("trigonometry", "acosh", above_one, single=1e-4),
+    binary("trigonometry", "hypot", nonzero),
+    binary("trigonometry", "atan2", nonzero),
+    *[unary("rounding", name, apart, flat=True) for name in ("floor", "ceil", "trunc")],
+    unary("rounding", "round", apart, flat=True, variants=[{}, {"decimals": 1}]),
+    unary("rounding", "signbit", nonzero, constant=True, large=None),
+    binary("rounding", "copysign", nonzero),
+    binary("rounding", "nextafter", constant=True, large=None),
+    unary("rounding", "real"),
+    unary("rounding", "imag", flat=True),
+    unary("rounding", "conj"),
+    unary("rounding", "nan_to_num", variants=[{}, {"nan": 2.0, "posinf": 3.0, "neginf": -3.0}]),
     unary("activation", "relu", nonzero, numpy=lambda x: numpy.maximum(x, 0)),
     unary("activation", "sigmoid", numpy=lambda x: 1 / (1 + numpy.exp(-x))),
     # -------------------------------------------------------- reductions

@@ -245,3 +245,31 @@ def bitwise_invert(xp: Namespace, x: Array, /) -> Array:
 
 
 bitwise_invert.nondifferentiable()
+
+
+@primitive
+def bitwise_left_shift(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``x1 << x2`` of integers: ``x1 2^x2``.
+
+    >>> import gpugrad as gg
+    >>> gg.bitwise_left_shift(gg.tensor([3]), gg.tensor([2]))
+    tensor([12])
+    """
+    return xp.left_shift(x1, x2)
+
+
+bitwise_left_shift.nondifferentiable()
+
+
+@primitive
+def bitwise_right_shift(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``x1 >> x2`` of integers: ``floor(x1 / 2^x2)``.
+
+    >>> import gpugrad as gg
+    >>> gg.bitwise_right_shift(gg.tensor([12]), gg.tensor([2]))
+    tensor([3])
+    """
+    return xp.right_shift(x1, x2)
+
+
+bitwise_right_shift.nondifferentiable()

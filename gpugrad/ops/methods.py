@@ -6,7 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import Tensor
-from . import activation, arithmetic, comparison, creation, functions, indexing, linear, reduction, shaping
+from . import (
+    activation,
+    arithmetic,
+    comparison,
+    creation,
+    functions,
+    indexing,
+    linear,
+    reduction,
+    rounding,
+    shaping,
+)
 
 BINARY: dict[str, Any] = {
     "add": arithmetic.add,
@@ -18,7 +29,10 @@ BINARY: dict[str, Any] = {
     "pow": arithmetic.pow,
     "matmul": linear.matmul,
 }
-LOGICAL: dict[str, Any] = {"and": comparison.bitwise_and, "or": comparison.bitwise_or, "xor": comparison.bitwise_xor}
+LOGICAL: dict[str, Any] = {
+    "and": comparison.bitwise_and, "or": comparison.bitwise_or, "xor": comparison.bitwise_xor,
+    "lshift": comparison.bitwise_left_shift, "rshift": comparison.bitwise_right_shift,
+}  # fmt: skip
 COMPARISON: dict[str, Any] = {
     "eq": comparison.equal, "ne": comparison.not_equal, "lt": comparison.less, "le": comparison.less_equal,
     "gt": comparison.greater, "ge": comparison.greater_equal,
@@ -28,7 +42,8 @@ UNARY: dict[str, Any] = {
 }  # fmt: skip
 METHODS: list[Any] = [
     functions.exp, functions.log, functions.sqrt, functions.square, functions.sin, functions.cos, functions.tanh,
-    arithmetic.abs, arithmetic.clip, activation.relu, activation.sigmoid, reduction.sum, reduction.mean, reduction.max,
+    arithmetic.abs, arithmetic.clip, rounding.round, rounding.conj, activation.relu, activation.sigmoid,
+    reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
     reduction.argmin, shaping.squeeze, creation.astype, creation.to,
 ]  # fmt: skip
@@ -82,7 +97,7 @@ def bind() -> None:
     for name, op in {**BINARY, **LOGICAL}.items():
         setattr(Tensor, f"__{name}__", op)
         setattr(Tensor, f"__r{name}__", reflected(op))
-    for name, op in BINARY.items():
+    for name, op in {**BINARY, **LOGICAL}.items():
         setattr(Tensor, f"__i{name}__", in_place(op))
     for name, op in {**COMPARISON, **UNARY}.items():
         setattr(Tensor, f"__{name}__", op)
@@ -91,6 +106,8 @@ def bind() -> None:
     others: dict[str, Any] = {
         "__getitem__": indexing.getitem, "__setitem__": indexing.setitem, "reshape": _reshape,
         "transpose": _transpose, "flatten": _flatten, "copy": _copy,
+        "real": property(rounding.real, doc="The real part."),
+        "imag": property(rounding.imag, doc="The imaginary part."),
         "T": property(_transpose, doc="The axes in reverse order."), "mT": property(shaping.matrix_transpose),
     }  # fmt: skip
     for name, value in others.items():

@@ -1,0 +1,173 @@
+"""Rounding, signs and parts of numbers, element by element.
+
+Rounding is flat between its jumps: gradients are 0. Source: Python array API standard 2024.12; ``nan_to_num`` is
+NumPy's.
+"""
+
+from __future__ import annotations
+
+from ..backend import Array, Namespace
+from ..core import primitive
+
+
+@primitive
+def floor(xp: Namespace, x: Array, /) -> Array:
+    """The largest integer not above ``x``; the gradient is 0.
+
+    >>> import gpugrad as gg
+    >>> gg.floor(gg.tensor([1.5, -1.5]))
+    tensor([ 1., -2.])
+    """
+    return xp.floor(x)
+
+
+floor.vjp(x=lambda xp, g: xp.zeros_like(g))
+
+
+@primitive
+def ceil(xp: Namespace, x: Array, /) -> Array:
+    """The smallest integer not below ``x``; the gradient is 0.
+
+    >>> import gpugrad as gg
+    >>> gg.ceil(gg.tensor([1.5, -1.5]))
+    tensor([ 2., -1.])
+    """
+    return xp.ceil(x)
+
+
+ceil.vjp(x=lambda xp, g: xp.zeros_like(g))
+
+
+@primitive
+def trunc(xp: Namespace, x: Array, /) -> Array:
+    """The integer towards 0; the gradient is 0.
+
+    >>> import gpugrad as gg
+    >>> gg.trunc(gg.tensor([1.5, -1.5]))
+    tensor([ 1., -1.])
+    """
+    return xp.trunc(x)
+
+
+trunc.vjp(x=lambda xp, g: xp.zeros_like(g))
+
+
+@primitive
+def round(xp: Namespace, x: Array, /, decimals: int = 0) -> Array:
+    """The nearest integer, halves to the even one, or the nearest with so many decimals; the gradient is 0.
+
+    >>> import gpugrad as gg
+    >>> gg.round(gg.tensor([0.5, 1.5, 2.7]))
+    tensor([0., 2., 3.])
+    """
+    return xp.round(x, decimals)
+
+
+round.vjp(x=lambda xp, g: xp.zeros_like(g))
+
+
+@primitive
+def signbit(xp: Namespace, x: Array, /) -> Array:
+    """Whether the sign is negative, that of ``-0.0`` too.
+
+    >>> import gpugrad as gg
+    >>> gg.signbit(gg.tensor([0.0, -0.0, -2.0]))
+    tensor([False,  True,  True])
+    """
+    return xp.signbit(x)
+
+
+signbit.nondifferentiable()
+
+
+@primitive
+def copysign(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``|x1|`` with the sign of ``x2``; the gradients are ``g`` or ``-g``, 0 where ``x1`` is 0, and 0.
+
+    Source of the convention: ``torch.copysign``.
+
+    >>> import gpugrad as gg
+    >>> gg.copysign(gg.tensor([1.0, -2.0]), gg.tensor([-0.0, 3.0]))
+    tensor([-1.,  2.])
+    """
+    return xp.copysign(x1, x2)
+
+
+copysign.vjp(
+    x1=lambda xp, g, x1, x2: g * (xp.sign(x1) * xp.copysign(xp.ones_like(g), x2)),
+    x2=lambda xp, g: xp.zeros_like(g),
+)
+
+
+@primitive
+def nextafter(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """The number after ``x1`` that can be represented, in the direction of ``x2``; a constant.
+
+    >>> import gpugrad as gg
+    >>> gg.nextafter(gg.tensor([1.0]), 2.0)
+    tensor([1.0000001])
+    """
+    return xp.nextafter(x1, x2)
+
+
+nextafter.nondifferentiable()
+
+
+@primitive(view=True)
+def real(xp: Namespace, x: Array, /) -> Array:
+    """The real part: of real numbers, they themselves.
+
+    >>> import gpugrad as gg
+    >>> gg.real(gg.tensor([1 + 2j]))
+    tensor([1.], dtype=float64)
+    """
+    return xp.real(x)
+
+
+real.vjp(x=lambda xp, g: g)
+
+
+@primitive
+def imag(xp: Namespace, x: Array, /) -> Array:
+    """The imaginary part: of real numbers, 0.
+
+    >>> import gpugrad as gg
+    >>> gg.imag(gg.tensor([1 + 2j]))
+    tensor([2.], dtype=float64)
+    """
+    return xp.imag(x)
+
+
+imag.vjp(x=lambda xp, g: xp.zeros_like(g))
+
+
+@primitive
+def conj(xp: Namespace, x: Array, /) -> Array:
+    """The complex conjugate: of real numbers, they themselves.
+
+    >>> import gpugrad as gg
+    >>> gg.conj(gg.tensor([1 + 2j]))
+    tensor([1.-2.j], dtype=complex128)
+    """
+    return xp.conj(x)
+
+
+conj.vjp(x=lambda xp, g: xp.conj(g))
+
+
+@primitive
+def nan_to_num(
+    xp: Namespace, x: Array, /, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Array:
+    """``x`` with numbers for NaN and infinities, for None the largest there are; the gradient passes elsewhere.
+
+    Source: ``numpy.nan_to_num``.
+
+    >>> import gpugrad as gg
+    >>> gg.nan_to_num(gg.tensor([1.0, float('nan'), float('inf')]), posinf=9.0)
+    tensor([1., 0., 9.])
+    """
+    return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+nan_to_num.vjp(x=lambda xp, g, x: xp.where(xp.isfinite(x), g, 0))

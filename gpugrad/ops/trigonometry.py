@@ -1,0 +1,235 @@
+"""The other trigonometric and hyperbolic functions and all inverses, element by element; angles are in radians.
+
+``sin``, ``cos`` and ``tanh`` are in ``functions.py``. Outside of a function's domain the value is NaN. Source: Python
+array API standard 2024.12; ``sinc`` and the names with ``arc`` are NumPy's.
+"""
+
+from __future__ import annotations
+
+from math import factorial, pi
+
+from ..backend import Array, Namespace
+from ..core import primitive
+
+
+@primitive
+def tan(xp: Namespace, x: Array, /) -> Array:
+    """Tangent of radians; derivative ``1 + y^2``.
+
+    >>> import gpugrad as gg
+    >>> gg.tan(gg.tensor([0.0, 0.5]))
+    tensor([0.       , 0.5463025])
+    """
+    return xp.tan(x)
+
+
+tan.vjp(x=lambda xp, g, y: g * (1 + y * y))
+
+
+@primitive
+def asin(xp: Namespace, x: Array, /) -> Array:
+    """Inverse sine, in [-pi/2, pi/2]; derivative ``1 / sqrt(1 - x^2)``, infinite at -1 and 1.
+
+    >>> import gpugrad as gg
+    >>> gg.asin(gg.tensor([0.0, 1.0]))
+    tensor([0.       , 1.5707964])
+    """
+    return xp.asin(x)
+
+
+asin.vjp(x=lambda xp, g, x: g / xp.sqrt((1 - x) * (1 + x)))  # 1 - x^2 would be rounded near 1
+
+arcsin = asin
+"""NumPy's name of :func:`asin`."""
+
+
+@primitive
+def acos(xp: Namespace, x: Array, /) -> Array:
+    """Inverse cosine, in [0, pi]; derivative ``-1 / sqrt(1 - x^2)``, infinite at -1 and 1.
+
+    >>> import gpugrad as gg
+    >>> gg.acos(gg.tensor([0.0, 1.0]))
+    tensor([1.5707964, 0.       ])
+    """
+    return xp.acos(x)
+
+
+acos.vjp(x=lambda xp, g, x: -g / xp.sqrt((1 - x) * (1 + x)))
+
+arccos = acos
+"""NumPy's name of :func:`acos`."""
+
+
+@primitive
+def atan(xp: Namespace, x: Array, /) -> Array:
+    """Inverse tangent, in [-pi/2, pi/2]; derivative ``1 / (1 + x^2)``.
+
+    >>> import gpugrad as gg
+    >>> gg.atan(gg.tensor([0.0, 1.0]))
+    tensor([0.       , 0.7853982])
+    """
+    return xp.atan(x)
+
+
+atan.vjp(x=lambda xp, g, x: g / (1 + x * x))
+
+arctan = atan
+"""NumPy's name of :func:`atan`."""
+
+
+@primitive
+def sinh(xp: Namespace, x: Array, /) -> Array:
+    """Hyperbolic sine; derivative ``cosh(x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.sinh(gg.tensor([0.0, 1.0]))
+    tensor([0.       , 1.1752012])
+    """
+    return xp.sinh(x)
+
+
+sinh.vjp(x=lambda xp, g, x: g * xp.cosh(x))
+
+
+@primitive
+def cosh(xp: Namespace, x: Array, /) -> Array:
+    """Hyperbolic cosine; derivative ``sinh(x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.cosh(gg.tensor([0.0, 1.0]))
+    tensor([1.       , 1.5430807])
+    """
+    return xp.cosh(x)
+
+
+cosh.vjp(x=lambda xp, g, x: g * xp.sinh(x))
+
+
+@primitive
+def asinh(xp: Namespace, x: Array, /) -> Array:
+    """Inverse hyperbolic sine; derivative ``1 / sqrt(x^2 + 1)``.
+
+    >>> import gpugrad as gg
+    >>> gg.asinh(gg.tensor([0.0, 1.0]))
+    tensor([0.       , 0.8813736])
+    """
+    return xp.asinh(x)
+
+
+asinh.vjp(x=lambda xp, g, x: g / xp.hypot(x, xp.ones_like(x)))  # x^2 may be infinite where x is not
+
+arcsinh = asinh
+"""NumPy's name of :func:`asinh`."""
+
+
+@primitive
+def acosh(xp: Namespace, x: Array, /) -> Array:
+    """Inverse hyperbolic cosine of ``x >= 1``; derivative ``1 / sqrt(x^2 - 1)``, infinite at 1.
+
+    >>> import gpugrad as gg
+    >>> gg.acosh(gg.tensor([1.0, 2.0]))
+    tensor([0.       , 1.3169578])
+    """
+    return xp.acosh(x)
+
+
+acosh.vjp(x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
+
+arccosh = acosh
+"""NumPy's name of :func:`acosh`."""
+
+
+@primitive
+def atanh(xp: Namespace, x: Array, /) -> Array:
+    """Inverse hyperbolic tangent of -1 to 1; derivative ``1 / (1 - x^2)``, infinite at -1 and 1.
+
+    >>> import gpugrad as gg
+    >>> gg.atanh(gg.tensor([0.0, 0.5]))
+    tensor([0.       , 0.5493061])
+    """
+    return xp.atanh(x)
+
+
+atanh.vjp(x=lambda xp, g, x: g / ((1 - x) * (1 + x)))
+
+arctanh = atanh
+"""NumPy's name of :func:`atanh`."""
+
+
+def _share(xp: Namespace, x: Array, length: Array) -> Array:
+    """``x / length``, 0 where the length is."""
+    return x / xp.where(length == 0, 1, length)
+
+
+@primitive
+def hypot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``sqrt(x1^2 + x2^2)`` without overflow; the gradients are ``g x1 / y`` and ``g x2 / y``, 0 at the origin.
+
+    >>> import gpugrad as gg
+    >>> gg.hypot(gg.tensor([3.0, 3e30]), gg.tensor([4.0, 4e30]))
+    tensor([5.e+00, 5.e+30])
+    """
+    return xp.hypot(x1, x2)
+
+
+hypot.vjp(
+    x1=lambda xp, g, x1, y: g * _share(xp, x1, y),
+    x2=lambda xp, g, x2, y: g * _share(xp, x2, y),
+)
+
+
+@primitive
+def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """The angle of the point with abscissa ``x2`` and ordinate ``x1``, in [-pi, pi].
+
+    With ``r^2 = x1^2 + x2^2``, the gradients are ``g x2 / r^2`` and ``-g x1 / r^2``, 0 at the origin.
+
+    >>> import gpugrad as gg
+    >>> gg.atan2(gg.tensor([1.0, -1.0]), gg.tensor([1.0, -1.0]))
+    tensor([ 0.7853982, -2.3561945])
+    """
+    return xp.atan2(x1, x2)
+
+
+def _turn(xp: Namespace, g: Array, across: Array, other: Array) -> Array:
+    r = xp.hypot(across, other)
+    return _share(xp, g * _share(xp, across, r), r)
+
+
+atan2.vjp(
+    x1=lambda xp, g, x1, x2: _turn(xp, g, x2, x1),
+    x2=lambda xp, g, x1, x2: -_turn(xp, g, x1, x2),
+)
+
+arctan2 = atan2
+"""NumPy's name of :func:`atan2`."""
+
+
+@primitive
+def sinc(xp: Namespace, x: Array, /) -> Array:
+    """``sin(pi x) / (pi x)``, 1 at 0; derivative ``(cos(pi x) - y) / x``, 0 at 0.
+
+    Source: ``numpy.sinc``.
+
+    >>> import gpugrad as gg
+    >>> gg.sinc(gg.tensor([0.0, 0.5]))
+    tensor([1.       , 0.6366198])
+    """
+    return xp.sinc(x)
+
+
+_SERIES = [(-1) ** k * 2 * k * pi ** (2 * k) / factorial(2 * k + 1) for k in range(9, 0, -1)]
+"""The derivative of sinc around 0 as a polynomial in ``x^2``, times x; highest power first."""
+
+
+def _sinc_x(xp: Namespace, g: Array, x: Array) -> Array:
+    near = xp.abs(x) < 0.2  # where cos(pi x) and sinc(x) would cancel
+    small = xp.where(near, x, 0)
+    series = 0.0
+    for coefficient in _SERIES:
+        series = series * (small * small) + coefficient
+    large = xp.where(near, 1, x)
+    return g * xp.where(near, small * series, (xp.cos(pi * large) - xp.sinc(large)) / large)
+
+
+sinc.vjp(x=_sinc_x)
