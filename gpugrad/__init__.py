@@ -148,6 +148,7 @@ from .ops.rounding import (
     signbit,
     trunc,
 )
+from .ops.scans import cumprod, cumsum, cumulative_prod, cumulative_sum, diff
 from .ops.shaping import (
     broadcast_to,
     concat,
@@ -164,6 +165,7 @@ from .ops.shaping import (
     unstack,
 )
 from .ops.softmax import logsumexp
+from .ops.statistics import average, count_nonzero, nanmax, nanmean, nanmin, nansum
 from .ops.trigonometry import (
     acos,
     acosh,
@@ -211,21 +213,22 @@ from . import data, nn, optim, random  # noqa: E402  they compute with the names
 __all__ = [
     "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "asarray", "asin", "asinh", "astype", "atan", "atan2",
-    "atanh", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+    "atanh", "average", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "bool", "broadcast_to", "ceil", "checkpoint", "clip", "complex128", "complex64", "concat",
-    "concatenate", "conj", "copysign", "cos", "cosh", "data", "debug", "default_device", "default_dtype", "device",
-    "divide", "e", "einsum", "elementwise_grad", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal",
-    "exp", "exp2", "expand_dims", "expm1", "eye", "flip", "float16", "float32", "float64", "floor", "floor_divide",
-    "full", "full_like", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck",
-    "GradientError", "greater", "greater_equal", "hessian", "hvp", "hypot", "imag", "inf", "int16", "int32", "int64",
-    "int8", "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "jvp", "kernel_checks",
-    "KernelMismatchError", "Launch", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max",
-    "maximum", "mean", "memory_summary", "min", "minimum", "multiply", "nan", "nan_to_num", "negative", "newaxis",
-    "nextafter", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow",
-    "primitive", "prod", "random", "raw_kernel", "real", "reciprocal", "relu", "remainder", "reshape", "round",
-    "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "signbit", "sin",
-    "sinc", "sinh", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
-    "synchronize", "tan", "tanh", "Tensor", "tensor", "trunc", "uint16", "uint32", "uint64", "uint8", "unstack",
-    "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
+    "concatenate", "conj", "copysign", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "cumulative_prod",
+    "cumulative_sum", "data", "debug", "default_device", "default_dtype", "device", "diff", "divide", "e", "einsum",
+    "elementwise_grad", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2",
+    "expand_dims", "expm1", "eye", "flip", "float16", "float32", "float64", "floor", "floor_divide", "full",
+    "full_like", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError",
+    "greater", "greater_equal", "hessian", "hvp", "hypot", "imag", "inf", "int16", "int32", "int64", "int8",
+    "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "jvp", "kernel_checks", "KernelMismatchError",
+    "Launch", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean",
+    "memory_summary", "min", "minimum", "multiply", "nan", "nan_to_num", "nanmax", "nanmean", "nanmin", "nansum",
+    "negative", "newaxis", "nextafter", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim", "permute_dims",
+    "pi", "positive", "pow", "primitive", "prod", "random", "raw_kernel", "real", "reciprocal", "relu", "remainder",
+    "reshape", "round", "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign",
+    "signbit", "sin", "sinc", "sinh", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
+    "swapaxes", "synchronize", "tan", "tanh", "Tensor", "tensor", "trunc", "uint16", "uint32", "uint64", "uint8",
+    "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Products along the last axis."""
+"""Products and recurrences along an axis, by doubling."""
 
 from __future__ import annotations
 
@@ -28,3 +28,25 @@ def exclusive_product(xp: Namespace, x: Array) -> Array:
         right = right * xp.concat([right[..., step:], ones[..., :step]], axis=-1)
         step *= 2
     return left * right
+
+
+def weighted_tails(xp: Namespace, a: Array, b: Array, axis: int) -> Array:
+    """``y_i = b_i + a_i y_{i+1}`` along an axis of n elements, of which ``a`` has n - 1.
+
+    The composed maps of 2^k neighbours by doubling, as above: after round k, ``b_i`` is the value that the recurrence
+    gives from the next 2^k elements alone, and ``a_i`` what it multiplies that behind them with.
+
+    >>> import numpy
+    >>> weighted_tails(numpy, numpy.array([2.0, 3.0]), numpy.array([1.0, 1.0, 1.0]), 0).tolist()
+    [9.0, 4.0, 1.0]
+    """
+    before = (slice(None),) * (axis % len(b.shape))
+    n = b.shape[axis]
+    step = 1
+    while step < n:
+        head = b[(*before, slice(n - step))] + a * b[(*before, slice(step, None))]
+        b = xp.concat([head, b[(*before, slice(n - step, None))]], axis=axis)
+        left = max(n - 2 * step, 0)
+        a = a[(*before, slice(left))] * a[(*before, slice(n - step - left, None))]
+        step *= 2
+    return b

@@ -16,6 +16,7 @@ from . import (
     linear,
     reduction,
     rounding,
+    scans,
     shaping,
 )
 
@@ -45,7 +46,7 @@ METHODS: list[Any] = [
     arithmetic.abs, arithmetic.clip, rounding.round, rounding.conj, activation.relu, activation.sigmoid,
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
-    reduction.argmin, shaping.squeeze, creation.astype, creation.to,
+    reduction.argmin, shaping.squeeze, scans.cumsum, scans.cumprod, creation.astype, creation.to,
 ]  # fmt: skip
 
 

@@ -1,0 +1,127 @@
+"""Running sums and products along an axis, and differences, which undo the sums.
+
+Source: Python array API standard 2024.12; ``cumsum`` and ``cumprod`` are NumPy's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, Namespace
+from ..core import primitive
+from ..kernels.scan import weighted_tails
+from .arithmetic import subtract
+from .comparison import not_equal
+from .shaping import concat, reshape
+
+
+def _cut(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
+    """``x[start:stop]`` along ``axis``."""
+    return x[(slice(None),) * (axis % len(x.shape)) + (slice(start, stop),)]
+
+
+@primitive
+def cumulative_sum(
+    xp: Namespace, x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """Each element plus all before it along ``axis``, which may be left out for one axis.
+
+    Element i gets the sum of the gradients from i on. With ``include_initial`` the sum of nothing, 0, comes first.
+
+    Raises:
+        ValueError: no axis was given and there are several, or it is not there.
+
+    >>> import gpugrad as gg
+    >>> gg.cumulative_sum(gg.tensor([1.0, 2.0, 3.0]), include_initial=True)
+    tensor([0., 1., 3., 6.])
+    """
+    return xp.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
+
+
+def _cumulative_sum_x(xp: Namespace, g: Array, axis: int | None, include_initial: bool) -> Array:
+    along = axis or 0
+    g = _cut(g, along, 1, None) if include_initial else g
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=along), axis=along), axis=along)
+
+
+cumulative_sum.vjp(x=_cumulative_sum_x)
+
+
+@primitive
+def cumulative_prod(
+    xp: Namespace, x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """Each element times all before it along ``axis``, which may be left out for one axis.
+
+    The gradient of element i is ``prod_{k<i} x_k  sum_{j>=i} g_j prod_{i<k<=j} x_k``: no division, zeros or not.
+
+    Raises:
+        ValueError: no axis was given and there are several, or it is not there.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor([2.0, 0.0, 3.0], requires_grad=True)
+    >>> gg.cumulative_prod(x).sum().backward()
+    >>> x.grad
+    tensor([1., 8., 0.])
+    """
+    return xp.cumulative_prod(x, axis=axis, dtype=dtype, include_initial=include_initial)
+
+
+def _cumulative_prod_x(xp: Namespace, g: Array, x: Array, axis: int | None, include_initial: bool) -> Array:
+    along = axis or 0
+    g = _cut(g, along, 1, None) if include_initial else g
+    before = _cut(xp.cumulative_prod(x, axis=along, include_initial=True), along, None, -1)
+    return before * weighted_tails(xp, _cut(x, along, 1, None), g, along)
+
+
+cumulative_prod.vjp(x=_cumulative_prod_x)
+
+
+def cumsum(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
+    """:func:`cumulative_sum`; without an axis, of the flattened tensor. Source: ``numpy.cumsum``.
+
+    >>> import gpugrad as gg
+    >>> gg.cumsum(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([ 1.,  3.,  6., 10.])
+    """
+    return cumulative_sum(reshape(x, (-1,)) if axis is None else x, axis=axis or 0, dtype=dtype)
+
+
+def cumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
+    """:func:`cumulative_prod`; without an axis, of the flattened tensor. Source: ``numpy.cumprod``.
+
+    >>> import gpugrad as gg
+    >>> gg.cumprod(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([[1., 2.],
+            [3., 8.]])
+    """
+    return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis or 0, dtype=dtype)
+
+
+def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array | None = None, append: Array | None = None) -> Array:
+    """Each element minus the one before it along ``axis``, n times over; one element fewer each time.
+
+    Args:
+        x: shape ``(...)``; booleans differ where they are not equal.
+        n: how often.
+        axis: along which.
+        prepend: goes before ``x`` along the axis.
+        append: goes behind it.
+
+    Raises:
+        ValueError: n is negative, or ``x`` is 0-d.
+
+    Source: Python array API standard 2024.12.
+
+    >>> import gpugrad as gg
+    >>> gg.diff(gg.tensor([1.0, 4.0, 9.0]))
+    tensor([3., 5.])
+    """
+    if n < 0 or not x.shape:
+        raise ValueError(f"diff: expected at least one axis and n >= 0, got shape {x.shape} and n={n}")
+    parts = [part for part in (prepend, x, append) if part is not None]
+    x = concat(parts, axis=axis) if len(parts) > 1 else x
+    for _ in range(n):
+        change = not_equal if x.dtype.kind == "b" else subtract
+        x = change(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
+    return x

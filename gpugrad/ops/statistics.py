@@ -1,0 +1,113 @@
+"""Counts and averages, and reductions that pass over NaN.
+
+``axis`` and ``keepdims`` are as for the reductions. Source: NumPy; ``count_nonzero``: Python array
+API standard 2024.12.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .. import backend
+from ..backend import Array, Namespace
+from ..core import primitive
+from ..kernels.shapes import Axis, length
+from .arithmetic import divide, multiply, where
+from .comparison import isnan, logical_not
+from .creation import asarray, astype
+from .reduction import _shared, mean, sum
+from .shaping import broadcast_to, reshape
+
+
+@primitive
+def count_nonzero(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """How many elements over ``axis`` are not 0.
+
+    >>> import gpugrad as gg
+    >>> gg.count_nonzero(gg.tensor([[1.0, 0.0], [2.0, 3.0]]), axis=0)
+    tensor([2, 1])
+    """
+    return xp.sum(x != 0, axis=axis, dtype=xp.int64, keepdims=keepdims)
+
+
+count_nonzero.nondifferentiable()
+
+
+def nansum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The sum of what is not NaN; NaN gets gradient 0, and the sum of nothing is 0.
+
+    >>> import gpugrad as gg
+    >>> gg.nansum(gg.tensor([1.0, float('nan'), 2.0]))
+    tensor(3.)
+    """
+    return sum(where(isnan(x), 0, x), axis=axis, keepdims=keepdims)
+
+
+def nanmean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The mean of what is not NaN; NaN gets gradient 0, and the mean of nothing is NaN.
+
+    >>> import gpugrad as gg
+    >>> gg.nanmean(gg.tensor([1.0, float('nan'), 2.0]))
+    tensor(1.5)
+    """
+    if not backend.is_floating(x.dtype):
+        return mean(x, axis=axis, keepdims=keepdims)
+    count = sum(astype(logical_not(isnan(x)), x.dtype), axis=axis, keepdims=keepdims)
+    return divide(nansum(x, axis, keepdims), where(count == 0, math.nan, count))
+
+
+@primitive
+def nanmax(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The largest element over ``axis`` that is not NaN, NaN if there is none; ties share the gradient evenly.
+
+    Raises:
+        ValueError: there is nothing to choose from.
+
+    >>> import gpugrad as gg
+    >>> gg.nanmax(gg.tensor([1.0, float('nan'), 2.0]))
+    tensor(2.)
+    """
+    return xp.nanmax(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def nanmin(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest element over ``axis`` that is not NaN; as :func:`nanmax`.
+
+    >>> import gpugrad as gg
+    >>> gg.nanmin(gg.tensor([1.0, float('nan'), 2.0]))
+    tensor(1.)
+    """
+    return xp.nanmin(x, axis=axis, keepdims=keepdims)
+
+
+nanmax.vjp(x=_shared)
+nanmin.vjp(x=_shared)
+
+
+def average(x: Array, axis: Axis = None, weights: Array | None = None, *, keepdims: bool = False) -> Array:
+    """The weighted mean ``sum(w x) / sum(w)`` over ``axis``, differentiable in both.
+
+    Args:
+        x: shape ``(...)``.
+        axis: None for all.
+        weights: the shape of ``x``, or ``(N,)`` for one axis of size N; None for equal weights.
+        keepdims: whether the reduced axes stay with size 1.
+
+    Raises:
+        ValueError: the weights have another shape.
+
+    >>> import gpugrad as gg
+    >>> gg.average(gg.tensor([1.0, 4.0]), weights=gg.tensor([3.0, 1.0]))
+    tensor(1.75)
+    """
+    if weights is None:
+        return mean(x, axis=axis, keepdims=keepdims)
+    w = weights if backend.is_array(getattr(weights, "data", weights)) else asarray(weights)
+    if w.shape != x.shape:
+        if not isinstance(axis, int) or w.shape != (length(x.shape, axis),):
+            raise ValueError(f"average: expected weights of shape {x.shape} or of one axis, got {w.shape}")
+        w = reshape(w, tuple(-1 if i == axis % len(x.shape) else 1 for i in range(len(x.shape))))
+        w = broadcast_to(w, x.shape)
+    total = sum(multiply(x, w), axis=axis, keepdims=keepdims)
+    return divide(total, sum(w, axis=axis, keepdims=keepdims))
