@@ -121,6 +121,7 @@ from .ops.functions import (
     tanh,
 )
 from .ops.indexing import set_at
+from .ops.inspection import broadcast_shapes, can_cast, finfo, iinfo, isdtype, result_type
 from .ops.linear import einsum, matmul
 from .ops.reduction import (
     all,
@@ -149,6 +150,21 @@ from .ops.rounding import (
     trunc,
 )
 from .ops.scans import cumprod, cumsum, cumulative_prod, cumulative_sum, diff
+from .ops.selection import (
+    argsort,
+    isin,
+    nonzero,
+    put_along_axis,
+    searchsorted,
+    sort,
+    take,
+    take_along_axis,
+    topk,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
 from .ops.shaping import (
     broadcast_to,
     concat,
@@ -165,6 +181,26 @@ from .ops.shaping import (
     unstack,
 )
 from .ops.softmax import logsumexp
+from .ops.stacking import (
+    array_split,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_arrays,
+    column_stack,
+    dstack,
+    hsplit,
+    hstack,
+    meshgrid,
+    moveaxis,
+    ravel,
+    repeat,
+    roll,
+    rot90,
+    tile,
+    vsplit,
+    vstack,
+)
 from .ops.statistics import average, count_nonzero, nanmax, nanmean, nanmin, nansum
 from .ops.trigonometry import (
     acos,
@@ -212,23 +248,27 @@ from . import data, nn, optim, random  # noqa: E402  they compute with the names
 
 __all__ = [
     "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argmax", "argmin", "asarray", "asin", "asinh", "astype", "atan", "atan2",
-    "atanh", "average", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "bool", "broadcast_to", "ceil", "checkpoint", "clip", "complex128", "complex64", "concat",
-    "concatenate", "conj", "copysign", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "cumulative_prod",
-    "cumulative_sum", "data", "debug", "default_device", "default_dtype", "device", "diff", "divide", "e", "einsum",
-    "elementwise_grad", "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2",
-    "expand_dims", "expm1", "eye", "flip", "float16", "float32", "float64", "floor", "floor_divide", "full",
-    "full_like", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError",
-    "greater", "greater_equal", "hessian", "hvp", "hypot", "imag", "inf", "int16", "int32", "int64", "int8",
-    "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "jvp", "kernel_checks", "KernelMismatchError",
-    "Launch", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean",
-    "memory_summary", "min", "minimum", "multiply", "nan", "nan_to_num", "nanmax", "nanmean", "nanmin", "nansum",
-    "negative", "newaxis", "nextafter", "nn", "no_grad", "not_equal", "ones", "ones_like", "optim", "permute_dims",
-    "pi", "positive", "pow", "primitive", "prod", "random", "raw_kernel", "real", "reciprocal", "relu", "remainder",
-    "reshape", "round", "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign",
-    "signbit", "sin", "sinc", "sinh", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
-    "swapaxes", "synchronize", "tan", "tanh", "Tensor", "tensor", "trunc", "uint16", "uint32", "uint64", "uint8",
-    "unstack", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
+    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_split", "asarray", "asin", "asinh",
+    "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool",
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "ceil", "checkpoint", "clip", "column_stack",
+    "complex128", "complex64", "concat", "concatenate", "conj", "copysign", "cos", "cosh", "count_nonzero", "cumprod",
+    "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype", "device",
+    "diff", "divide", "dstack", "e", "einsum", "elementwise_grad", "elementwise_kernel", "empty", "empty_like",
+    "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "finfo", "flip", "float16", "float32",
+    "float64", "floor", "floor_divide", "full", "full_like", "get_default_device", "get_default_dtype", "grad",
+    "gradcheck", "gradgradcheck", "GradientError", "greater", "greater_equal", "hessian", "hsplit", "hstack", "hvp",
+    "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8", "is_grad_enabled", "isdtype", "isfinite",
+    "isin", "isinf", "isnan", "jacobian", "jvp", "kernel_checks", "KernelMismatchError", "Launch", "less",
+    "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean",
+    "memory_summary", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "nan_to_num", "nanmax", "nanmean",
+    "nanmin", "nansum", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ones",
+    "ones_like", "optim", "permute_dims", "pi", "positive", "pow", "primitive", "prod", "put_along_axis", "random",
+    "ravel", "raw_kernel", "real", "reciprocal", "relu", "remainder", "repeat", "reshape", "result_type", "roll",
+    "rot90", "round", "searchsorted", "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled",
+    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "subtract", "sum", "swapaxes", "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor",
+    "tile", "topk", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse",
+    "unique_values", "unstack", "value_and_grad", "var", "vjp", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

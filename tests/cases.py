@@ -290,6 +290,14 @@ def _on_diagonal(d, axis1, axis2, shape):
     return y
 
 
+def _unique(name, x):
+    values, index, inverse, counts = numpy.unique(x, return_index=True, return_inverse=True, return_counts=True)
+    named = {"values": values, "inverse": inverse.reshape(x.shape), "counts": counts}
+    if name == "unique_all":
+        return values, index, named["inverse"], counts
+    return values if name == "unique_values" else (values, named[name.removeprefix("unique_")])
+
+
 ROWS: list[Row] = [
     # -------------------------------------------------------- arithmetic
     binary("arithmetic", "add"),
@@ -465,6 +473,95 @@ ROWS: list[Row] = [
     Row("ops.shaping._split", lambda x, cut, axis=0: tuple(gg.split(x, cut, axis)), shapes=[((4, 2),)], large=None,
         numpy=lambda x, cut, axis=0: tuple(numpy.split(x, cut, axis)),
         variants=[{"cut": 2}, {"cut": [1, 3]}, {"cut": [1], "axis": -1}, {"cut": [0, 4]}, {"cut": [9]}]),
+    # -------------------------------------------------------- stacking
+    named("stacking", "roll", shapes=[((3, 4),)], large=None,
+          variants=[{"shift": 1}, {"shift": -2, "axis": 0}, {"shift": (1, 5), "axis": (0, 1)}],
+          torch=lambda torch, x, shift, axis=None: torch.roll(x, shift, axis)),
+    *[
+        Row(f"ops.{operation}", lambda x, a=arguments, name=name: getattr(gg, name)(x, *a), shapes=[shapes],
+            numpy=lambda x, a=arguments, name=name: getattr(numpy, name)(x, *a), large=None,
+            label=f"{name} {arguments} of {len(shapes[0])} axes")
+        for operation, name, shapes, *arguments in [
+            ("shaping.permute_dims", "moveaxis", ((2, 3, 4),), 0, -1),
+            ("shaping.permute_dims", "moveaxis", ((2, 3, 4, 1),), (0, -1), (2, 0)),
+            ("shaping.reshape", "ravel", ((2, 3),)), ("shaping.reshape", "ravel", ((2, 0),)),
+            ("shaping.reshape", "ravel", ((),)),
+            *[("shaping.flip", "rot90", ((2, 3, 2),), k) for k in (-1, 0, 1, 2, 3, 4)],
+            ("shaping.flip", "rot90", ((2, 3, 2),), 1, (2, 0)), ("shaping.flip", "rot90", ((2, 3, 2),), 3, (1, 2)),
+            *[("shaping.reshape", "tile", ((2, 3),), n) for n in (2, (2, 1), (3, 1, 2), (0, 2), ())],
+            ("shaping.reshape", "tile", ((),), (2, 2)),
+            *[("shaping.reshape", "repeat", ((2, 3),), *n) for n in ((2,), (2, 0), (3, -1), (0, 1))],
+            ("indexing._gather", "repeat", ((2, 3),), [1, 0, 2], 1), ("indexing._gather", "repeat", ((2,),), [2, 1]),
+            *[("shaping.reshape", f"atleast_{n}d", ((),)) for n in (1, 2)],
+            ("shaping.expand_dims", "atleast_3d", ((),)), ("shaping.expand_dims", "atleast_3d", ((2, 3),)),
+            ("shaping.reshape", "atleast_2d", ((3,),)), ("shaping.expand_dims", "atleast_3d", ((3,),)),
+            ("shaping._split", "array_split", ((5, 2),), 3), ("shaping._split", "array_split", ((5, 2),), [1, 3], 0),
+            ("shaping._split", "array_split", ((2, 3),), 5, 1), ("shaping._split", "vsplit", ((4, 3),), 2),
+            ("shaping._split", "hsplit", ((4, 3),), [1]), ("shaping._split", "hsplit", ((4,),), 2),
+        ]
+    ],
+    *[
+        Row(f"ops.shaping.{operation}", lambda *xs, name=name: getattr(gg, name)(xs), shapes=[shapes], large=None,
+            numpy=lambda *xs, name=name: getattr(numpy, name)(xs), label=f"{name} of {shapes}")
+        for operation, name, shapes in [
+            ("_concat", "vstack", ((3,), (2, 3))), ("_concat", "vstack", ((), ())), ("_concat", "hstack", ((3,), (2,))),
+            ("_concat", "hstack", ((2, 3), (2, 1))), ("_concat", "dstack", ((2, 3), (2, 3, 2))),
+            ("_concat", "dstack", ((3,), (3,))), ("_stack", "column_stack", ((3,), (3,))),
+            ("_concat", "column_stack", ((3,), (3, 2))),
+        ]
+    ],
+    Row("ops.shaping.broadcast_to", gg.broadcast_arrays, shapes=[((2, 1), (3,), ())], numpy=numpy.broadcast_arrays,
+        torch=lambda torch, *xs: torch.broadcast_tensors(*xs), large=None, label="broadcast_arrays"),
+    Row("ops.shaping.broadcast_to", gg.meshgrid, shapes=[((2,), (3,)), ((2,),), ((2,), (1,), (3,))], large=None,
+        numpy=numpy.meshgrid, variants=[{}, {"indexing": "ij"}], label="meshgrid",
+        torch=lambda torch, *xs, indexing="xy": torch.meshgrid(*xs, indexing=indexing)),
+    # -------------------------------------------------------- selection
+    Row("ops.selection.sort", gg.sort, apart, shapes=[((3, 4),), ((5,),), ((0,),), ((2, 0),), ((1, 1),)],
+        variants=[{}, {"axis": 0}, {"descending": True}],
+        numpy=lambda x, axis=-1, descending=False: numpy.flip(numpy.sort(x, axis), axis) if descending
+        else numpy.sort(x, axis),
+        torch=lambda torch, x, axis=-1, descending=False: torch.sort(x, axis, descending)[0]),
+    Row("ops.selection.argsort", gg.argsort, special, shapes=[((3, 4),), ((9,),), ((0,),)], constant=True, large=None,
+        variants=[{}, {"axis": 0}, {"stable": False}] , numpy=lambda x, axis=-1, stable=True: numpy.argsort(
+            x, axis, kind="stable" if stable else None)),
+    Row("ops.selection.argsort", gg.argsort, whole, shapes=[((3, 4),), ((9,),), ((0,),)], constant=True, large=None,
+        variants=[{"descending": True}, {"axis": 0, "descending": True}], label="descending",
+        numpy=lambda x, axis=-1, descending=True: numpy.argsort(-x, axis, kind="stable")),
+    Row("ops.indexing._gather", lambda x, **kw: gg.topk(x, 2, **kw).values, apart, shapes=[((3, 4),)], label="topk",
+        variants=[{}, {"axis": 0}, {"largest": False}],
+        torch=lambda torch, x, axis=-1, largest=True: torch.topk(x, 2, axis, largest)[0]),
+    *[
+        Row("ops.indexing._gather", lambda x, i=index, **kw: gg.take(x, gg.tensor(i), **kw), shapes=[((3, 4),)],
+            variants=[{}, {"axis": 0}, {"axis": -1}], numpy=lambda x, i=index, **kw: numpy.take(x, i, **kw),
+            large=None, label=f"take {index.shape}")
+        for index in (numpy.array([2, 0, 2]), numpy.array([[1], [0]]), numpy.array([], int))
+    ],
+    *[
+        Row("ops.indexing._gather", lambda x, i=index, axis=axis: gg.take_along_axis(x, gg.tensor(i), axis=axis),
+            shapes=[((3, 2),)], large=None, label=f"take_along_axis {axis}",
+            numpy=lambda x, i=index, axis=axis: numpy.take_along_axis(x, i, axis=axis),
+            torch=lambda torch, x, i=index, axis=axis: torch.take_along_dim(x, torch.tensor(i), axis))
+        for index, axis in ((numpy.array([[0, 1], [1, 1], [0, 0]]), -1), (numpy.array([[2, 0], [2, 1]]), 0),
+                            (numpy.array([[0]]), 1), (numpy.array([[-1], [0], [1]]), 1))
+    ],
+    Row("ops.indexing._set_at", lambda x, v: gg.put_along_axis(x, gg.tensor([[1, 0]]), v, axis=0), large=None,
+        shapes=[((3, 2), (1, 2)), ((3, 2), ())], label="put_along_axis",
+        numpy=lambda x, v: _with_written(x, v, (numpy.array([[1, 0]]), numpy.array([[0, 1]])))),
+    *[
+        Row("ops.selection._searchsorted", lambda x, v, side=side: gg.searchsorted(x, v, side=side), whole,
+            shapes=[((1,), (3,)), ((0,), (2, 3)), ((1,), ())], constant=True, large=None, label=side,
+            numpy=lambda x, v, side=side: numpy.searchsorted(x, v, side=side))
+        for side in ("left", "right")
+    ],
+    Row("ops.selection.nonzero", lambda x: gg.nonzero(x), whole, shapes=[((3, 4),), ((9,),), ((0,),)], constant=True,
+        large=None, numpy=numpy.nonzero),
+    Row("ops.selection.isin", gg.isin, whole, shapes=[((3, 4), (2,)), ((), (3,)), ((2,), (0,))], constant=True,
+        variants=[{}, {"invert": True}], numpy=numpy.isin, large=None),
+    *[
+        Row("ops.selection._unique", getattr(gg, name), whole, shapes=[((3, 4),), ((0,),), ((),)], constant=True,
+            large=None, label=name, numpy=lambda x, name=name: _unique(name, x))
+        for name in ("unique_all", "unique_counts", "unique_inverse", "unique_values")
+    ],
     # -------------------------------------------------------- indexing
     *_index_rows(),
     # -------------------------------------------------------- linear

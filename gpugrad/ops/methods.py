@@ -17,7 +17,9 @@ from . import (
     reduction,
     rounding,
     scans,
+    selection,
     shaping,
+    stacking,
 )
 
 BINARY: dict[str, Any] = {
@@ -46,7 +48,8 @@ METHODS: list[Any] = [
     arithmetic.abs, arithmetic.clip, rounding.round, rounding.conj, activation.relu, activation.sigmoid,
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
-    reduction.argmin, shaping.squeeze, scans.cumsum, scans.cumprod, creation.astype, creation.to,
+    reduction.argmin, shaping.squeeze, scans.cumsum, scans.cumprod,
+    selection.argsort, selection.sort, selection.take, stacking.ravel, stacking.repeat, creation.astype, creation.to,
 ]  # fmt: skip
 
 

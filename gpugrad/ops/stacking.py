@@ -1,0 +1,282 @@
+"""Shapes again, composed of the operations of ``shaping``: axes moved, repeats, grids, more ways to join and cut.
+
+Source: Python array API standard 2024.12 and NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..backend import Array, Namespace
+from ..core import primitive
+from .creation import asarray
+from .inspection import broadcast_shapes
+from .selection import take
+from .shaping import broadcast_to, concat, expand_dims, flip, permute_dims, reshape, split, stack, swapaxes
+
+Shape = tuple[int, ...]
+
+
+def moveaxis(x: Array, source: int | Shape, destination: int | Shape, /) -> Array:
+    """The axes ``source`` at the places ``destination``, the others in the order they had.
+
+    Raises:
+        ValueError: not as many places as axes.
+
+    >>> import gpugrad as gg
+    >>> gg.moveaxis(gg.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    ndim = len(x.shape)
+    sources = [a % ndim for a in ((source,) if isinstance(source, int) else source)]
+    places = [a % ndim for a in ((destination,) if isinstance(destination, int) else destination)]
+    if len(set(sources)) != len(places) or len(set(places)) != len(sources):
+        raise ValueError(f"moveaxis: expected a place for each axis, got {source} and {destination}")
+    order = [i for i in range(ndim) if i not in sources]
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(place, axis)
+    return permute_dims(x, tuple(order))
+
+
+def ravel(x: Array) -> Array:
+    """All elements along one axis, in row-major order.
+
+    >>> import gpugrad as gg
+    >>> gg.ravel(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([1., 2., 3., 4.])
+    """
+    return reshape(x, (-1,)) if math.prod(x.shape) else reshape(x, (0,))
+
+
+@primitive
+def roll(xp: Namespace, x: Array, /, shift: int | Shape, axis: int | Shape | None = None) -> Array:
+    """The elements moved by ``shift`` places along ``axis``, those that fall off come in again; None: as if flattened.
+
+    >>> import gpugrad as gg
+    >>> gg.roll(gg.tensor([1.0, 2.0, 3.0]), 1)
+    tensor([3., 1., 2.])
+    """
+    return xp.roll(x, shift, axis=axis)
+
+
+def _roll_x(xp: Namespace, g: Array, shift: int | Shape, axis: int | Shape | None) -> Array:
+    return xp.roll(g, -shift if isinstance(shift, int) else tuple(-s for s in shift), axis=axis)
+
+
+roll.vjp(x=_roll_x)
+
+
+def rot90(x: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
+    """Turned k times by 90 degrees in the plane of two axes, from the first towards the second.
+
+    >>> import gpugrad as gg
+    >>> gg.rot90(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[2., 4.],
+            [1., 3.]])
+    """
+    turns = k % 4
+    if turns == 2:
+        return flip(x, axis=axes)
+    if turns == 1:
+        return swapaxes(flip(x, axis=axes[1]), *axes)
+    return flip(swapaxes(x, *axes), axis=axes[1]) if turns else flip(flip(x, axis=axes), axis=axes)
+
+
+def tile(x: Array, repetitions: int | Shape, /) -> Array:
+    """``x`` laid side by side so many times along each axis; the gradients of the copies add up.
+
+    >>> import gpugrad as gg
+    >>> gg.tile(gg.tensor([1.0, 2.0]), (2, 2))
+    tensor([[1., 2., 1., 2.],
+            [1., 2., 1., 2.]])
+    """
+    times = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    shape = (1,) * (len(times) - len(x.shape)) + tuple(x.shape)
+    times = (1,) * (len(shape) - len(times)) + times
+    apart = reshape(x, tuple(size for n in shape for size in (1, n)))
+    copies = broadcast_to(apart, tuple(size for pair in zip(times, shape, strict=True) for size in pair))
+    return reshape(copies, tuple(t * n for t, n in zip(times, shape, strict=True)))
+
+
+def repeat(x: Array, repeats: int | Sequence[int], /, axis: int | None = None) -> Array:
+    """Each element so many times in a row along ``axis`` (None: flattened); the gradients of the copies add up.
+
+    Args:
+        x: shape ``(...)``.
+        repeats: one number, or one for each element along the axis.
+        axis: along which.
+
+    Raises:
+        ValueError: not one number for each element.
+
+    >>> import gpugrad as gg
+    >>> gg.repeat(gg.tensor([1.0, 2.0]), 2), gg.repeat(gg.tensor([1.0, 2.0]), [1, 2])
+    (tensor([1., 1., 2., 2.]), tensor([1., 2., 2.]))
+    """
+    x, axis = (ravel(x), 0) if axis is None else (x, axis % len(x.shape))
+    shape = tuple(x.shape)
+    if isinstance(repeats, int):
+        copies = broadcast_to(expand_dims(x, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
+        return reshape(copies, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+    numbers = [int(n) for n in repeats]
+    if len(numbers) != shape[axis]:
+        raise ValueError(f"repeat: expected {shape[axis]} numbers for axis {axis}, got {len(numbers)}")
+    return take(x, [i for i, n in enumerate(numbers) for _ in range(n)], axis=axis)
+
+
+def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
+    """All with the shape that they broadcast to together.
+
+    Raises:
+        ValueError: they do not.
+
+    >>> import gpugrad as gg
+    >>> [x.shape for x in gg.broadcast_arrays(gg.zeros((2, 1)), gg.zeros(3))]
+    [(2, 3), (2, 3)]
+    """
+    shape = broadcast_shapes(*(x.shape for x in arrays))
+    return tuple(broadcast_to(x, shape) for x in arrays)
+
+
+def meshgrid(*arrays: Array, indexing: str = "xy") -> tuple[Array, ...]:
+    """The coordinates of a grid: each vector along its axis, repeated along the others.
+
+    Args:
+        arrays: shape ``(N,)`` each.
+        indexing: "ij" for the axes in the order of the vectors, "xy" with the first two exchanged.
+
+    Raises:
+        ValueError: another indexing.
+
+    >>> import gpugrad as gg
+    >>> gg.meshgrid(gg.tensor([1.0, 2.0]), gg.tensor([3.0]), indexing="ij")
+    (tensor([[1.],
+            [2.]]), tensor([[3.],
+            [3.]]))
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: expected indexing 'xy' or 'ij', got {indexing!r}")
+    places = list(range(len(arrays)))
+    if indexing == "xy" and len(places) > 1:
+        places[:2] = 1, 0
+    return broadcast_arrays(
+        *(
+            reshape(x, tuple(math.prod(x.shape) if i == place else 1 for i in range(len(arrays))))
+            for place, x in zip(places, arrays, strict=True)
+        )
+    )
+
+
+def atleast_1d(x: Array, /) -> Array:
+    """``x``, a number with an axis of size 1.
+
+    >>> import gpugrad as gg
+    >>> gg.atleast_1d(gg.tensor(1.0)).shape
+    (1,)
+    """
+    return asarray(x) if x.shape else reshape(x, (1,))
+
+
+def atleast_2d(x: Array, /) -> Array:
+    """``x`` with axes of size 1 in front until there are two.
+
+    >>> import gpugrad as gg
+    >>> gg.atleast_2d(gg.zeros(3)).shape
+    (1, 3)
+    """
+    return asarray(x) if len(x.shape) > 1 else reshape(x, (1, math.prod(x.shape)))
+
+
+def atleast_3d(x: Array, /) -> Array:
+    """``x`` with three axes: shapes ``()``, ``(N,)``, ``(M, N)`` to ``(1, 1, 1)``, ``(1, N, 1)``, ``(M, N, 1)``.
+
+    >>> import gpugrad as gg
+    >>> gg.atleast_3d(gg.zeros(3)).shape
+    (1, 3, 1)
+    """
+    return asarray(x) if len(x.shape) > 2 else expand_dims(atleast_2d(x), -1)
+
+
+def vstack(arrays: Sequence[Array], /) -> Array:
+    """Tensors one below the other, vectors as rows.
+
+    >>> import gpugrad as gg
+    >>> gg.vstack([gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0])])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    return concat([atleast_2d(x) for x in arrays], axis=0)
+
+
+def hstack(arrays: Sequence[Array], /) -> Array:
+    """Tensors side by side: joined along the second axis, vectors along their only one.
+
+    >>> import gpugrad as gg
+    >>> gg.hstack([gg.tensor([1.0, 2.0]), gg.tensor([3.0])])
+    tensor([1., 2., 3.])
+    """
+    listed = [atleast_1d(x) for x in arrays]
+    return concat(listed, axis=1 if listed and len(listed[0].shape) > 1 else 0)
+
+
+def dstack(arrays: Sequence[Array], /) -> Array:
+    """Tensors joined along the third axis, after :func:`atleast_3d`.
+
+    >>> import gpugrad as gg
+    >>> gg.dstack([gg.zeros((2, 3)), gg.ones((2, 3))]).shape
+    (2, 3, 2)
+    """
+    return concat([atleast_3d(x) for x in arrays], axis=2)
+
+
+def column_stack(arrays: Sequence[Array], /) -> Array:
+    """Tensors side by side, vectors as columns.
+
+    >>> import gpugrad as gg
+    >>> gg.column_stack([gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0])])
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    listed = list(arrays)
+    if listed and all(len(x.shape) == 1 for x in listed):
+        return stack(listed, axis=1)
+    return concat([x if len(x.shape) > 1 else expand_dims(atleast_1d(x), 1) for x in listed], axis=1)
+
+
+def array_split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
+    """:func:`split` into so many sections that need not be equal: the first ones have one element more.
+
+    Raises:
+        ValueError: fewer than one section.
+
+    >>> import gpugrad as gg
+    >>> gg.array_split(gg.tensor([1.0, 2.0, 3.0]), 2)
+    [tensor([1., 2.]), tensor([3.])]
+    """
+    if not isinstance(indices_or_sections, int):
+        return split(x, indices_or_sections, axis)
+    if indices_or_sections < 1:
+        raise ValueError(f"array_split: expected at least one section, got {indices_or_sections}")
+    size, more = divmod(x.shape[axis], indices_or_sections)
+    return split(x, [i * size + min(i, more) for i in range(1, indices_or_sections)], axis)
+
+
+def vsplit(x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
+    """:func:`split` along the first axis.
+
+    >>> import gpugrad as gg
+    >>> [part.shape for part in gg.vsplit(gg.zeros((4, 3)), 2)]
+    [(2, 3), (2, 3)]
+    """
+    return split(x, indices_or_sections, 0)
+
+
+def hsplit(x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
+    """:func:`split` along the second axis, of a vector along its only one.
+
+    >>> import gpugrad as gg
+    >>> [part.shape for part in gg.hsplit(gg.zeros((4, 3)), [1])]
+    [(4, 1), (4, 2)]
+    """
+    return split(x, indices_or_sections, 1 if len(x.shape) > 1 else 0)
