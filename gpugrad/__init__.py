@@ -104,6 +104,7 @@ from .ops.creation import (
     zeros,
     zeros_like,
 )
+from .ops.diagonals import diag, diagonal, trace, tril, triu
 from .ops.functions import (
     cos,
     exp,
@@ -123,6 +124,8 @@ from .ops.functions import (
 from .ops.indexing import set_at
 from .ops.inspection import broadcast_shapes, can_cast, finfo, iinfo, isdtype, result_type
 from .ops.linear import einsum, matmul
+from .ops.padding import pad
+from .ops.products import cross, dot, inner, kron, outer, tensordot, vecdot
 from .ops.reduction import (
     all,
     any,
@@ -252,23 +255,25 @@ __all__ = [
     "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and",
     "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool",
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "ceil", "checkpoint", "clip", "column_stack",
-    "complex128", "complex64", "concat", "concatenate", "conj", "copysign", "cos", "cosh", "count_nonzero", "cumprod",
-    "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype", "device",
-    "diff", "divide", "dstack", "e", "einsum", "elementwise_grad", "elementwise_kernel", "empty", "empty_like",
-    "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1", "eye", "finfo", "flip", "float16", "float32",
-    "float64", "floor", "floor_divide", "full", "full_like", "get_default_device", "get_default_dtype", "grad",
-    "gradcheck", "gradgradcheck", "GradientError", "greater", "greater_equal", "hessian", "hsplit", "hstack", "hvp",
-    "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8", "is_grad_enabled", "isdtype", "isfinite",
-    "isin", "isinf", "isnan", "jacobian", "jvp", "kernel_checks", "KernelMismatchError", "Launch", "less",
-    "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean",
-    "memory_summary", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "nan_to_num", "nanmax", "nanmean",
-    "nanmin", "nansum", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ones",
-    "ones_like", "optim", "permute_dims", "pi", "positive", "pow", "primitive", "prod", "put_along_axis", "random",
-    "ravel", "raw_kernel", "real", "reciprocal", "relu", "remainder", "repeat", "reshape", "result_type", "roll",
-    "rot90", "round", "searchsorted", "set_at", "set_default_device", "set_default_dtype", "set_grad_enabled",
-    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "swapaxes", "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor",
-    "tile", "topk", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values", "unstack", "value_and_grad", "var", "vjp", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "complex128", "complex64", "concat", "concatenate", "conj", "copysign", "cos", "cosh", "count_nonzero", "cross",
+    "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
+    "device", "diag", "diagonal", "diff", "divide", "dot", "dstack", "e", "einsum", "elementwise_grad",
+    "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1", "eye",
+    "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "full", "full_like",
+    "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater",
+    "greater_equal", "hessian", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf", "inner", "int16", "int32",
+    "int64", "int8", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "jvp",
+    "kernel_checks", "KernelMismatchError", "kron", "Launch", "less", "less_equal", "linspace", "log", "log10",
+    "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "matrix_transpose", "max", "maximum", "mean", "memory_summary", "meshgrid", "min", "minimum", "moveaxis",
+    "multiply", "nan", "nan_to_num", "nanmax", "nanmean", "nanmin", "nansum", "negative", "newaxis", "nextafter",
+    "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "permute_dims", "pi",
+    "positive", "pow", "primitive", "prod", "put_along_axis", "random", "ravel", "raw_kernel", "real", "reciprocal",
+    "relu", "remainder", "repeat", "reshape", "result_type", "roll", "rot90", "round", "searchsorted", "set_at",
+    "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "signbit", "sin", "sinc",
+    "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
+    "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "tile", "topk", "trace",
+    "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse",
+    "unique_values", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vsplit", "vstack", "where", "zeros",
+    "zeros_like",
 ]  # fmt: skip

@@ -218,6 +218,35 @@ EINSUMS = [
 ]  # fmt: skip
 
 
+PRODUCTS = [
+    *[
+        ("linear.matmul", "tensordot", shapes, {"axes": axes})
+        for axes, shapes in [
+            (2, ((2, 3, 2), (3, 2, 2))), (1, ((2, 3), (3, 2))), (0, ((2,), (3,))),
+            (((1, 2), (1, 0)), ((2, 3, 2), (2, 3))), (((-1,), (0,)), ((2, 0), (0, 3))), (([0], [1]), ((2,), (3, 2))),
+        ]
+    ],
+    *[
+        ("linear._einsum", "vecdot", shapes, {"axis": axis})
+        for axis, shapes in [(-1, ((3,), (3,))), (-1, ((2, 3), (3,))), (0, ((3, 2), (3, 2))), (-2, ((2, 3, 1), (3, 2)))]
+    ],
+    *[("arithmetic.multiply", "outer", shapes, {}) for shapes in (((2,), (3,)), ((2, 2), (3, 1)), ((), (2,)))],
+    *[("linear.matmul", "inner", shapes, {}) for shapes in (((3,), (3,)), ((2, 3), (3,)), ((2, 3), (2, 1, 3)))],
+    *[
+        ("linear.matmul", "dot", shapes, {})
+        for shapes in (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 2)), ((2, 2, 3), (3,)),
+                       ((3,), (2, 3, 2)), ((2, 3), (2, 3, 2)))
+    ],
+    *[("arithmetic.multiply", name, shapes, {}) for name in ("inner", "dot") for shapes in (((), (3,)), ((2, 3), ()))],
+    *[
+        ("arithmetic.multiply", "kron", shapes, {})
+        for shapes in (((2,), (3,)), ((2, 3), (2, 1)), ((2,), (3, 2)), ((2, 1, 2), (3,)), ((), (2,)), ((), ()))
+    ],
+    ("arithmetic.subtract", "cross", ((3,), (3,)), {}), ("arithmetic.subtract", "cross", ((2, 3), (3,)), {}),
+    ("arithmetic.subtract", "cross", ((3, 2), (3, 2)), {"axis": 0}),
+]  # fmt: skip
+
+
 def _einsum_row(subscripts, shapes):
     return Row(
         "ops.linear._diagonal" if subscripts in ("ii->i",) else
@@ -571,6 +600,40 @@ ROWS: list[Row] = [
         variants=[{"axis1": 0, "axis2": 2}], numpy=lambda x, axis1, axis2: numpy.diagonal(x, 0, axis1, axis2)),
     Row("ops.linear._on_diagonal", linear._on_diagonal, shapes=[((2, 3),)], numpy=_on_diagonal, large=None,
         variants=[{"axis1": 0, "axis2": 2, "shape": (3, 2, 3)}]),
+    # -------------------------------------------------------- diagonals
+    *[
+        named("diagonals", name, shapes=[((3, 3),), ((2, 4),), ((2, 3, 2),), ((0, 2),)], large=None,
+              variants=[{}, {"k": 1}, {"k": -2}, {"k": 5}],
+              torch=lambda torch, x, k=0, name=name: getattr(torch, name)(x, k))
+        for name in ("tril", "triu")
+    ],
+    *[
+        Row(f"ops.{operation}", getattr(gg, name), shapes=[((3, 3),), ((2, 4),), ((2, 4, 3),)], large=None, label=name,
+            variants=[{}, {"offset": 1}, {"offset": -1}, {"offset": 7}, {"offset": 1, "axis1": -1, "axis2": 0}],
+            numpy=getattr(numpy, name))
+        for operation, name in (("linear._diagonal", "diagonal"), ("reduction.sum", "trace"))
+    ],
+    Row("ops.linear._diagonal", lambda x, k: gg.diag(x, k), shapes=[((3, 3),), ((2, 3),)], label="diag", large=None,
+        variants=[{"k": 0}, {"k": 1}, {"k": -1}], numpy=numpy.diag, torch=lambda torch, x, k: torch.diag(x, k)),
+    Row("ops.linear._on_diagonal", lambda x, k: gg.diag(x, k), shapes=[((3,),), ((0,),)], label="diag", large=None,
+        variants=[{"k": 0}, {"k": 1}, {"k": -2}], numpy=numpy.diag, torch=lambda torch, x, k: torch.diag(x, k)),
+    # -------------------------------------------------------- padding
+    Row("ops.padding._pad", gg.pad, shapes=[((2, 3),)], numpy=numpy.pad, large=None,
+        variants=[{"pad_width": 1}, {"pad_width": (0, 2)}, {"pad_width": [(1, 0), (2, 1)]},
+                  {"pad_width": ((1,), (0,)), "constant_values": ((1.0, 2.0), (3.0, 4.0))},
+                  {"pad_width": ((1, 2),), "constant_values": (5.0, 6.0)}]),
+    Row("ops.padding._pad", lambda x: gg.pad(x, 2), shapes=[((0,),), ((2, 0),)], numpy=lambda x: numpy.pad(x, 2),
+        large=None, label="empty"),
+    Row("ops.indexing._gather", gg.pad, shapes=[((3, 4),), ((1, 2),)], numpy=numpy.pad, large=None, label="pad",
+        variants=[{"pad_width": width, "mode": mode} for mode in ("edge", "wrap", "reflect", "symmetric")
+                  for width in (1, ((0, 2), (5, 1)), ((7, 8), (0, 0)))]),
+    # -------------------------------------------------------- products
+    *[
+        Row(f"ops.{operation}", lambda *xs, name=name, kw=kw: getattr(gg, name)(*xs, **kw), shapes=[shapes],
+            numpy=lambda *xs, name=name, kw=kw: getattr(numpy, name)(*xs, **kw), large=None, single=1e-4,
+            label=f"{name} {kw or '-'} of {shapes}")
+        for operation, name, shapes, kw in PRODUCTS
+    ],
     # -------------------------------------------------------- the rest
     Row("ops.creation._astype", lambda x: gg.astype(x, x.dtype), numpy=lambda x: x.astype(x.dtype),
         torch=lambda torch, x: x.to(x.dtype)),

@@ -11,9 +11,11 @@ from . import (
     arithmetic,
     comparison,
     creation,
+    diagonals,
     functions,
     indexing,
     linear,
+    products,
     reduction,
     rounding,
     scans,
@@ -49,7 +51,8 @@ METHODS: list[Any] = [
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
     reduction.argmin, shaping.squeeze, scans.cumsum, scans.cumprod,
-    selection.argsort, selection.sort, selection.take, stacking.ravel, stacking.repeat, creation.astype, creation.to,
+    selection.argsort, selection.sort, selection.take, stacking.ravel, stacking.repeat,
+    diagonals.diagonal, diagonals.trace, products.dot, creation.astype, creation.to,
 ]  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""Products of vectors, matrices and higher arrays, composed of ``matmul`` and ``multiply``.
+
+Source: Python array API standard 2024.12 for ``tensordot``, ``vecdot``, ``outer`` and ``cross``; NumPy for the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..backend import Array
+from .arithmetic import multiply, subtract
+from .linear import einsum, matmul
+from .rounding import conj
+from .shaping import permute_dims, reshape
+from .stacking import moveaxis, ravel, roll
+
+
+def tensordot(x1: Array, x2: Array, /, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:
+    """Products summed over pairs of axes: one matrix product.
+
+    Args:
+        x1: shape ``(...)``.
+        x2: shape ``(...)``.
+        axes: the axes of ``x1`` and, pair by pair, of ``x2``; or how many: the last of ``x1`` with the first of ``x2``.
+
+    Raises:
+        ValueError: paired axes have different sizes.
+
+    >>> import gpugrad as gg
+    >>> gg.tensordot(gg.ones((2, 3, 4)), gg.ones((4, 3)), axes=((1, 2), (1, 0)))
+    tensor([12., 12.])
+    """
+    m, n = len(x1.shape), len(x2.shape)
+    if isinstance(axes, int):
+        left, right = list(range(m - axes, m)), list(range(axes))
+    else:
+        left, right = (
+            [a % k for a in ((of,) if isinstance(of, int) else of)] for of, k in zip(axes, (m, n), strict=True)
+        )
+    sizes = [x1.shape[a] for a in left]
+    if sizes != [x2.shape[a] for a in right]:
+        raise ValueError(f"tensordot: axes of different size: {x1.shape} and {x2.shape} over {axes}")
+    outer1 = [i for i in range(m) if i not in left]
+    outer2 = [i for i in range(n) if i not in right]
+    rows, columns = tuple(x1.shape[i] for i in outer1), tuple(x2.shape[i] for i in outer2)
+    inside = math.prod(sizes)
+    a = reshape(permute_dims(x1, (*outer1, *left)), (math.prod(rows), inside))
+    b = reshape(permute_dims(x2, (*right, *outer2)), (inside, math.prod(columns)))
+    return reshape(matmul(a, b), (*rows, *columns))
+
+
+def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+    """``sum(conj(x1) x2)`` along ``axis``, the other axes broadcast.
+
+    Raises:
+        ValueError: the sizes along the axis differ.
+
+    >>> import gpugrad as gg
+    >>> gg.vecdot(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
+    if x1.shape[axis] != x2.shape[axis]:
+        raise ValueError(f"vecdot: axes of different size: {x1.shape} and {x2.shape} along {axis}")
+    x1 = conj(x1) if x1.dtype.kind == "c" else x1
+    return einsum("...i,...i->...", moveaxis(x1, axis, -1), moveaxis(x2, axis, -1))
+
+
+def outer(x1: Array, x2: Array, /) -> Array:
+    """Each element of ``x1`` times each of ``x2``: shapes ``(M,)`` and ``(N,)`` to ``(M, N)``; others are flattened.
+
+    >>> import gpugrad as gg
+    >>> gg.outer(gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    return multiply(reshape(x1, (math.prod(x1.shape), 1)), ravel(x2))
+
+
+def inner(x1: Array, x2: Array, /) -> Array:
+    """The sum of products over the last axes: shapes ``(..., N)`` and ``(..., N)``; 0-d operands multiply.
+
+    >>> import gpugrad as gg
+    >>> gg.inner(gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
+    if not x1.shape or not x2.shape:
+        return multiply(x1, x2)
+    return tensordot(x1, x2, axes=((-1,), (-1,)))
+
+
+def dot(x1: Array, x2: Array, /) -> Array:
+    """The sum of products over the last axis of ``x1`` and the last but one (or the only one) of ``x2``.
+
+    Raises:
+        ValueError: the axes have different sizes.
+
+    >>> import gpugrad as gg
+    >>> gg.dot(gg.tensor([1.0, 2.0]), gg.tensor([[3.0], [4.0]]))
+    tensor([11.])
+    """
+    if not x1.shape or not x2.shape:
+        return multiply(x1, x2)
+    if len(x1.shape) <= 2 and len(x2.shape) <= 2:
+        return matmul(x1, x2)
+    return tensordot(x1, x2, axes=((-1,), (-min(2, len(x2.shape)),)))
+
+
+def kron(x1: Array, x2: Array, /) -> Array:
+    """The Kronecker product: ``x2`` times each element of ``x1``, laid out as these are.
+
+    >>> import gpugrad as gg
+    >>> gg.kron(gg.tensor([1.0, 10.0]), gg.tensor([1.0, 2.0, 3.0]))
+    tensor([ 1.,  2.,  3., 10., 20., 30.])
+    """
+    ndim = max(len(x1.shape), len(x2.shape))
+    a, b = ((1,) * (ndim - len(x.shape)) + tuple(x.shape) for x in (x1, x2))
+    left = reshape(x1, tuple(size for n in a for size in (n, 1)))
+    right = reshape(x2, tuple(size for n in b for size in (1, n)))
+    return reshape(multiply(left, right), tuple(m * n for m, n in zip(a, b, strict=True)))
+
+
+def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+    """The cross product of vectors of 3 along ``axis``, the other axes broadcast.
+
+    Raises:
+        ValueError: another size than 3.
+
+    >>> import gpugrad as gg
+    >>> gg.cross(gg.tensor([1.0, 0.0, 0.0]), gg.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
+    if x1.shape[axis] != 3 or x2.shape[axis] != 3:
+        raise ValueError(f"cross: expected size 3 along axis {axis}, got shapes {x1.shape} and {x2.shape}")
+    one = multiply(roll(x1, -1, axis=axis), roll(x2, -2, axis=axis))
+    return subtract(one, multiply(roll(x1, -2, axis=axis), roll(x2, -1, axis=axis)))

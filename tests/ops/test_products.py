@@ -1,0 +1,68 @@
+"""What products, diagonals and padding refuse, and their corners."""
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy
+import pytest
+
+import gpugrad as gg
+
+
+def test_products_name_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"tensordot: axes of different size: \(2, 3\) and \(2, 3\) over 1"):
+        gg.tensordot(gg.zeros((2, 3)), gg.zeros((2, 3)), axes=1)
+    with pytest.raises(ValueError, match="vecdot: axes of different size"):
+        gg.vecdot(gg.zeros((2, 3)), gg.zeros(1))
+    with pytest.raises(ValueError, match="cross: expected size 3 along axis -1"):
+        gg.cross(gg.zeros(2), gg.zeros(2))
+
+
+def test_vecdot_conjugates_the_first():
+    z = gg.tensor([1j, 2.0])
+    assert complex(gg.vecdot(z, z).numpy()) == 5.0
+
+
+def test_triangles_hide_nan_and_pass_exactly_0():
+    x = gg.tensor([[1.0, nan], [2.0, 3.0]], requires_grad=True)
+    y = gg.tril(x)
+    y.backward(gg.tensor([[1.0, nan], [1.0, 1.0]]))
+    assert y.numpy().tolist() == [[1.0, 0.0], [2.0, 3.0]]
+    assert x.grad.numpy().tolist() == [[1.0, 0.0], [1.0, 1.0]]
+
+
+def test_diagonal_and_diag_say_what_is_wrong():
+    with pytest.raises(ValueError, match="expected two axes, got -1 twice"):
+        gg.diagonal(gg.zeros((2, 2)), axis1=-1, axis2=-1)
+    with pytest.raises(ValueError, match="a vector or a matrix, got shape"):
+        gg.diag(gg.zeros((1, 1, 1)))
+    assert float(gg.eye(3).trace()) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((-1,), "at least 0"),
+        ((1, "mirror"), "expected mode 'constant', 'edge'"),
+        (((1, 2, 3),), "a pair for each of 2 axes"),
+        ((((1, 2), (3, 4), (5, 6)),), "a pair for each of 2 axes"),
+        ((1, "edge"), "axis 1 has no elements"),
+    ],
+)
+def test_pad_says_what_is_wrong(arguments, text):
+    with pytest.raises(ValueError, match=text):
+        gg.pad(gg.zeros((2, 0)), *arguments)
+
+
+def test_gradients_of_what_a_border_repeats_add_up():
+    x = gg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    for mode, gradient in (("edge", [3, 1, 2]), ("reflect", [1, 3, 2]), ("wrap", [2, 2, 2]), ("symmetric", [2, 2, 2])):
+        x.grad = None
+        gg.pad(x, (2, 1), mode).sum().backward()
+        numpy.testing.assert_array_equal(x.grad.numpy(), gradient)
+
+
+def test_a_number_has_no_border():
+    for mode in ("constant", "edge"):
+        assert gg.pad(gg.tensor(2.0), 3, mode).shape == ()
