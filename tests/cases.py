@@ -227,7 +227,7 @@ PRODUCTS = [
         ]
     ],
     *[
-        ("linear._einsum", "vecdot", shapes, {"axis": axis})
+        ("linear.matmul" if len(shapes[0]) == 1 else "linear._einsum", "vecdot", shapes, {"axis": axis})
         for axis, shapes in [(-1, ((3,), (3,))), (-1, ((2, 3), (3,))), (0, ((3, 2), (3, 2))), (-2, ((2, 3, 1), (3, 2)))]
     ],
     *[("arithmetic.multiply", "outer", shapes, {}) for shapes in (((2,), (3,)), ((2, 2), (3, 1)), ((), (2,)))],
@@ -519,7 +519,7 @@ ROWS: list[Row] = [
             ("shaping.flip", "rot90", ((2, 3, 2),), 1, (2, 0)), ("shaping.flip", "rot90", ((2, 3, 2),), 3, (1, 2)),
             *[("shaping.reshape", "tile", ((2, 3),), n) for n in (2, (2, 1), (3, 1, 2), (0, 2), ())],
             ("shaping.reshape", "tile", ((),), (2, 2)),
-            *[("shaping.reshape", "repeat", ((2, 3),), *n) for n in ((2,), (2, 0), (3, -1), (0, 1))],
+            *[("stacking._repeat", "repeat", ((2, 3),), *n) for n in ((2,), (2, 0), (3, -1), (0, 1))],
             ("indexing._gather", "repeat", ((2, 3),), [1, 0, 2], 1), ("indexing._gather", "repeat", ((2,),), [2, 1]),
             *[("shaping.reshape", f"atleast_{n}d", ((),)) for n in (1, 2)],
             ("shaping.expand_dims", "atleast_3d", ((),)), ("shaping.expand_dims", "atleast_3d", ((2, 3),)),
@@ -624,7 +624,7 @@ ROWS: list[Row] = [
                   {"pad_width": ((1, 2),), "constant_values": (5.0, 6.0)}]),
     Row("ops.padding._pad", lambda x: gg.pad(x, 2), shapes=[((0,),), ((2, 0),)], numpy=lambda x: numpy.pad(x, 2),
         large=None, label="empty"),
-    Row("ops.indexing._gather", gg.pad, shapes=[((3, 4),), ((1, 2),)], numpy=numpy.pad, large=None, label="pad",
+    Row("ops.shaping._concat", gg.pad, shapes=[((3, 4),), ((1, 2),)], numpy=numpy.pad, large=None, label="pad",
         variants=[{"pad_width": width, "mode": mode} for mode in ("edge", "wrap", "reflect", "symmetric")
                   for width in (1, ((0, 2), (5, 1)), ((7, 8), (0, 0)))]),
     # -------------------------------------------------------- products

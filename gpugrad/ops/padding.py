@@ -12,6 +12,7 @@ from ..backend import Array, Namespace
 from ..core import primitive
 from .creation import asarray
 from .selection import take
+from .shaping import concat
 
 Widths = tuple[tuple[int, int], ...]
 
@@ -81,5 +82,8 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", *, constant_values: An
         if before or behind:
             if not n:
                 raise ValueError(f"pad: axis {axis} has no elements to fill a border with")
-            t = take(t, [INSIDE[mode](i, n) for i in range(-before, n + behind)], axis)
+            place = INSIDE[mode]  # only the border is gathered: for most of the gradient a slice will do
+            first = take(t, [place(i, n) for i in range(-before, 0)], axis)
+            last = take(t, [place(i, n) for i in range(n, n + behind)], axis)
+            t = concat([part for part, width in ((first, before), (t, 1), (last, behind)) if width], axis=axis)
     return t

@@ -63,6 +63,8 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     if x1.shape[axis] != x2.shape[axis]:
         raise ValueError(f"vecdot: axes of different size: {x1.shape} and {x2.shape} along {axis}")
     x1 = conj(x1) if x1.dtype.kind == "c" else x1
+    if len(x1.shape) == len(x2.shape) == 1:
+        return matmul(x1, x2)
     return einsum("...i,...i->...", moveaxis(x1, axis, -1), moveaxis(x2, axis, -1))
 
 
@@ -86,7 +88,7 @@ def inner(x1: Array, x2: Array, /) -> Array:
     """
     if not x1.shape or not x2.shape:
         return multiply(x1, x2)
-    return tensordot(x1, x2, axes=((-1,), (-1,)))
+    return matmul(x1, x2) if len(x1.shape) == len(x2.shape) == 1 else tensordot(x1, x2, axes=((-1,), (-1,)))
 
 
 def dot(x1: Array, x2: Array, /) -> Array:

@@ -99,6 +99,18 @@ def tile(x: Array, repetitions: int | Shape, /) -> Array:
     return reshape(copies, tuple(t * n for t, n in zip(times, shape, strict=True)))
 
 
+@primitive
+def _repeat(xp: Namespace, x: Array, /, repeats: int, axis: int) -> Array:
+    return xp.repeat(x, repeats, axis=axis)
+
+
+def _repeat_x(xp: Namespace, g: Array, x_shape: Shape, repeats: int, axis: int) -> Array:
+    return xp.sum(xp.reshape(g, (*x_shape[: axis + 1], repeats, *x_shape[axis + 1 :])), axis=axis + 1)
+
+
+_repeat.vjp(x=_repeat_x)
+
+
 def repeat(x: Array, repeats: int | Sequence[int], /, axis: int | None = None) -> Array:
     """Each element so many times in a row along ``axis`` (None: flattened); the gradients of the copies add up.
 
@@ -115,13 +127,11 @@ def repeat(x: Array, repeats: int | Sequence[int], /, axis: int | None = None) -
     (tensor([1., 1., 2., 2.]), tensor([1., 2., 2.]))
     """
     x, axis = (ravel(x), 0) if axis is None else (x, axis % len(x.shape))
-    shape = tuple(x.shape)
     if isinstance(repeats, int):
-        copies = broadcast_to(expand_dims(x, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
-        return reshape(copies, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+        return _repeat(x, repeats, axis)
     numbers = [int(n) for n in repeats]
-    if len(numbers) != shape[axis]:
-        raise ValueError(f"repeat: expected {shape[axis]} numbers for axis {axis}, got {len(numbers)}")
+    if len(numbers) != x.shape[axis]:
+        raise ValueError(f"repeat: expected {x.shape[axis]} numbers for axis {axis}, got {len(numbers)}")
     return take(x, [i for i, n in enumerate(numbers) for _ in range(n)], axis=axis)
 
 
