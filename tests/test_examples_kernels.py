@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -34,9 +35,13 @@ def where(request):
 
 
 def test_it_runs_as_a_program_and_learns():
+    paths = [str(FILE.parent.parent), os.environ.get("PYTHONPATH", "")]  # from a source tree, without installing
     done = subprocess.run(
-        [sys.executable, str(FILE), "--device", "cpu"], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, str(FILE), "--device", "cpu"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     losses = [float(line.split()[-1]) for line in lines if line.startswith("step")]
     assert len(losses) == 4
