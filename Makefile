@@ -2,12 +2,14 @@
 #   make train ARGS="--epochs 5"       arguments for the example
 #   make train DATA=mnist              its data set
 #   make test ARGS="-k linear"         arguments for pytest
+#   make test WORKERS=0                in one process (on a GPU, that is what happens)
 #   make train PYTHON=python3.12       another Python for .venv
 
 PYTHON ?= python3
 VENV ?= .venv
 DATA ?=
 ARGS ?=
+WORKERS ?= $(if $(findstring cuda,$(ARGS)),0,auto)
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -28,7 +30,7 @@ train: $(INSTALLED) ## train a two-layer network on handwritten digits, print it
 	$(BIN)/python examples/train_digits.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 test: $(INSTALLED) ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 lint: $(INSTALLED_DEV) ## ruff: lint and format
 	$(BIN)/ruff check .

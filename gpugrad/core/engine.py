@@ -10,7 +10,7 @@ from typing import Any
 from .. import backend
 from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
 from . import modes
-from .errors import GradientError, describe, look_closely
+from .errors import GradientError, describe, explain, look_closely
 from .node import Node, Parts, Watch
 from .tensor import Tensor
 
@@ -258,6 +258,8 @@ def failed(node: Node, error: Exception) -> Exception:
     """The error of a gradient rule, with the operation and, in debug mode, the user's line."""
     if isinstance(error, GradientError):
         return error
+    if isinstance(error, MemoryError):
+        return explain(f"the gradient of {node.name}", error, ())
     return GradientError(f"a gradient rule of {node.name} failed: {type(error).__name__}: {error}{made_at(node)}")
 
 

@@ -106,10 +106,11 @@ def checked_labels(
 
 def without_ignored(xp: Namespace, labels: Array, ignore_index: int) -> tuple[Array, Array]:
     """The labels with 0 for those to be ignored, and which are not."""
-    if labels.dtype != "int64":  # smaller dtypes may not hold ignore_index
-        labels = xp.astype(labels, xp.int64)
-    valid = xp.asarray(labels != ignore_index)  # NumPy gives a scalar for a single label
-    return xp.where(valid, labels, 0), valid
+    with backend.backend_of(labels).using(backend.device_of(labels)):
+        if labels.dtype != "int64":  # smaller dtypes may not hold ignore_index
+            labels = xp.astype(labels, xp.int64)
+        valid = xp.asarray(labels != ignore_index)  # NumPy gives a scalar for a single label
+        return xp.where(valid, labels, 0), valid
 
 
 def class_index(xp: Namespace, label: Array, shape: Shape, axis: int) -> tuple[Array, ...]:
