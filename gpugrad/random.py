@@ -159,10 +159,11 @@ class Generator:
         if dtype.itemsize > 2:
             return u
         bits = 11 if dtype.name == "float16" else 8  # rounded instead, the largest numbers would become 1
-        u *= 2.0**bits
-        u -= u % 1
-        u *= 2.0**-bits
-        return u.astype(dtype)
+        with backend.beside(u):
+            u *= 2.0**bits
+            u -= u % 1
+            u *= 2.0**-bits
+            return u.astype(dtype)
 
     def uniform(
         self, low: float = 0.0, high: float = 1.0, size: Size = None, dtype: Any = None, device: Place = None
@@ -181,8 +182,9 @@ class Generator:
             raise ValueError(f"uniform: expected finite bounds low <= high, got {low} and {high}")
         u = self._uniform(size, _floating("uniform", dtype), device)
         if (low, high) != (0.0, 1.0):
-            u *= u.dtype.type(high - low)
-            u += u.dtype.type(low)
+            with backend.beside(u):
+                u *= u.dtype.type(high - low)
+                u += u.dtype.type(low)
         return Tensor(u)
 
     def standard_normal(self, size: Size = None, dtype: Any = None, device: Place = None) -> Tensor:
@@ -195,7 +197,8 @@ class Generator:
         """
         wanted = _floating("standard_normal", dtype)
         z = self._draw(philox.normal64 if wanted.itemsize == 8 else philox.normal32, size, device)
-        return Tensor(z if z.dtype == wanted else z.astype(wanted))
+        with backend.beside(z):
+            return Tensor(z if z.dtype == wanted else z.astype(wanted))
 
     def normal(
         self, loc: float = 0.0, scale: float = 1.0, size: Size = None, dtype: Any = None, device: Place = None
@@ -213,10 +216,11 @@ class Generator:
             raise ValueError(f"normal: expected a standard deviation scale >= 0, got {scale}")
         made = self.standard_normal(size, dtype, device)
         z = made.data
-        if scale != 1:
-            z *= z.dtype.type(scale)
-        if loc != 0:
-            z += z.dtype.type(loc)
+        with backend.beside(z):
+            if scale != 1:
+                z *= z.dtype.type(scale)
+            if loc != 0:
+                z += z.dtype.type(loc)
         return made
 
     # ---------------------------------------------------------------- integers and choices
@@ -251,11 +255,13 @@ class Generator:
             raise ValueError(f"integers: {wanted} does not hold all of [{low}, {high})")
         count = high - low
         if count <= 2**32:
-            drawn = self._draw(philox.below32, size, device, count, 2**32 % count).astype("uint64")
+            drawn = self._draw(philox.below32, size, device, count, 2**32 % count)
         else:
             drawn = self._draw(philox.below64, size, device, count % 2**64, 2**64 - 2**64 % count - 1)
-        drawn += drawn.dtype.type(low % 2**64)  # wraps around as two's complement does
-        return Tensor(drawn.view("int64").astype(wanted))
+        with backend.beside(drawn):
+            drawn = drawn.astype("uint64", copy=False)
+            drawn += drawn.dtype.type(low % 2**64)  # wraps around as two's complement does
+            return Tensor(drawn.view("int64").astype(wanted))
 
     def permutation(self, n: int, device: Place = None) -> Tensor:
         """The integers 0 to n - 1 in random order: the order of n random 64-bit numbers.
@@ -267,8 +273,9 @@ class Generator:
         tensor([3, 4, 2, 1, 0])
         """
         keys = self._draw(philox.bits64, operator.index(n), device)
-        order = backend.backend_of(keys).xp.argsort(keys, kind="stable")
-        return Tensor(order.astype("int64"))
+        with backend.beside(keys):
+            order = backend.backend_of(keys).xp.argsort(keys, kind="stable")
+            return Tensor(order.astype("int64"))
 
     def bernoulli(
         self, p: float = 0.5, size: Size = None, dtype: Any = backend.dtypes.bool_, device: Place = None
@@ -286,10 +293,11 @@ class Generator:
         bits = self._draw(philox.bits32, size, device)
         below = round(p * 2**32)
         xp = backend.backend_of(bits).xp
-        happens = xp.empty_like(bits, dtype="bool")
-        xp.less(bits, xp.uint32(below % 2**32), out=happens)
-        happens |= below == 2**32
-        return Tensor(happens.astype(backend.as_dtype(dtype)))
+        with backend.beside(bits):
+            happens = xp.empty_like(bits, dtype="bool")
+            xp.less(bits, xp.uint32(below % 2**32), out=happens)
+            happens |= below == 2**32
+            return Tensor(happens.astype(backend.as_dtype(dtype)))
 
 
 def _word64(name: str, value: int) -> int:

@@ -23,13 +23,16 @@ from .registry import (
 )
 from .selection import (
     backend_for,
+    beside,
     choose,
     default_device,
+    duplicate,
     forget_cuda,
     load_cuda,
     logger,
     look,
     on_several_devices,
+    overwrite,
     restore,
     synchronize,
     to_host,
@@ -38,7 +41,8 @@ from .selection import (
 
 __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
-    "backend_for", "backend_of", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes",
-    "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look", "memory_summary",
-    "on_several_devices", "out_of_memory", "register_array_type", "restore", "synchronize", "to_host", "transfer",
+    "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes",
+    "duplicate", "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look", "memory_summary",
+    "on_several_devices", "out_of_memory", "overwrite", "register_array_type", "restore", "synchronize", "to_host",
+    "transfer",
 ]  # fmt: skip

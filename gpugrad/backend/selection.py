@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -137,6 +138,24 @@ def transfer(array: Array, device: Device) -> Array:
     if owner is target:
         return owner.move(array, device)
     return target.from_host(owner.to_host(array), device)
+
+
+def beside(array: Array) -> AbstractContextManager[Any]:
+    """Compute on the device of ``array``, whichever is the current one, inside a ``with`` block."""
+    owner = BACKENDS.get(type(array))
+    return owner.using(owner.device(array)) if owner is not None and owner.several_devices else nullcontext()
+
+
+def duplicate(array: Array) -> Array:
+    """A copy of ``array`` on its own device."""
+    with beside(array):
+        return array.copy()
+
+
+def overwrite(array: Array, values: Array) -> None:
+    """Write ``values`` over all of ``array``, on its own device."""
+    with beside(array):
+        array[...] = values
 
 
 def to_host(array: Array) -> numpy.ndarray:

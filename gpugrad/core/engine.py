@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from .. import backend
-from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
+from ..backend import NAMESPACES, PLAIN, Array
 from . import modes
 from .errors import GradientError, describe, explain, look_closely
 from .node import Node, Parts, Watch
@@ -34,11 +34,11 @@ def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
                 f"backward from a tensor of shape {y.shape} needs the gradient with respect to it: "
                 "only for a single element is it 1"
             )
-        with backend.backend_of(y.data).using(y.device):
+        with backend.beside(y.data):
             gradient = NAMESPACES[type(y.data)].ones_like(y.data)
     data = gradient.data if isinstance(gradient, Tensor) else gradient
     if gradient is data and backend.is_array(data):
-        data = data.copy()  # the caller may write to it again
+        data = backend.duplicate(data)  # the caller may write to it again
     if not backend.is_array(data):
         raise TypeError(f"expected the gradient as a tensor or an array, got {type(data).__name__}")
     if data.shape != y.shape or data.dtype != y.dtype or backend.device_of(data) != y.device:
@@ -68,7 +68,7 @@ def walk(
     heap: list[tuple[int, Node]] = []
     for node, g in roots:
         if node in waiting:
-            waiting[node] = waiting[node] + g
+            waiting[node] = total(waiting[node], g)
         else:
             waiting[node] = g
             heappush(heap, (node.age, node))
@@ -117,11 +117,11 @@ def walk(
                 if h.shape != parent.shape:
                     h = unbroadcast(xp, h, parent.shape, node)
                 if h.dtype is not parent.dtype and h.dtype != parent.dtype:
-                    h = xp.astype(h, parent.dtype)
+                    h = converted(xp, h, parent.dtype)
             except Exception as error:
                 raise failed(node, error) from error
             if parent in waiting:
-                waiting[parent] = waiting[parent] + h
+                waiting[parent] = waiting[parent] + h if plain else total(waiting[parent], h)
             else:
                 waiting[parent] = h
                 heappush(heap, (parent.age, parent))
@@ -132,10 +132,11 @@ def arrive(watch: Watch, g: Any, keep: bool) -> Any:
     """The gradient has reached a watched node: run the hooks, keep it. Returns what goes on."""
     g = hooked(watch, g)
     if keep and watch.keep:
-        total = g if isinstance(g, Tensor) else Tensor(as_array(g))
+        found = g if isinstance(g, Tensor) else Tensor(as_array(g))
         if watch.grad is not None:
-            total = watch.grad + total if isinstance(g, Tensor) else Tensor(as_array(watch.grad.data + total.data))
-        watch.grad = total
+            kept = watch.grad
+            found = kept + found if isinstance(g, Tensor) else Tensor(as_array(total(kept.data, found.data)))
+        watch.grad = found
     return g
 
 
@@ -167,13 +168,12 @@ def prepare(node: Node, g: Any) -> tuple[Any, Any, list[tuple[Node, Any, Any]]]:
     like = g[0] if isinstance(g, tuple) else g
     xp = NAMESPACES[type(like)]
     data = like.data if isinstance(like, Tensor) else like
-    owner = BACKENDS.get(type(data))
     if isinstance(like, Tensor):
         again = plan.through_reference(node)
         if again is not None:
             return g, xp, _differentiated(parents, again, g)
         kept = plan.recorded(node)
-    with owner.using(owner.device(data)) if owner is not None and owner.several_devices else nullcontext():
+    with backend.beside(data):
         if plan.joint is not None:
             gradients = _called(node, plan.applies[0], xp, g, plan.names, kept[0])
             if len(gradients) != len(parents):
@@ -222,7 +222,7 @@ def complete(g: Parts) -> tuple[Any, ...]:
         array = xp.zeros(shape, dtype=data.dtype)
         return Tensor(array) if isinstance(some, Tensor) else array
 
-    with backend.backend_of(data).using(backend.device_of(data)):
+    with backend.beside(data):
         return tuple(g.parts[i] if i in g.parts else zeros(shape) for i, shape in enumerate(g.shape))
 
 
@@ -241,7 +241,20 @@ def unbroadcast(xp: Any, h: Any, shape: tuple[int, ...], node: Node) -> Any:
             f"broadcast to it{made_at(node)}"
         )
     axes = tuple(i for i, n in enumerate(h.shape) if i < extra or (shape[i - extra] == 1 and n != 1))
-    return xp.reshape(xp.sum(h, axis=axes), shape)
+    with backend.beside(h):
+        return xp.reshape(xp.sum(h, axis=axes), shape)
+
+
+def converted(xp: Any, h: Any, dtype: Any) -> Any:
+    """A gradient in the dtype of its variable."""
+    with backend.beside(h):
+        return xp.astype(h, dtype)
+
+
+def total(g: Any, h: Any) -> Any:
+    """The sum of two gradients, on their device."""
+    with backend.beside(h):
+        return g + h
 
 
 def changed_leaf(node: Node, position: int) -> GradientError:

@@ -216,7 +216,7 @@ class Tensor(TensorMethods):
         The memory is shared, except for a leaf and views of one, whose memory an optimizer may change.
         """
         if isinstance(self.node, Leaf | View):
-            return Tensor(self.data.copy())
+            return Tensor(backend.duplicate(self.data))
         return Tensor(self.data)
 
     def retain_grad(self) -> None:
@@ -285,7 +285,7 @@ class Tensor(TensorMethods):
             return
         if modes.recording():
             raise GradientError("a leaf that needs a gradient cannot be changed while recording: use gg.no_grad()")
-        self.data[...] = value.data
+        backend.overwrite(self.data, value.data)
         self.mark_changed()
 
     def mark_changed(self) -> None:

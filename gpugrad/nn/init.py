@@ -28,7 +28,7 @@ def _write(name: str, tensor: Tensor, value: Any) -> Tensor:
         raise GradientError(f"{name}: only a leaf has a value of its own to begin with, this is the result of "
                             f"{tensor.node.name if tensor.node else 'an operation'}")  # fmt: skip
     with backend.backend_of(tensor.data).using(tensor.device):
-        tensor.data[...] = value.data if isinstance(value, Tensor) else value
+        backend.overwrite(tensor.data, value.data if isinstance(value, Tensor) else value)
     tensor.mark_changed()
     return tensor
 

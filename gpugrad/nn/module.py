@@ -302,7 +302,7 @@ class Module:
         The names, their order and the shapes are PyTorch's, except that a later change to the module changes nothing
         here.
         """
-        return {key: Tensor(value.data.copy()) for key, value in self._state(prefix)}
+        return {key: Tensor(backend.duplicate(value.data)) for key, value in self._state(prefix)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Write a state into the memory that the parameters and buffers have.
@@ -345,10 +345,10 @@ class Module:
             old = wanted[key]
             if isinstance(old, Parameter):
                 with backend.backend_of(old.data).using(old.device):
-                    old.data[...] = value.data
+                    backend.overwrite(old.data, value.data)
                 old.mark_changed()
             else:  # a buffer is a Tensor like any other: whoever has its memory keeps the old value
-                old.become(Tensor(value.data.copy()))
+                old.become(Tensor(backend.duplicate(value.data)))
         return IncompatibleKeys(missing, unexpected)
 
     # ---------------------------------------------------------------- saying what it is

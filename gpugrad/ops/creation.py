@@ -79,12 +79,12 @@ def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None,
     place = backend.device_of(array) if device is None else Device(device)
     same = (wanted is None or array.dtype == wanted) and place == backend.device_of(array)
     if same:
-        return _made(array.copy()) if copy else Tensor(array)
+        return _made(backend.duplicate(array)) if copy else Tensor(array)
     if copy is False:
         raise ValueError(f"asarray: {array.dtype} on {backend.device_of(array)} to {wanted or array.dtype} on {place} "
                          "needs a copy, copy=False was asked for")  # fmt: skip
     if wanted is not None:
-        with backend.backend_of(array).using(backend.device_of(array)):
+        with backend.beside(array):
             array = array.astype(wanted)
     return _made(backend.transfer(array, place))
 

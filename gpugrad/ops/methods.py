@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import backend
 from ..core import Tensor
 from . import (
     activation,
@@ -96,7 +97,7 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
 
 def _copy(self: Tensor) -> Tensor:
     """The same value in memory of its own; gradients pass."""
-    return arithmetic.positive(self) if self.node is not None else Tensor(self.data.copy())
+    return arithmetic.positive(self) if self.node is not None else Tensor(backend.duplicate(self.data))
 
 
 def bind() -> None:

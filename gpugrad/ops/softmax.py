@@ -106,7 +106,7 @@ def checked_labels(
 
 def without_ignored(xp: Namespace, labels: Array, ignore_index: int) -> tuple[Array, Array]:
     """The labels with 0 for those to be ignored, and which are not."""
-    with backend.backend_of(labels).using(backend.device_of(labels)):
+    with backend.beside(labels):
         if labels.dtype != "int64":  # smaller dtypes may not hold ignore_index
             labels = xp.astype(labels, xp.int64)
         valid = xp.asarray(labels != ignore_index)  # NumPy gives a scalar for a single label
@@ -116,7 +116,7 @@ def without_ignored(xp: Namespace, labels: Array, ignore_index: int) -> tuple[Ar
 def class_index(xp: Namespace, label: Array, shape: Shape, axis: int) -> tuple[Array, ...]:
     """The index that reads from an array of ``shape`` the element of each row at its label."""
     sizes = [n for i, n in enumerate(shape) if i != axis]
-    with backend.backend_of(label).using(backend.device_of(label)):
+    with backend.beside(label):
         grid = [
             xp.reshape(xp.arange(n), tuple(-1 if k == i else 1 for k in range(len(sizes)))) for i, n in enumerate(sizes)
         ]

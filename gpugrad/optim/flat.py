@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
+from .. import backend
 from ..backend import Array, Backend, Device, DType, backend_of, transfer
 from ..core import Tensor
 
@@ -57,20 +58,21 @@ class Flat:
             self._gap = self.xp.zeros(unit, dtype=self.dtype)
         self.views = self.parts(self.data)
         for p, view in zip(params, self.views, strict=True):
-            view[...] = p.data
+            backend.overwrite(view, p.data)
             p.data = view
 
     def parts(self, flat: Array) -> list[Array]:
         """Views of each parameter's part of an array like ``data``, in the parameter's shape."""
-        return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
+        with self.owner.using(self.device):
+            return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
 
     def moment(self, name: str) -> Array:
         """The moment ``name``, made when first asked for."""
         if name not in self.moments:
             with self.owner.using(self.device):
                 flat = self.xp.zeros(self.size, dtype=self.dtype)
-            if self.initial:
-                real(flat)[...] = self.initial
+                if self.initial:
+                    real(flat)[...] = self.initial
             self.moments[name] = flat
         return self.moments[name]
 
@@ -81,7 +83,7 @@ class Flat:
                 continue
             if p.shape != self.shapes[i] or p.dtype != self.dtype or p.device != self.device:
                 return False
-            self.views[i][...] = p.data
+            backend.overwrite(self.views[i], p.data)
             p.data = self.views[i]
         return True
 

@@ -7,6 +7,7 @@ from copy import copy
 from functools import partial
 from typing import Any
 
+from .. import backend
 from ..backend import Array, Namespace
 from ..core import Tensor, modes
 from ..ops.creation import asarray, zeros_like
@@ -218,7 +219,8 @@ class Optimizer:
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         state = {
             numbers[id(p)]: {
-                name: Tensor(value.data.copy()) if isinstance(value, Tensor) else value for name, value in entry.items()
+                name: Tensor(backend.duplicate(value.data)) if isinstance(value, Tensor) else value
+                for name, value in entry.items()
             }
             for p, entry in self.state.items()
         }
@@ -260,7 +262,7 @@ class Optimizer:
                 for j, p in enumerate(flat.params):
                     flat.steps[j], moments = stored[id(p)]
                     for name, values in moments.items():
-                        flat.moment(name)[flat.places[j]] = values
+                        backend.overwrite(flat.moment(name)[flat.places[j]], values)
 
     def _read(self, number: int, p: Tensor, group: Group, entry: Mapping[str, Any]) -> tuple[int, dict[str, Array]]:
         """Steps and flat moments of one parameter from a loaded dictionary."""
@@ -278,7 +280,8 @@ class Optimizer:
             made = asarray(present[name], dtype=p.dtype, device=p.device)
             if made.shape != p.shape:
                 raise ValueError(f"expected {name} of shape {p.shape} for parameter {number}, got {made.shape}")
-            moments[name] = made.data.reshape(-1)
+            with backend.beside(made.data):
+                moments[name] = made.data.reshape(-1)
         return self.loaded_steps(entry), moments
 
     def loaded_steps(self, entry: Mapping[str, Any]) -> int:

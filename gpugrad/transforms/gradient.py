@@ -94,7 +94,7 @@ class Call:
         """A result in the kind that the caller works with."""
         if not self.recorded:
             y = Tensor(y.data)
-        return y.data.copy() if self.plain and not self.recorded else y  # the caller may write to it
+        return backend.duplicate(y.data) if self.plain and not self.recorded else y  # the caller may write to it
 
 
 def value_and_grad(

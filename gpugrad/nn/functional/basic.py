@@ -149,5 +149,5 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
         ops.checked_labels(xp, labels, num_classes, name="one_hot")
     except IndexError as error:
         raise IndexError(f"one_hot: {error}") from None
-    with backend.backend_of(labels).using(backend.device_of(labels)):
+    with backend.beside(labels):
         return Tensor(xp.astype(xp.expand_dims(labels, axis=-1) == xp.arange(num_classes), xp.int64))

@@ -49,7 +49,7 @@ def _weighted_mean(loss: Tensor, label: Any, valid: Any, weight: Tensor | None) 
     """The sum of losses divided by the sum of the weights of their labels."""
     if weight is None:  # a number of rows, so there is nothing to record
         xp = NAMESPACES[type(valid)]
-        with backend.backend_of(valid).using(backend.device_of(valid)):
+        with backend.beside(valid):
             count = xp.sum(valid, dtype=loss.dtype)
             total = Tensor(xp.asarray(xp.where(count == 0, nan, count)))
     else:
