@@ -213,7 +213,7 @@ def machine() -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=200)
-    parser.add_argument("--long-repeats", type=int, default=5)
+    parser.add_argument("--long-repeats", type=int, default=11)
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
     gc.collect()
