@@ -246,7 +246,7 @@ def test_on_the_cpu_nothing_is_left_for_later():
             gg.ones(3)[gg.tensor([3])]
         gg.synchronize()
         gg.synchronize("cpu")
-    with pytest.raises(RuntimeError, match="no device|no CUDA GPU|No module named"):
+    with pytest.raises(RuntimeError, match=r"no device|no CUDA GPU|No module named"):
         gg.synchronize("cuda:7")
 
 
