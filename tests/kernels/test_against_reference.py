@@ -248,12 +248,13 @@ def test_rows(cupy, kernel, dtype):
             rows_close(cupy, kernel, [*sample(kernel.arrays, shape, DTYPES[dtype]).values()], dtype)
 
 
+@every_dtype
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
-def test_rows_thread_orders(cupy, kernel, order):
+def test_rows_thread_orders(cupy, kernel, order, dtype):
     with cuda_simulator.thread_order(order):
         for shape in [(1,), (9, 33), (1030,)]:
-            rows_close(cupy, kernel, [*sample(kernel.arrays, shape, "f4").values()], "float32")
+            rows_close(cupy, kernel, [*sample(kernel.arrays, shape, DTYPES[dtype]).values()], dtype)
 
 
 @pytest.mark.parametrize("length", [2, 40, 1100])
