@@ -304,7 +304,6 @@ KNOWN = {
     "core/calls.py": {"numpy"},  # scalars of NumPy among operands
     "core/tensor.py": {"numpy"},  # text, and the way out
     "ops/creation.py": {"numpy"},  # nested lists and numbers become arrays
-    "transforms/tree.py": {"numpy"},  # scalars of NumPy among arguments
     "transforms/check.py": {"numpy"},  # differences are taken on the host
 }
 """The only files of these packages that import an array library."""

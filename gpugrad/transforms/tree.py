@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy
-
 from .. import backend
 from ..core import Tensor
 
@@ -16,7 +14,7 @@ Rebuild = Callable[[Iterator[Any]], Any]
 
 def is_leaf(value: Any) -> bool:
     """Whether a value is an array or a number, not a container of them."""
-    return isinstance(value, Tensor | float | int | complex | numpy.generic) or backend.is_array(value)
+    return isinstance(value, Tensor | float | int | complex) or type(value) in backend.PLAIN or backend.is_array(value)
 
 
 def flatten(tree: Any, path: str = "argument") -> tuple[list[Any], Rebuild]:
