@@ -1,6 +1,6 @@
 """The one seam: operations and rules know arrays only through ``xp`` and operators, and never look at values.
 
-Every row of ``tests/cases.py`` runs forward and backward on a namespace that only writes calls down. What it wrote is
+Every row of ``tests/cases/`` runs forward and backward on a namespace that only writes calls down. What it wrote is
 then replayed on NumPy with other inputs, and must give what gpugrad gives for those: so nothing depended on the values
 that were there when it was written.
 """

@@ -6,7 +6,7 @@ To add one:
    example, and ``name.vjp(...)`` with one rule for each array. A rule takes ``xp``, ``g`` and the names of what it
    needs; it uses only ``xp`` and operators, never writes in place and never looks at values;
 2. export it below and in ``gpugrad/__init__.py``;
-3. add a row to ``tests/cases.py``. The tests then compare it with finite differences to second order, with PyTorch,
+3. add a row to ``tests/cases/``. The tests then compare it with finite differences to second order, with PyTorch,
    and replay it on a namespace that only writes calls down.
 """
 

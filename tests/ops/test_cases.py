@@ -1,4 +1,4 @@
-"""Every row of ``tests/cases.py``: against finite differences to second order, against NumPy and against PyTorch."""
+"""Every row of ``tests/cases/``: against finite differences to second order, against NumPy and against PyTorch."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def backward(ys, gs):
 def test_every_operation_has_a_row():
     known = {f"gpugrad.{row.operation}" for row in ROWS} | WITH_THEIR_LAYERS.keys()
     declared = {name for name in OPERATIONS if name.startswith("gpugrad.") and "<locals>" not in name}
-    assert declared - known == set(), "add a row to tests/cases.py"
+    assert declared - known == set(), "add a row to tests/cases/"
     assert known - declared == set(), "a row for an operation that is not there"
 
 

@@ -1,0 +1,41 @@
+"""Functions of one or two numbers."""
+
+from __future__ import annotations
+
+import numpy
+
+from .domains import above_one, apart, nonzero, positive, within
+from .row import Row, binary, unary
+
+ROWS: list[Row] = [
+    unary("functions", "exp"),
+    unary("functions", "expm1"),
+    unary("functions", "log", positive),
+    unary("functions", "log1p", positive),
+    unary("functions", "sqrt", positive),
+    unary("functions", "square"),
+    unary("functions", "sin"),
+    unary("functions", "cos"),
+    unary("functions", "tanh"),
+    unary("functions", "exp2"),
+    unary("functions", "log2", positive),
+    unary("functions", "log10", positive),
+    unary("functions", "reciprocal", nonzero, single=1e-4),
+    binary("functions", "logaddexp"),
+    *[unary("trigonometry", name) for name in ("sinh", "cosh", "atan", "asinh", "sinc")],
+    *[unary("trigonometry", name, within, single=1e-4) for name in ("tan", "asin", "acos", "atanh")],
+    unary("trigonometry", "acosh", above_one, single=1e-4),
+    binary("trigonometry", "hypot", nonzero),
+    binary("trigonometry", "atan2", nonzero),
+    *[unary("rounding", name, apart, flat=True) for name in ("floor", "ceil", "trunc")],
+    unary("rounding", "round", apart, flat=True, variants=[{}, {"decimals": 1}]),
+    unary("rounding", "signbit", nonzero, constant=True, large=None),
+    binary("rounding", "copysign", nonzero),
+    binary("rounding", "nextafter", constant=True, large=None),
+    unary("rounding", "real"),
+    unary("rounding", "imag", flat=True),
+    unary("rounding", "conj"),
+    unary("rounding", "nan_to_num", variants=[{}, {"nan": 2.0, "posinf": 3.0, "neginf": -3.0}]),
+    unary("activation", "relu", nonzero, numpy=lambda x: numpy.maximum(x, 0)),
+    unary("activation", "sigmoid", numpy=lambda x: 1 / (1 + numpy.exp(-x))),
+]  # fmt: skip
