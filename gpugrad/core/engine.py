@@ -27,12 +27,12 @@ def backward(y: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -
 
 
 def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
-    """The gradient to start from: ones for a scalar, else what the user gave, checked."""
+    """The gradient to start from, as rules carry it: 1 for a real scalar, else what the user gave, checked."""
     if gradient is None:
-        if y.size != 1:
+        if y.size != 1 or y.dtype.kind == "c":
             raise ValueError(
-                f"backward from a tensor of shape {y.shape} needs the gradient with respect to it: "
-                "only for a single element is it 1"
+                f"backward from a {y.dtype} tensor of shape {y.shape} needs the gradient with respect to it: "
+                "only for a single real element is it 1"
             )
         with backend.beside(y.data):
             gradient = NAMESPACES[type(y.data)].ones_like(y.data)
@@ -44,8 +44,21 @@ def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     if data.shape != y.shape or data.dtype != y.dtype or backend.device_of(data) != y.device:
         raise ValueError(f"expected a gradient like the tensor, {describe(y.data)}, got {describe(data)}")
     if create_graph:
-        return Tensor(data, gradient.node if isinstance(gradient, Tensor) else None)
-    return data
+        data = Tensor(data, gradient.node if isinstance(gradient, Tensor) else None)
+    return mirrored(data)
+
+
+def mirrored(g: Any) -> Any:
+    """A gradient as users see it for one as rules carry it, and back; only complex ones differ.
+
+    At ``z = a + ib`` rules carry ``dL/da - i dL/db``, so that the rule of a holomorphic function is multiplication by
+    its derivative, for complex numbers as for real ones. Users see ``dL/da + i dL/db``, the direction of steepest
+    ascent, as in PyTorch.
+    """
+    if g.dtype.kind != "c":
+        return g
+    with backend.beside(g):
+        return NAMESPACES[type(g)].conj(g)
 
 
 def walk(
@@ -130,9 +143,11 @@ def walk(
 
 def arrive(watch: Watch, g: Any, keep: bool) -> Any:
     """The gradient has reached a watched node: run the hooks, keep it. Returns what goes on."""
-    g = hooked(watch, g)
+    if watch.hooks:
+        g = mirrored(hooked(watch, mirrored(g)))
     if keep and watch.keep:
-        found = g if isinstance(g, Tensor) else Tensor(as_array(g))
+        seen = mirrored(g)
+        found = seen if isinstance(seen, Tensor) else Tensor(as_array(seen))
         if watch.grad is not None:
             kept = watch.grad
             found = kept + found if isinstance(g, Tensor) else Tensor(as_array(total(kept.data, found.data)))
@@ -246,9 +261,9 @@ def unbroadcast(xp: Any, h: Any, shape: tuple[int, ...], node: Node) -> Any:
 
 
 def converted(xp: Any, h: Any, dtype: Any) -> Any:
-    """A gradient in the dtype of its variable."""
+    """A gradient in the dtype of its variable: of a real one the real part."""
     with backend.beside(h):
-        return xp.astype(h, dtype)
+        return xp.astype(xp.real(h) if h.dtype.kind == "c" != dtype.kind else h, dtype)
 
 
 def total(g: Any, h: Any) -> Any:

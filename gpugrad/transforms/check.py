@@ -11,6 +11,7 @@ from .. import backend
 from ..core import GradientError, Tensor
 from ..core.modes import no_grad
 from ..ops.creation import tensor
+from ..ops.rounding import real
 from .gradient import vjp
 
 
@@ -25,7 +26,8 @@ def gradcheck(
 ) -> bool:
     """Compare the gradients of ``f`` with central differences ``(f(x + eps) - f(x - eps)) / (2 eps)``.
 
-    Every element of the Jacobian is compared, for every input of float64; the others are held fixed.
+    Every element of the Jacobian is compared, for every input of float64 or complex128; the others are held fixed. A
+    complex number counts as two real ones.
 
     Args:
         f: a function of Tensors that returns a Tensor or a tuple of Tensors.
@@ -40,14 +42,14 @@ def gradcheck(
 
     Raises:
         GradientError: they differ; names the worst element and both values.
-        TypeError: no input is float64: smaller dtypes are too coarse for differences.
+        TypeError: no input is float64 or complex128: smaller dtypes are too coarse for differences.
 
     >>> import gpugrad as gg
     >>> gg.gradcheck(gg.sin, gg.tensor([0.5, 1.0], dtype=gg.float64))
     True
     """
     arguments = [inputs] if isinstance(inputs, Tensor) or backend.is_array(inputs) else list(inputs)
-    checked = [i for i, a in enumerate(arguments) if getattr(a, "dtype", None) == numpy.float64]
+    checked = _differentiable(arguments)
     if not checked:
         raise TypeError("gradcheck needs at least one float64 input: differences in smaller dtypes are too coarse")
     outputs = len(_tuple(f(*arguments)))
@@ -79,10 +81,10 @@ def gradgradcheck(
     True
     """
     arguments = [inputs] if isinstance(inputs, Tensor) or backend.is_array(inputs) else list(inputs)
-    places = [i for i, a in enumerate(arguments) if getattr(a, "dtype", None) == numpy.float64]
+    places = _differentiable(arguments)
     outputs = _tuple(f(*arguments))
     rng = numpy.random.default_rng(0)
-    upstream = [_beside(rng.standard_normal(y.shape), y) for y in outputs if backend.is_floating(y.dtype)]
+    upstream = [_beside(_normal(rng, y), y) for y in outputs if backend.is_floating(y.dtype)]
 
     def first(*xs: Any) -> tuple[Any, ...]:
         at, gs = list(xs[: len(arguments)]), xs[len(arguments) :]
@@ -91,16 +93,32 @@ def gradgradcheck(
             for i, x in zip(places, chosen, strict=True):
                 at[i] = x
             ys = [y for y in _tuple(f(*at)) if backend.is_floating(y.dtype)]
-            total = (ys[0] * gs[0]).sum()
-            for y, g in zip(ys[1:], gs[1:], strict=True):
-                total = total + (y * g).sum()
+            total = 0.0
+            for y, g in zip(ys, gs, strict=True):
+                total = total + real((y * g).sum())
             return total
 
-        _, pullback = vjp(f_of, *(at[i] for i in places))
-        return pullback(_beside(numpy.ones(()), outputs[0]))
+        value, pullback = vjp(f_of, *(at[i] for i in places))
+        return pullback(_beside(numpy.ones(()), value))
 
     options = {"eps": eps, "atol": atol, "rtol": rtol}
     return gradcheck(first, [*arguments, *upstream], raise_exception=raise_exception, **options)
+
+
+def _differentiable(arguments: Sequence[Any]) -> list[int]:
+    """Which arguments are precise enough for differences."""
+    return [i for i, a in enumerate(arguments) if getattr(a, "dtype", None) in (numpy.float64, numpy.complex128)]
+
+
+def _normal(rng: numpy.random.Generator, y: Tensor) -> numpy.ndarray[Any, Any]:
+    values = rng.standard_normal(y.shape)
+    return values + 1j * rng.standard_normal(y.shape) if y.dtype.kind == "c" else values
+
+
+def _numbers(values: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """The elements in a row, a complex one as its two parts."""
+    flat = numpy.ascontiguousarray(values).reshape(-1)
+    return flat.view(flat.real.dtype)
 
 
 def _tuple(y: Any) -> tuple[Any, ...]:
@@ -126,23 +144,23 @@ def _worst(
     y, pullback = vjp(of_checked, *points)
     if not backend.is_floating(y.dtype):
         return None
-    analytic = [numpy.zeros((y.size, p.size)) for p in points]
-    for row in range(y.size):
-        unit = numpy.zeros(y.size)
-        unit[row] = 1
+    rows = _numbers(numpy.zeros(y.size, y.dtype)).size
+    analytic = [numpy.zeros((rows, _numbers(p.numpy()).size)) for p in points]
+    for row in range(rows):
+        unit = numpy.zeros(y.size, numpy.result_type(y.dtype, numpy.float64))
+        _numbers(unit)[row] = 1
         for table, g in zip(analytic, pullback(_beside(unit.reshape(y.shape), y)), strict=True):
-            table[row] = g.numpy().reshape(-1)
+            table[row] = _numbers(g.numpy())
     worst: tuple[float, str] | None = None
     for k, point in enumerate(points):
-        numeric = _differences(of_checked, points, k, eps, y.size)
+        numeric = _differences(of_checked, points, k, eps, rows)
         excess = abs(analytic[k] - numeric) - (atol + rtol * abs(numeric))
         excess[numpy.isnan(excess)] = numpy.inf
         if excess.size and excess.max() > 0:
             row, column = (int(v) for v in numpy.unravel_index(excess.argmax(), excess.shape))
-            place = tuple(int(v) for v in numpy.unravel_index(column, point.shape))
-            target = tuple(int(v) for v in numpy.unravel_index(row, y.shape))
+            place, target = _place(column, point), _place(row, y)
             text = (
-                f"the gradient of y{list(target)} with respect to element {list(place)} of argument {checked[k]} is "
+                f"the gradient of y{target} with respect to element {place} of argument {checked[k]} is "
                 f"{analytic[k][row, column]:.9g}, by differences {numeric[row, column]:.9g}"
             )
             if worst is None or excess.max() > worst[0]:
@@ -150,19 +168,28 @@ def _worst(
     return None if worst is None else worst[1]
 
 
+def _place(number: int, x: Tensor) -> str:
+    """The index of an element of ``x``, by its number among :func:`_numbers`."""
+    part = ""
+    if x.dtype.kind == "c":
+        number, imaginary = divmod(number, 2)
+        part = " (imaginary part)" if imaginary else " (real part)"
+    return f"{[int(v) for v in numpy.unravel_index(number, x.shape)]}{part}"
+
+
 def _differences(
     f: Callable[..., Tensor], points: list[Tensor], k: int, eps: float, size: int
 ) -> numpy.ndarray[Any, Any]:
     """The Jacobian of ``f`` by ``points[k]``, column by column."""
     base = points[k].numpy()
-    columns = numpy.zeros((size, base.size))
-    for column in range(base.size):
+    columns = numpy.zeros((size, _numbers(base).size))
+    for column in range(columns.shape[1]):
         ends = []
         for step in (eps, -eps):
-            moved = base.copy()
-            moved.reshape(-1)[column] += step
+            moved = base.copy(order="C")
+            _numbers(moved)[column] += step
             at = [*points[:k], _beside(moved, points[k]), *points[k + 1 :]]
             with no_grad():
-                ends.append(f(*at).numpy().reshape(-1))
+                ends.append(_numbers(f(*at).numpy()))
         columns[:, column] = (ends[0] - ends[1]) / (2 * eps)
     return columns

@@ -8,6 +8,7 @@ from typing import Any
 from ..core import Leaf, Tensor, walk
 from ..core.modes import enable_grad
 from ..ops.creation import asarray, ones_like, zeros_like
+from ..ops.rounding import real
 from .gradient import Call
 from .tree import flatten
 
@@ -15,9 +16,9 @@ from .tree import flatten
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """The value of ``f`` at ``primals``, and its derivative along ``tangents``: ``J t``.
 
-    The gradient ``g^T J`` is linear in ``g``, so its own derivative by ``g``, along ``t``, is ``J t``: two walks back,
-    the second through the first. Source: J. Townsend, "A new trick for calculating Jacobian vector products", 2017;
-    the signature is ``jax.jvp``'s.
+    The gradient ``g^T J`` is linear in ``g``, so the derivative of its product with ``t`` by ``g`` is ``J t``: two
+    walks back, the second through the first. Of complex products the real part is taken. Source: J. Townsend, "A new
+    trick for calculating Jacobian vector products", 2017; the signature is ``jax.jvp``'s.
 
     Args:
         f: returns a Tensor, or lists, tuples and dicts of them.
@@ -50,6 +51,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             g = found.get(variable.node)  # type: ignore[arg-type]
             if g is not None:
                 part = (g * t).sum()
+                part = real(part) if part.dtype.kind == "c" else part
                 total = part if total is None else total + part
     nodes = [g.node for g in weights if isinstance(g.node, Leaf)]
     along: dict[Any, Any] = {}

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import backend
 from ..core import Node, Tensor, identity, walk
-from ..core.engine import as_array, seed
+from ..core.engine import as_array, mirrored, seed
 from ..core.modes import enable_grad, recording, set_grad_enabled
 from ..ops.creation import asarray, zeros_like
 from .tree import flatten, is_leaf
@@ -88,7 +88,7 @@ class Call:
             g = zeros_like(variable)
         elif not isinstance(g, Tensor):
             g = Tensor(as_array(g))
-        return self.value(g)
+        return self.value(mirrored(g))
 
     def value(self, y: Tensor) -> Any:
         """A result in the kind that the caller works with."""
@@ -145,6 +145,8 @@ def _scalar(y: Any) -> Tensor:
         raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
     if y.shape != ():
         raise ValueError(f"expected the function to return a scalar, got shape {y.shape}: sum it, or use vjp")
+    if y.dtype.kind == "c":
+        raise ValueError(f"expected the function to return a real scalar, got {y.dtype}: take a part of it, or use vjp")
     return y
 
 

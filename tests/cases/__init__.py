@@ -41,7 +41,7 @@ def tensors(arrays, dtype=None, requires_grad=True):
     """Inputs as Tensors on the device of the run; those of floating dtype as variables."""
     made = []
     for a in arrays:
-        floating = a.dtype.kind == "f"
+        floating = a.dtype.kind in "fc"
         t = gg.tensor(a, dtype=dtype if floating else None)
         made.append(t.requires_grad_() if floating and requires_grad else t)
     return made

@@ -6,14 +6,14 @@ import numpy
 
 import gpugrad as gg
 
-from .domains import ONE, TRIPLES, apart, boolean, masked, mod_operands, nonzero, positive, special, whole
+from .domains import ONE, TRIPLES, apart, boolean, complex_, masked, mod_operands, nonzero, positive, special, whole
 from .row import Row, binary, constants, unary
 
 ROWS: list[Row] = [
     # -------------------------------------------------------- arithmetic
     binary("arithmetic", "add"),
     binary("arithmetic", "subtract"),
-    binary("arithmetic", "multiply"),
+    binary("arithmetic", "multiply", complex=complex_),
     binary("arithmetic", "divide", nonzero),
     binary("arithmetic", "floor_divide", mod_operands, flat=True, torch=None),
     binary("arithmetic", "remainder", mod_operands, large=((70, 300), (70, 300)), single=1e-4),

@@ -16,6 +16,15 @@ def real(rng, shapes):
     return [numpy.asarray(rng.standard_normal(s)) for s in shapes]
 
 
+def complex_(rng, shapes):
+    return [numpy.asarray(rng.standard_normal(s) + 1j * rng.standard_normal(s)) for s in shapes]
+
+
+def half_plane(rng, shapes):
+    """Complex, with a positive real part: away from 0 and from the branch cuts of most functions."""
+    return [numpy.asarray(rng.uniform(0.5, 2.0, s) + 1j * rng.uniform(-1.0, 1.0, s)) for s in shapes]
+
+
 def positive(rng, shapes):
     return [numpy.asarray(rng.uniform(0.5, 2.0, s)) for s in shapes]
 

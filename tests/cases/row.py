@@ -35,7 +35,8 @@ class Row:
     """The result has no gradient."""
     flat: bool = False
     """The gradient is 0 everywhere, which PyTorch may not define."""
-    order: int = 2
+    complex: Domain | None = None
+    """Inputs of which some are complex128, where the operation has a complex derivative."""
     single: float = 1e-5
     """Tolerance in float32, relative and absolute."""
     label: str = ""

@@ -288,6 +288,46 @@ def test_short_paths_agree_with_the_general_one(row, shapes, rng, monkeypatch):
                     numpy.testing.assert_array_equal(a.grad.numpy(), b.grad.numpy())
 
 
+COMPLEX = [(row, shapes, static) for row, shapes, static in ALL if row.complex is not None]
+each_complex = pytest.mark.parametrize(("row", "shapes", "static"), COMPLEX, ids=identifier)
+
+
+@each_complex
+def test_complex_derivatives_against_differences(row, shapes, static, rng):
+    inputs = tensors(row.complex(rng, shapes), requires_grad=False)
+    assert gg.gradcheck(lambda *xs: row.call(*xs, **static), inputs)
+    assert gg.gradgradcheck(lambda *xs: row.call(*xs, **static), inputs)
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "complex64"])
+@each_complex
+def test_complex_values_are_numpys_and_gradients_pytorchs(row, shapes, static, dtype, rng):
+    arrays = row.complex(rng, shapes)
+    single = {"complex128": "complex64", "float64": "float32"} if dtype == "complex64" else {}
+    arrays = [a.astype(single.get(a.dtype.name, a.dtype)) for a in arrays]
+    tolerance = row.single if single else 1e-9
+    xs = tensors(arrays)
+    ys = outputs(row.call(*xs, **static))
+    if row.numpy is not None:
+        for y, e in zip(ys, outputs(row.numpy(*arrays, **static)), strict=True):
+            assert (y.shape, y.dtype) == (e.shape, e.dtype)
+            close(y.numpy(), e, tolerance)
+    gs = [gg.tensor(rng.standard_normal(y.shape) * (1 + 1j if y.dtype.kind == "c" else 1), dtype=y.dtype) for y in ys]
+    for k, (y, g) in enumerate(zip(ys, gs, strict=True)):
+        y.backward(g, retain_graph=k < len(ys) - 1)
+    for x in xs:
+        if x.requires_grad:
+            assert (x.grad.shape, x.grad.dtype) == (x.shape, x.dtype)
+    if row.torch is None:
+        return
+    torch = pytest.importorskip("torch")
+    ts = [torch.tensor(a, requires_grad=x.requires_grad) for a, x in zip(arrays, xs, strict=True)]
+    torch.autograd.backward(list(outputs(row.torch(torch, *ts, **static))), [torch.tensor(g.numpy()) for g in gs])
+    for x, t in zip(xs, ts, strict=True):
+        if x.requires_grad:
+            close(x.grad.numpy(), t.grad.resolve_conj().numpy(), tolerance)
+
+
 BINARY = [row for row in ROWS if hasattr(row.call, "op") and len(row.call.op.inputs) == 2 and not row.call.op.params]
 
 
