@@ -112,6 +112,13 @@ def figure(**options: Any) -> Any:
     return Figure(layout="constrained", **options)
 
 
+def tidy(*all_axes: Any) -> None:
+    """A frame on the left and below only, and a faint grid."""
+    for axes in all_axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+
+
 def save(drawing: Any, path: Path) -> None:
     """Write a figure as PNG."""
     with written_whole(path) as file:
