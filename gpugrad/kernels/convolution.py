@@ -1,0 +1,166 @@
+"""Convolution as a product of matrices: the elements under the window are copied into columns, and BLAS does the rest.
+
+For each image the columns ``(C K, P)`` hold, for C channels and K offsets of the kernel, what P output positions see.
+
+    convolve   y  = W columns(x)             W of shape (O, C K)
+    spread     x' = uncolumns(W^T g)         the transpose of convolve by x
+    filters    W' = g columns(x)^T           the transpose of convolve by W
+
+The columns are K times as large as the image. So on the CPU a few images at a time go through one buffer that stays in
+the cache; on a GPU as many as fit into a fixed share of memory. Source: Chellapilla, Puri and Simard 2006, "High
+performance convolutional neural networks for document processing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from .. import backend
+from ..backend import Array, Namespace
+from .indexing import _atomic as atomic
+from .windows import Window
+
+WIDE = 1024
+"""Enough columns for BLAS to be fast, if they fit into the buffer."""
+HOST_BYTES = 4 * 2**20
+DEVICE_BYTES = 256 * 2**20
+"""The largest buffer of columns for more than one image."""
+
+
+def _images_at_once(array: Array, channels: int, window: Window) -> int:
+    """How many images go through the buffer together."""
+    host = backend.device_of(array).is_host
+    fitting = (HOST_BYTES if host else DEVICE_BYTES) // (
+        max(1, channels) * window.size * window.positions * array.dtype.itemsize
+    )
+    wanted = -(-WIDE // window.positions) if host else array.shape[0]
+    return max(1, min(fitting, wanted, array.shape[0]))
+
+
+def _columns(xp: Namespace, x: Array, window: Window, groups: int) -> Iterator[tuple[slice, Array]]:
+    """Some images at a time, and their columns, shape ``(groups, C/groups K, n P)``. The next ones overwrite them."""
+    count, channels = x.shape[:2]
+    rows = channels // groups * window.size
+    some = _images_at_once(x, channels, window)
+    direct = window.plain and some == 1
+    moved = xp.swapaxes(x, 0, 1)
+    buffer = None if direct else xp.zeros((channels, window.size, some, *window.outer), dtype=x.dtype)
+    for start in range(0, count, some):
+        images = slice(start, min(start + some, count))
+        part = moved[:, images]
+        if buffer is None:
+            columns = part
+        else:
+            columns = buffer[:, :, : part.shape[1]]
+            for number, inner, outer in window.taps:  # what lies outside of the image stays zero
+                columns[(slice(None), number, slice(None), *outer)] = part[(..., *inner)]
+        yield images, xp.reshape(columns, (groups, rows, part.shape[1] * window.positions))
+
+
+def _by_channel(xp: Namespace, g: Array, images: slice, groups: int) -> Array:
+    """Some images of ``g`` as ``(groups, O/groups, n P)``."""
+    part = xp.swapaxes(g[images], 0, 1)
+    return xp.reshape(part, (groups, g.shape[1] // groups, prod(part.shape[1:])))
+
+
+def _matrices(xp: Namespace, w: Array, groups: int) -> Array:
+    return xp.reshape(w, (groups, w.shape[0] // groups, prod(w.shape[1:])))
+
+
+@atomic
+def convolve(xp: Namespace, x: Array, w: Array, bias: Array | None, window: Window, groups: int) -> Array:
+    """``y[n, o, p] = bias[o] + sum_(c, k) w[o, c, k] x[n, c, stride p + dilation k - before]``.
+
+    Shapes: ``(N, C, *inner)``, ``(O, C/groups, *kernel)`` and ``(O,)`` to ``(N, O, *outer)``.
+    """
+    outputs, positions = w.shape[0], window.positions
+    matrices = _matrices(xp, w, groups)
+    offset = None if bias is None else xp.reshape(bias, (groups, outputs // groups, 1))
+    dtype = xp.result_type(x.dtype, w.dtype, *(() if bias is None else (bias.dtype,)))
+    y = xp.empty((x.shape[0], outputs, positions), dtype=dtype)
+    for images, columns in _columns(xp, x, window, groups):
+        n = images.stop - images.start
+        if n == 1:
+            out = xp.reshape(y[images], (groups, outputs // groups, positions))
+            xp.matmul(matrices, columns, out=out)
+        else:
+            out = xp.matmul(matrices, columns)
+        if offset is not None:
+            out = xp.add(out, offset, out=out if out.dtype == dtype else None)
+        if n > 1:
+            y[images] = xp.swapaxes(xp.reshape(out, (outputs, n, positions)), 0, 1)
+    return xp.reshape(y, (x.shape[0], outputs, *window.outer))
+
+
+def _mirrored(xp: Namespace, w: Array, groups: int) -> Array:
+    """``w[c, o, K - 1 - k]``, with outputs and inputs exchanged within each group."""
+    axes = tuple(range(2, w.ndim))
+    parts = xp.reshape(xp.flip(w, axis=axes), (groups, w.shape[0] // groups, *w.shape[1:]))
+    return xp.reshape(xp.swapaxes(parts, 1, 2), (w.shape[1] * groups, w.shape[0] // groups, *w.shape[2:]))
+
+
+@atomic
+def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window, groups: int) -> Array:
+    """``x[n, c, i] = bias[c] + sum g[n, o, p] w[o, c, k]`` over all o, p, k with ``i = stride p + dilation k - before``.
+
+    Shapes: ``(N, O, *outer)``, ``(O, C/groups, *kernel)`` and ``(C,)`` to ``(N, C, *inner)``.
+    """
+    count, channels = g.shape[0], w.shape[1] * groups
+    if set(window.stride) <= {1} and w.shape[0] <= channels:  # reading is faster than adding up
+        return convolve(xp, g, _mirrored(xp, w, groups), bias, window.mirrored, groups)
+    matrices = xp.swapaxes(_matrices(xp, w, groups), 1, 2)
+    dtype = xp.result_type(g.dtype, w.dtype, *(() if bias is None else (bias.dtype,)))
+    x = xp.zeros((count, channels, *window.inner), dtype=dtype)
+    if bias is not None:
+        x[...] = xp.reshape(bias, (channels, *(1 for _ in window.inner)))
+    moved = xp.swapaxes(x, 0, 1)
+    some = _images_at_once(g, channels, window)
+    buffer = None
+    for start in range(0, count, some):
+        images = slice(start, min(start + some, count))
+        n = images.stop - images.start
+        if buffer is None or n < some:
+            buffer = xp.empty((groups, matrices.shape[1], n * window.positions), dtype=dtype)
+        xp.matmul(matrices, _by_channel(xp, g, images, groups), out=buffer)
+        columns = xp.reshape(buffer, (channels, window.size, n, *window.outer))
+        part = moved[:, images]
+        for number, inner, outer in window.taps:
+            place = part[(..., *inner)]
+            xp.add(place, columns[(slice(None), number, slice(None), *outer)], out=place)
+    return x
+
+
+@atomic
+def filters(xp: Namespace, x: Array, g: Array, window: Window, groups: int) -> Array:
+    """``w[o, c, k] = sum_(n, p) g[n, o, p] x[n, c, stride p + dilation k - before]``.
+
+    Shapes: ``(N, C, *inner)`` and ``(N, O, *outer)`` to ``(O, C/groups, *kernel)``.
+    """
+    outputs, channels = g.shape[1], x.shape[1] // groups
+    w = xp.zeros((groups, outputs // groups, channels * window.size), dtype=xp.result_type(x.dtype, g.dtype))
+    for images, columns in _columns(xp, x, window, groups):
+        xp.add(w, xp.matmul(_by_channel(xp, g, images, groups), xp.swapaxes(columns, 1, 2)), out=w)
+    return xp.reshape(w, (outputs, channels, *window.kernel))
+
+
+@atomic
+def unfold(xp: Namespace, x: Array, window: Window) -> Array:
+    """What each position of the window sees: shape ``(N, C, *inner)`` to ``(N, C K, P)``, 0 outside of the image."""
+    count, channels = x.shape[:2]
+    columns = xp.zeros((count, channels, window.size, *window.outer), dtype=x.dtype)
+    for number, inner, outer in window.taps:
+        columns[(slice(None), slice(None), number, *outer)] = x[(..., *inner)]
+    return xp.reshape(columns, (count, channels * window.size, window.positions))
+
+
+@atomic
+def fold(xp: Namespace, columns: Array, window: Window) -> Array:
+    """What the windows give to each place added up: shape ``(N, C K, P)`` to ``(N, C, *inner)``."""
+    count, channels = columns.shape[0], columns.shape[1] // window.size
+    parts = xp.reshape(columns, (count, channels, window.size, *window.outer))
+    x = xp.zeros((count, channels, *window.inner), dtype=columns.dtype)
+    for number, inner, outer in window.taps:
+        place = x[(..., *inner)]
+        xp.add(place, parts[(slice(None), slice(None), number, *outer)], out=place)
+    return x
