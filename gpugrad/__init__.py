@@ -247,7 +247,7 @@ newaxis = None
 
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
-from . import data, nn, optim, random  # noqa: E402  they compute with the names above
+from . import data, fft, nn, optim, random  # noqa: E402  they compute with the names above
 
 __all__ = [
     "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
@@ -259,7 +259,7 @@ __all__ = [
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
     "device", "diag", "diagonal", "diff", "divide", "dot", "dstack", "e", "einsum", "elementwise_grad",
     "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1", "eye",
-    "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "full", "full_like",
+    "fft", "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "full", "full_like",
     "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater",
     "greater_equal", "hessian", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf", "inner", "int16", "int32",
     "int64", "int8", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "jvp",

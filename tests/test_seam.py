@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from pathlib import Path
+from types import ModuleType
 
 import numpy
 import pytest
@@ -148,13 +149,15 @@ for _name in ("neg", "pos", "abs", "invert"):
 
 
 class Pen:
-    """The namespace: NumPy's functions, written down. What NumPy does not have, it has not."""
+    """The namespace: NumPy's functions, or a part of them, written down. What NumPy does not have, it has not."""
 
-    def __init__(self, program):
-        self.program = program
+    def __init__(self, program, module=numpy):
+        self.program, self.module = program, module
 
     def __getattr__(self, name):
-        function = getattr(numpy, name)
+        function = getattr(self.module, name)
+        if isinstance(function, ModuleType):
+            return Pen(self.program, function)
         if not callable(function) or isinstance(function, type):
             return function
 
@@ -304,6 +307,7 @@ KNOWN = {
     "core/calls.py": {"numpy"},  # scalars of NumPy among operands
     "core/tensor.py": {"numpy"},  # text, and the way out
     "ops/creation.py": {"numpy"},  # nested lists and numbers become arrays
+    "ops/protocols.py": {"numpy"},  # which functions are NumPy's own
     "transforms/check.py": {"numpy"},  # differences are taken on the host
 }
 """The only files of these packages that import an array library."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import gpugrad as gg
 
-from . import arithmetic, functions, indexing, linear, others, reductions, selection, shapes
+from . import arithmetic, fourier, functions, indexing, linear, others, reductions, selection, shapes
 from .row import Row
 
 ROWS: list[Row] = [
     row
-    for family in (arithmetic, functions, reductions, shapes, selection, indexing, linear, others)
+    for family in (arithmetic, functions, reductions, shapes, selection, indexing, linear, fourier, others)
     for row in family.ROWS
 ]
 
