@@ -102,7 +102,7 @@ def _mirrored(xp: Namespace, w: Array, groups: int) -> Array:
 
 @atomic
 def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window, groups: int) -> Array:
-    """``x[n, c, i] = bias[c] + sum g[n, o, p] w[o, c, k]`` over all o, p, k with ``i = stride p + dilation k - before``.
+    """``x[n, c, i] = bias[c] + sum g[n, o, p] w[o, c, k]``, over all with ``i = stride p + dilation k - before``.
 
     Shapes: ``(N, O, *outer)``, ``(O, C/groups, *kernel)`` and ``(C,)`` to ``(N, C, *inner)``.
     """

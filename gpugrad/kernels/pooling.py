@@ -1,0 +1,180 @@
+"""Pooling: the largest element under each window, or the sum of all, and the ways back.
+
+Maxima and sums over a window of k x k are taken along one axis after the other: 2 k passes instead of k^2. On the CPU
+the planes of one image after the other go through all passes while they are in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import inf, prod
+from typing import Any
+
+from .. import backend
+from ..backend import Array, Namespace
+from .indexing import _atomic as atomic
+from .shapes import Shape
+from .windows import Window
+
+HOST_BYTES = 2**19
+"""About the part of an array that is worked on at once."""
+
+Counts = tuple[tuple[int, ...], ...]
+"""What the sums are divided by: for each axis a number for each position, or one for all."""
+
+
+def _some(window: Window, count: int, x: Array) -> Iterator[slice]:
+    """Parts of the first axis of ``count`` planes that are worked on together."""
+    plane = max(1, prod(window.inner)) * x.dtype.itemsize
+    step = max(1, HOST_BYTES // plane) if backend.device_of(x).is_host else max(1, count)
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def _planes(xp: Namespace, x: Array, ndim: int) -> Array:
+    """All axes in front of the last ``ndim`` as one."""
+    shape = x.shape
+    return xp.reshape(x, (prod(shape[: len(shape) - ndim]), *shape[len(shape) - ndim :]))
+
+
+def _lowest(xp: Namespace, x: Array) -> Any:
+    return -inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
+
+
+def _reduced(xp: Namespace, x: Array, window: Window, join: Callable[..., Any], start: Any) -> Array:
+    """``x`` reduced along one axis after the other, the last one first; shape ``(M, *inner)`` to ``(M, *outer)``."""
+    for axis in reversed(range(len(window.inner))):
+        lead = (slice(None),) * (axis + 1)
+        size = window.outer[axis]
+        taps = window.per_axis[axis]
+        if len(taps) == 1 and taps[0][2] == slice(0, size):
+            x = x[(*lead, taps[0][1])]
+            continue
+        full = next((tap for tap in taps if tap[2] == slice(0, size)), None)
+        if full is not None:
+            y = xp.array(x[(*lead, full[1])], copy=True)
+        else:
+            y = xp.full((*x.shape[: axis + 1], size, *x.shape[axis + 2 :]), start, dtype=x.dtype)
+        for tap in taps:
+            if tap is not full:
+                place = y[(*lead, tap[2])]
+                join(place, x[(*lead, tap[1])], out=place)
+        x = y
+    return x
+
+
+@atomic
+def largest(xp: Namespace, x: Array, window: Window) -> Array:
+    """The largest element under each window; NaN wins. Shape ``(..., *inner)`` to ``(..., *outer)``."""
+    ndim = len(window.inner)
+    planes = _planes(xp, x, ndim)
+    y = xp.empty((planes.shape[0], *window.outer), dtype=x.dtype)
+    for some in _some(window, planes.shape[0], x):
+        y[some] = _reduced(xp, planes[some], window, xp.maximum, _lowest(xp, x))
+    return xp.reshape(y, (*x.shape[: x.ndim - ndim], *window.outer))
+
+
+@atomic
+def winners(xp: Namespace, x: Array, y: Array, window: Window) -> Array:
+    """For each largest element ``y`` its offset in the window, a small integer; of equal ones that of the first."""
+    which = xp.zeros(y.shape, dtype=xp.uint8 if window.size < 256 else xp.int32)
+    for number, inner, outer in reversed(window.taps):  # so that the first is written last
+        place = which[(..., *outer)]
+        missed = x[(..., *inner)] < y[(..., *outer)]  # False where the largest is NaN
+        xp.copyto(place, xp.asarray(number, dtype=which.dtype), where=xp.logical_not(missed))
+    return which
+
+
+@atomic
+def chosen(xp: Namespace, x: Array, which: Array, window: Window) -> Array:
+    """The element of each window at the offset ``which``. Shape ``(..., *inner)`` to ``(..., *outer)``."""
+    y = xp.zeros(which.shape, dtype=x.dtype)
+    for number, inner, outer in window.taps:
+        xp.copyto(y[(..., *outer)], x[(..., *inner)], where=which[(..., *outer)] == number)
+    return y
+
+
+@atomic
+def returned(xp: Namespace, g: Array, which: Array, window: Window) -> Array:
+    """Zeros, with each element of ``g`` added at its offset ``which``. Shape ``(..., *outer)`` to ``(..., *inner)``."""
+    x = xp.zeros((*g.shape[: g.ndim - len(window.outer)], *window.inner), dtype=g.dtype)
+    for number, inner, outer in window.taps:
+        place, part = x[(..., *inner)], g[(..., *outer)]
+        hit = which[(..., *outer)] == number
+        if window.disjoint:
+            xp.copyto(place, part, where=hit)
+        else:
+            xp.add(place, xp.where(hit, part, 0), out=place)
+    return x
+
+
+@atomic
+def places(xp: Namespace, which: Array, window: Window) -> Array:
+    """The flat index, in the plane that the window slides over, of the element at each offset ``which``."""
+    rest = xp.astype(which, xp.int64)
+    index, step = 0, 1
+    for axis in reversed(range(len(window.inner))):
+        count, size = window.kernel[axis], window.outer[axis]
+        shape = tuple(size if i == axis else 1 for i in range(len(window.inner)))
+        first = xp.reshape(xp.arange(size) * window.stride[axis] - window.before[axis], shape)
+        index = index + (first + rest % count * window.dilation[axis]) * step
+        rest = rest // count
+        step *= window.inner[axis]
+    return index
+
+
+def _divided(xp: Namespace, y: Array, counts: Counts) -> Array:
+    """``y / counts`` in place."""
+    uniform = 1
+    for axis, numbers in enumerate(counts):
+        if len(numbers) == 1:
+            uniform *= numbers[0]
+        else:
+            shape = tuple(-1 if i == axis else 1 for i in range(len(counts)))
+            xp.divide(y, xp.reshape(xp.asarray(numbers, dtype=y.dtype), shape), out=y)
+    return y if uniform == 1 else xp.multiply(y, 1 / uniform, out=y)
+
+
+@atomic
+def average(xp: Namespace, x: Array, window: Window, counts: Counts) -> Array:
+    """The sum under each window, divided by ``counts``. Shape ``(..., *inner)`` to ``(..., *outer)``."""
+    ndim = len(window.inner)
+    planes = _planes(xp, x, ndim)
+    y = xp.empty((planes.shape[0], *window.outer), dtype=x.dtype)
+    for some in _some(window, planes.shape[0], x):
+        y[some] = _reduced(xp, planes[some], window, xp.add, 0)
+        _divided(xp, y[some], counts)
+    return xp.reshape(y, (*x.shape[: x.ndim - ndim], *window.outer))
+
+
+@atomic
+def average_back(xp: Namespace, g: Array, window: Window, counts: Counts) -> Array:
+    """The transpose of :func:`average`. Shape ``(..., *outer)`` to ``(..., *inner)``."""
+    ndim = len(window.inner)
+    planes = _planes(xp, g, ndim)
+    x = xp.empty((planes.shape[0], *window.inner), dtype=g.dtype)
+    for some in _some(window, planes.shape[0], g):
+        part = _divided(xp, xp.array(planes[some], copy=True), counts)
+        for axis in range(ndim):
+            lead = (slice(None),) * (axis + 1)
+            wide = xp.zeros((*part.shape[: axis + 1], window.inner[axis], *part.shape[axis + 2 :]), dtype=g.dtype)
+            for _, inner, outer in window.per_axis[axis]:
+                place = wide[(*lead, inner)]
+                xp.add(place, part[(*lead, outer)], out=place)
+            part = wide
+        x[some] = part
+    return xp.reshape(x, (*g.shape[: g.ndim - ndim], *window.inner))
+
+
+def counted(window: Window, behind: Shape, include_border: bool) -> Counts:
+    """How many elements are under the window at each position: those inside, or inside and in the border."""
+    rows = []
+    for i, size in enumerate(window.outer):
+        numbers = []
+        for p in range(size):
+            start = p * window.stride[i] - window.before[i]
+            stop = min(start + window.kernel[i], window.inner[i] + behind[i])
+            if not include_border:
+                start, stop = max(start, 0), min(stop, window.inner[i])
+            numbers.append(stop - start)
+        rows.append(tuple(numbers) if len(set(numbers)) > 1 else (numbers[0],))
+    return tuple(rows)
