@@ -66,14 +66,8 @@ def fit(observed: numpy.ndarray, guess: numpy.ndarray) -> tuple[numpy.ndarray, n
     """
     given = gg.tensor(observed)
     losses: list[float] = []
-    value_and_grad = for_scipy(lambda p: loss(p, given, gg.checkpoint(advance)))
-
-    def noted(p: numpy.ndarray) -> tuple[float, numpy.ndarray]:
-        value, gradient = value_and_grad(p)
-        losses.append(value)
-        return value, gradient
-
-    p = minimize(noted, guess, jac=True, method="L-BFGS-B", options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7}).x
+    objective = for_scipy(lambda p: loss(p, given, gg.checkpoint(advance)), losses)
+    p = minimize(objective, guess, jac=True, method="L-BFGS-B", options={"ftol": 1e-13, "gtol": 1e-7}).x
     hessian = gg.hessian(lambda p: loss(p, given))(gg.tensor(p)).numpy()
     variance = 2 * min(losses) / (observed.size - p.size)
     return p, numpy.sqrt(variance * numpy.diag(numpy.linalg.inv(hessian))), losses

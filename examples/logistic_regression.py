@@ -32,12 +32,17 @@ def loss(w, x, y, penalty):
     return gg.logaddexp(0.0, -margin).sum() + penalty / 2 * (w[1:] ** 2).sum()
 
 
-def for_scipy(f: Callable) -> Callable:
-    """``f`` and its gradient for SciPy, which keeps its variables on the host, wherever gpugrad computes."""
+def for_scipy(f: Callable, values: list[float] | None = None) -> Callable:
+    """``f`` and its gradient for SciPy, which keeps its variables on the host, wherever gpugrad computes.
+
+    Each value is appended to ``values``, if there is such a list.
+    """
     value_and_grad = gg.value_and_grad(f)
 
     def on_host(w: numpy.ndarray, *args: object) -> tuple[float, numpy.ndarray]:
         value, gradient = value_and_grad(gg.tensor(w), *args)
+        if values is not None:
+            values.append(value.item())
         return value.item(), gradient.numpy()
 
     return on_host
