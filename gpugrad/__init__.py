@@ -105,6 +105,9 @@ from .ops.creation import (
     zeros_like,
 )
 from .ops.diagonals import diag, diagonal, trace, tril, triu
+from .ops.exchange import VERSION as _VERSION
+from .ops.exchange import array_namespace_info as _array_namespace_info
+from .ops.exchange import from_dlpack
 from .ops.functions import (
     cos,
     exp,
@@ -238,16 +241,18 @@ from .transforms import (
     jvp,
     value_and_grad,
     vjp,
+    vmap,
 )
 
 __version__ = "0.1.0"
+__array_api_version__, __array_namespace_info__ = _VERSION, _array_namespace_info
 
 e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
 newaxis = None
 
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
-from . import data, fft, nn, optim, random  # noqa: E402  they compute with the names above
+from . import data, fft, linalg, nn, optim, random  # noqa: E402  they compute with the names above
 
 __all__ = [
     "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
@@ -259,12 +264,13 @@ __all__ = [
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
     "device", "diag", "diagonal", "diff", "divide", "dot", "dstack", "e", "einsum", "elementwise_grad",
     "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1", "eye",
-    "fft", "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "full", "full_like",
+    "fft", "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "from_dlpack", "full",
+    "full_like",
     "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater",
     "greater_equal", "hessian", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf", "inner", "int16", "int32",
     "int64", "int8", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "jvp",
-    "kernel_checks", "KernelMismatchError", "kron", "Launch", "less", "less_equal", "linspace", "log", "log10",
-    "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "kernel_checks", "KernelMismatchError", "kron", "Launch", "less", "less_equal", "linalg", "linspace", "log",
+    "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
     "matrix_transpose", "max", "maximum", "mean", "memory_summary", "meshgrid", "min", "minimum", "moveaxis",
     "multiply", "nan", "nan_to_num", "nanmax", "nanmean", "nanmin", "nansum", "negative", "newaxis", "nextafter",
     "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "permute_dims", "pi",
@@ -274,6 +280,6 @@ __all__ = [
     "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
     "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "tile", "topk", "trace",
     "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vsplit", "vstack", "where", "zeros",
+    "unique_values", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "vsplit", "vstack", "where", "zeros",
     "zeros_like",
 ]  # fmt: skip

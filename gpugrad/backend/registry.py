@@ -31,6 +31,8 @@ class Backend:
     several_devices = False
     compiles = False
     """Whether it runs CUDA sources (:meth:`launch`)."""
+    whole: Any = None
+    """``whole(op, arrays, params)`` in the place of ``op.forward(xp, *arrays, **params)``, for arrays of this kind."""
 
     def device(self, array: Array) -> Device:
         """The device whose memory holds ``array``."""
@@ -48,6 +50,18 @@ class Backend:
         """Copy ``array`` to another device of this same backend."""
         raise NotImplementedError
 
+    def export(
+        self, array: Array, stream: Any = None, max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None, copy: bool | None = None,
+    ) -> Any:  # fmt: skip
+        """DLPack's capsule of ``array``, for another library.
+
+        Raises:
+            BufferError: there is no memory that another library could read.
+        """
+        options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return array.__dlpack__(**options)
+
     def using(self, device: Device) -> AbstractContextManager[Any]:
         """Make ``device`` the one that new arrays are made on, inside a ``with`` block."""
         return nullcontext()
@@ -63,6 +77,10 @@ class Backend:
         """:meth:`run` with at least so many threads along one axis; with none, nothing is done."""
         if threads:
             self.run(source, name, (-(-threads // block),), (block,), arguments)
+
+    def text(self, array: Array) -> str | None:
+        """What to print for an array that shows no values of its own."""
+        return None
 
     def check_index(self, index: Any, shape: tuple[int, ...], name: str = "index") -> None:
         """See that the integers in ``index`` point inside ``shape``: now, or on a device without waiting for it.

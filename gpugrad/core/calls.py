@@ -125,6 +125,10 @@ def _binary(op: Primitive) -> Callable[..., Any]:
 def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run ``op`` and record it, in every case."""
     operands, params = op.bind(args, kwargs)
+    if careful.on and careful.lift is not None:
+        operands = careful.lift(operands, params)
+        if op.residuals and any(mapped(x) for x in operands):  # residuals would be those of one sample
+            return op.reference(NAMESPACES[Tensor], *map(as_tensor, operands), **params)
     arrays: list[Any] = []
     nodes: list[Node | None] = []
     kind, mask, mixed = None, 0, careful.on
@@ -146,7 +150,9 @@ def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     device = common_device(op.name, arrays) if mixed else None
     xp, owner = NAMESPACES[kind], BACKENDS[kind]
     try:
-        if device is not None and owner.several_devices:
+        if owner.whole is not None:
+            result = owner.whole(op, arrays, params)
+        elif device is not None and owner.several_devices:
             with owner.using(device):
                 result = op.forward(xp, *arrays, **params)
         else:
@@ -171,6 +177,17 @@ def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         return Tensor(y, _node(op, nodes[0], line, plan, parents, kept, y.shape, y.dtype))
     node = _node(op, nodes[0], line, plan, parents, kept, tuple(part.shape for part in y), None)
     return tuple(Tensor(part, output_node(node, i, part)) for i, part in enumerate(y))
+
+
+def mapped(operand: Any) -> bool:
+    """Whether an operand stands for those of many samples."""
+    kind = type(operand.data if isinstance(operand, Tensor) else operand)
+    return kind in BACKENDS and BACKENDS[kind].whole is not None
+
+
+def as_tensor(operand: Any) -> Any:
+    """An array as a constant Tensor; a Tensor, a number or None as it is."""
+    return Tensor(operand) if backend.is_array(operand) else operand
 
 
 def checked_operand(name: str, operand: Any) -> Any:

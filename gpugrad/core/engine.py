@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from .. import backend
-from ..backend import NAMESPACES, PLAIN, Array
+from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
 from . import modes
 from .errors import GradientError, describe, explain, look_closely
 from .node import Node, Parts, Watch
@@ -43,6 +43,8 @@ def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
         raise TypeError(f"expected the gradient as a tensor or an array, got {type(data).__name__}")
     if data.shape != y.shape or data.dtype != y.dtype or backend.device_of(data) != y.device:
         raise ValueError(f"expected a gradient like the tensor, {describe(y.data)}, got {describe(data)}")
+    if BACKENDS[type(y.data)].whole is not None is BACKENDS[type(data)].whole:
+        data = NAMESPACES[type(y.data)].asarray(data)  # one for all samples
     if create_graph:
         data = Tensor(data, gradient.node if isinstance(gradient, Tensor) else None)
     return mirrored(data)

@@ -23,10 +23,16 @@ debugging = _debugging.get
 
 
 class Careful:
-    """Whether operations take the path that checks more: while any thread debugs, and with more than one GPU."""
+    """Whether operations take the path that checks more: while any thread debugs or maps a function, and with more
+    than one GPU.
+    """
 
     def __init__(self) -> None:
         self.on = False
+        self.lift: Any = None
+        """``lift(operands, params)``: an operation's operands, all standing for many arrays where one of them does."""
+        self.variable: Any = None
+        """``variable(data)``: the array of a new variable, made of such a kind where there are such arrays."""
         self._reasons = 0
         self._lock = Lock()
 

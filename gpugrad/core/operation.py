@@ -25,6 +25,7 @@ from weakref import WeakValueDictionary
 from ..backend import NAMESPACES, Array, Namespace
 from . import calls
 from .errors import GradientError
+from .modes import careful
 from .node import ELSEWHERE, NOTHING, Node, output_node
 from .tensor import Tensor
 
@@ -150,6 +151,8 @@ class Primitive:
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.constant = False
+        self.batch: Any = None
+        """The rule by which ``vmap`` runs it, if it declares its own (see :mod:`gpugrad.transforms.batching`)."""
         self.plans: dict[int, Plan | None] = _Plans(self)
 
     # ---------------------------------------------------------------- declaring gradients
@@ -231,6 +234,9 @@ class Primitive:
         """The forward on ``xp``: recorded where ``xp`` is gpugrad itself, plain otherwise. For use in rules."""
         if xp is NAMESPACES[Tensor]:
             return calls.general(self, args, kwargs)
+        whole = getattr(xp, "__operation__", None) if careful.on else None
+        if whole is not None:
+            return whole(self, args, kwargs)
         y = self.forward(xp, *args, **kwargs)
         return y[0] if self.residuals else y
 

@@ -8,8 +8,9 @@ from .checkpoint import checkpoint
 from .forward import jvp
 from .gradient import grad, value_and_grad, vjp
 from .matrix import elementwise_grad, hessian, hvp, jacobian
+from .vmap import vmap
 
 __all__ = [
     "checkpoint", "elementwise_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacobian", "jvp",
-    "value_and_grad", "vjp",
+    "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

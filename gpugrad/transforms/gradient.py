@@ -39,6 +39,7 @@ class Call:
         self.plain = all(not isinstance(leaf, Tensor) for leaf in leaves)
         needed = any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves)
         self.recorded = recording() and (_inside.get() or needed)
+        self._outside = recording()
         self.variables = [self._variable(leaf) for leaf in leaves]
         self.arguments = self.nested(self.variables)
 
@@ -79,7 +80,8 @@ class Call:
         starts = [(y.node, seed(y, g, self.recorded)) for y, g in roots if y.node is not None]
         found: dict[Node, Any] = {}
         if starts:
-            with set_grad_enabled(self.recorded):
+            mapped = any(backend.BACKENDS[type(y.data)].whole is not None for y, _ in roots)
+            with set_grad_enabled(self.recorded or (mapped and self._outside)):  # what maps it may be recorded
                 found = walk(starts, keep or self.recorded, self.nodes)
         return self.nested([self._handed_back(found.get(v.node), v) for v in self.variables])  # type: ignore[arg-type]
 

@@ -7,11 +7,15 @@ from functools import wraps
 from typing import Any
 
 from ..core import Tensor
-from ..ops.creation import asarray, zeros_like
+from ..ops.creation import asarray, eye, zeros, zeros_like
 from ..ops.shaping import reshape, stack
 from .forward import jvp
 from .gradient import grad, vjp
 from .tree import flatten
+from .vmap import vmap
+
+FEW = 8
+"""So many walks back take no longer one by one than as one."""
 
 
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -23,10 +27,11 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
 
     Returns:
         A function with the arguments of ``f``; for an argument ``(N, M)`` it gives ``(..., N, M)``, nested like the
-        argument. One walk back for each element of the result. Source: ``jax.jacrev``.
+        argument. The walks back from all elements of a result are run as one, by :func:`gpugrad.vmap`. Source:
+        ``jax.jacrev``.
 
     Raises:
-        TypeError: an argument to differentiate by is not floating-point, or the value is no Tensor.
+        TypeError: an argument to differentiate by is not floating-point, or the value is no real Tensor.
 
     >>> import gpugrad as gg, numpy
     >>> gg.jacobian(lambda x: x * x)(numpy.array([1.0, 2.0]))
@@ -50,11 +55,14 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
         leaves, nested_as_arguments = flatten(chosen)
         blocks = []
         for k, result in enumerate(results):
-            rows = [
-                flatten(pullback(nested_as_value(iter(_with_unit(results, k, place)))))[0]
-                for place in range(asarray(result).size)
-            ]
-            block = [_block(result, asarray(leaf), [row[i] for row in rows]) for i, leaf in enumerate(leaves)]
+            if result.dtype.kind == "c":
+                raise TypeError(f"jacobian: expected a real value, got {result.dtype}: take gg.real and gg.imag apart")
+            if result.size:
+                rows = _rows(pullback, results, k, nested_as_value)
+            else:
+                rows = [zeros((0, *x.shape), dtype=x.dtype, device=asarray(x).device) for x in leaves]
+            shaped = [reshape(row, (*result.shape, *x.shape)) for row, x in zip(rows, leaves, strict=True)]
+            block = [_in_kind(y, result) for y in shaped]
             nested = nested_as_arguments(iter(block))
             blocks.append(nested if several else nested[0])
         return nested_as_value(iter(blocks))
@@ -62,21 +70,20 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     return wrapped
 
 
-def _with_unit(results: list[Any], k: int, place: int) -> list[Any]:
-    """Gradients like the results: 1 at one place of the k-th, 0 elsewhere."""
-    gradients = []
-    for j, result in enumerate(results):
-        flat = reshape(zeros_like(asarray(result)), (-1,))
-        if j == k:
-            flat[place] = 1.0
-        gradients.append(_in_kind(reshape(flat, result.shape), result))
-    return gradients
+def _rows(pullback: Callable[[Any], Any], results: list[Any], k: int, nested: Callable[..., Any]) -> list[Any]:
+    """The gradients of each element of the k-th result: an array for each argument, the elements along axis 0."""
+    like = [asarray(result) for result in results]
+    zeros = [zeros_like(y) for y in like]
 
+    def row(unit: Any) -> list[Any]:
+        gradients = [unit if j == k else zero for j, zero in enumerate(zeros)]
+        return flatten(pullback(nested(iter(gradients))))[0]
 
-def _block(result: Any, leaf: Tensor, rows: list[Any]) -> Any:
-    """The derivatives of one result by one argument, in the result's shape followed by the argument's."""
-    whole = stack([asarray(row) for row in rows]) if rows else zeros_like(leaf)
-    return _in_kind(reshape(whole if rows else reshape(whole, (-1,))[:0], (*result.shape, *leaf.shape)), result)
+    y = like[k]
+    units = reshape(eye(y.size, dtype=y.dtype, device=y.device), (y.size, *y.shape))
+    if y.size <= FEW:
+        return [stack(rows) for rows in zip(*(map(asarray, row(unit)) for unit in units), strict=True)]
+    return list(vmap(row)(units))
 
 
 def _in_kind(tensor: Tensor, result: Any) -> Any:

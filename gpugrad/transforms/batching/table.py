@@ -1,0 +1,91 @@
+"""Which rule runs which operation on all samples at once; what is not listed is run sample by sample."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from ...core import Tensor, identity
+from ...ops import (
+    activation,
+    arithmetic,
+    comparison,
+    creation,
+    diagonals,
+    functions,
+    indexing,
+    linear,
+    padding,
+    reduction,
+    rounding,
+    scans,
+    selection,
+    shaping,
+    softmax,
+    stacking,
+    statistics,
+    trigonometry,
+)
+from . import indexing as at
+from . import rules
+from .array import Batched, inside_of
+
+
+def _all_of(*modules: ModuleType) -> list[Any]:
+    """Every operation that these files declare."""
+    return [f for m in modules for f in vars(m).values() if hasattr(f, "op") and f.op.forward.__module__ == m.__name__]
+
+
+FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
+    (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, rounding, trigonometry)),
+    (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),
+    (
+        rules.reduction,
+        [
+            reduction.sum, reduction.mean, reduction.max, reduction.min, reduction.prod, reduction.var, reduction.std,
+            reduction.all, reduction.any, softmax.logsumexp, statistics.count_nonzero, statistics.nanmax,
+            statistics.nanmin,
+        ],
+    ),
+    (
+        rules.line,
+        [
+            reduction.argmax, reduction.argmin, scans.cumulative_sum, scans.cumulative_prod, selection.argsort,
+            selection.sort,
+        ],
+    ),
+    (rules.any_axes("axis"), [shaping.expand_dims, shaping._split, stacking._repeat]),
+    (rules.any_axes("axis1", "axis2"), [linear._diagonal]),
+    (rules.all_axes, [shaping.flip, softmax.softmax, softmax.log_softmax]),
+    (rules.rolled, [stacking.roll]),
+    (rules.reshaped, [shaping.reshape]),
+    (rules.permuted, [shaping.permute_dims]),
+    (rules.spread, [shaping.broadcast_to]),
+    (rules.squeezed, [shaping.squeeze]),
+    (rules.joined, [shaping._concat, shaping._stack]),
+    (rules.padded, [padding._pad]),
+    (rules.on_diagonal, [linear._on_diagonal]),
+    (rules.matmul, [linear.matmul]),
+    (rules.einsum, [linear._einsum]),
+    (at.sliced, [indexing._slice, indexing._place]),
+    (at.gathered, [indexing._gather]),
+    (at.added, [indexing._scatter_add]),
+    (at.written, [indexing._set_at]),
+]  # fmt: skip
+
+RULES: dict[Any, rules.Rule] = {operation.op: rule for rule, operations in FAMILIES for operation in operations}
+
+
+def run(op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
+    """An operation on batched arrays: the arrays of its outputs, batched."""
+    inside = [*(x for x in arrays if isinstance(x, Batched)), *inside_of(params)]
+    level = inside[0].level
+    each = any(x.each for x in inside)
+    if each:
+        y = RULES.get(op, op.batch or rules.one_by_one)(op, level.size, arrays, params)
+    else:  # one for all samples
+        given = (x.data if isinstance(x, Batched) else x for x in arrays)
+        y = rules.inner(op, *given, **{k: rules.unwrapped(v) for k, v in params.items()})
+    if isinstance(y, Tensor):
+        return Batched(y, level, each)
+    return tuple(Batched(part, level, each) for part in y)
