@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy
 
 from .device import Device
@@ -28,6 +30,19 @@ class CPUBackend(Backend):
 
     def move(self, array: Array, device: Device) -> Array:
         return array
+
+    def export(
+        self, array: Array, stream: Any = None, max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None, copy: bool | None = None,
+    ) -> Any:  # fmt: skip
+        """Read-only, for those who can be told; the others get a copy."""
+        if max_version is None or max_version[0] < 1:
+            if copy is False:
+                raise BufferError("memory that is not to be written to is shared from DLPack 1.0 on; got copy=False")
+            return array.copy().__dlpack__()
+        shared = array.view()
+        shared.flags.writeable = False
+        return shared.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def memory(self, device: Device) -> Usage:
         return process_memory()

@@ -40,9 +40,6 @@ class Tensor(TensorMethods):
     data: Array
     node: Node | None
 
-    # An operator between a NumPy array and a Tensor is the Tensor's business.
-    __array_ufunc__ = None
-
     def __init__(self, data: Array, node: Node | None = None) -> None:
         self.data = data
         self.node = node
@@ -92,6 +89,9 @@ class Tensor(TensorMethods):
         return (self[i] for i in range(self.data.shape[0]))
 
     def __repr__(self) -> str:
+        text = backend.backend_of(self.data).text(self.data)
+        if text is not None:
+            return f"tensor({text})"
         body = numpy.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=1000)
         notes = [] if self.size or self.ndim == 1 else [f"shape={self.shape}"]
         if self.dtype not in (modes.get_default_dtype(), backend.dtypes.int64, backend.dtypes.bool_):
@@ -178,6 +178,8 @@ class Tensor(TensorMethods):
         if wanted and self.node is None:
             if not backend.is_floating(self.data.dtype):
                 raise TypeError(f"only floating-point tensors can need a gradient, got {self.data.dtype}")
+            if modes.careful.on and modes.careful.variable is not None:
+                self.data = modes.careful.variable(self.data)
             self.node = Leaf(self.data.shape, self.data.dtype)
         elif not wanted and self.node is not None:
             if not isinstance(self.node, Leaf):

@@ -13,10 +13,12 @@ from . import (
     comparison,
     creation,
     diagonals,
+    exchange,
     functions,
     indexing,
     linear,
     products,
+    protocols,
     reduction,
     rounding,
     scans,
@@ -120,3 +122,5 @@ def bind() -> None:
     }  # fmt: skip
     for name, value in others.items():
         setattr(Tensor, name, value)
+    protocols.bind()
+    exchange.bind()

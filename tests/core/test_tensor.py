@@ -104,8 +104,8 @@ def test_conversion_by_numpy_is_refused_where_a_gradient_would_go_unnoticed():
             numpy.asarray(t)
     with pytest.raises(gg.GradientError):
         gg.tensor([x, x])
-    with pytest.raises(TypeError):
-        numpy.sin(x)
+    with pytest.raises(gg.GradientError, match=r"gpugrad has no numpy.histogram, called at"):
+        numpy.histogram(x)
 
 
 def test_on_a_gpu_conversion_by_numpy_is_refused(device):
@@ -230,7 +230,7 @@ def test_the_stub_names_what_is_bound():
         (body,) = (n.body for n in ast.parse(path.read_text()).body if isinstance(n, ast.ClassDef) and n.name == cls)
         return {n.name for n in body if isinstance(n, ast.FunctionDef)}
 
-    own = names(core / "tensor.py", "Tensor") | {"__slots__", "__hash__", "__array_ufunc__", "__annotations__"}
+    own = names(core / "tensor.py", "Tensor") | {"__slots__", "__hash__", "__annotations__"}
     own |= {"__module__", "__doc__", "__weakref__", "data", "node", "__static_attributes__", "__firstlineno__"}
     bound = {name for name in vars(gg.Tensor) if name not in own}
     stub = core / "methods.pyi"

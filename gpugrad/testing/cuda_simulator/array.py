@@ -225,8 +225,9 @@ class ndarray:  # noqa: N801  CuPy's name
             if len(out) != 1:
                 raise ValueError("The 'out' parameter must have exactly one array value")
             options["out"] = out[0]
-        for value in (*inputs, *(out or ())):
-            if not isinstance(value, ndarray | numpy.ndarray | numpy.generic | PYTHON_SCALARS):
+        for value in (*inputs, *(out or ())):  # who lends its memory is taken for an array: its own rule is not asked
+            if not isinstance(value, ndarray | numpy.ndarray | numpy.generic | PYTHON_SCALARS) \
+                    and not hasattr(value, "__cuda_array_interface__"):  # fmt: skip
                 return NotImplemented
         if ufunc.__name__ in COMPARISONS:  # where NumPy makes 0-d arrays of its scalars before it asks
             inputs = tuple(x.item() if isinstance(x, numpy.ndarray) and not x.ndim else x for x in inputs)

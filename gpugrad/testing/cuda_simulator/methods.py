@@ -103,10 +103,12 @@ def _binary(function: Any, numpys: Any) -> tuple[Callable[..., Any], Callable[..
 
 def _matmul(function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: ndarray, other: Any) -> Any:
-        return NotImplemented if not isinstance(other, ndarray) and _defers(self, other) else function(self, other)
+        if isinstance(other, ndarray):
+            return function(self, other)
+        return NotImplemented if _defers(self, other) else numpy.matmul(self, other)
 
     def backward(self: ndarray, other: Any) -> Any:
-        return NotImplemented if not isinstance(other, ndarray) and _defers(self, other) else function(other, self)
+        return NotImplemented if _defers(self, other) else numpy.matmul(other, self)
 
     return forward, backward
 

@@ -34,18 +34,21 @@ class ufunc:  # noqa: N801  CuPy's name
     def __call__(self, *args: Any, out: Any = None, dtype: Any = None, casting: Any = None, where: Any = None) -> Any:
         if not self.nin <= len(args) <= self.nargs:
             raise TypeError(f"Wrong number of arguments for {self!r}: {len(args)}")
+        given = {"out": out, "dtype": dtype, "casting": casting, "where": where}
+        options = {name: value for name, value in given.items() if value is not None}
+        for value in args:
+            if hasattr(value, "__cupy_override_elementwise_kernel__"):
+                return value.__cupy_override_elementwise_kernel__(self, *args, **options)
         if len(args) > self.nin:
             if out is not None:
                 raise ValueError("Cannot specify 'out' as both a positional and keyword argument")
-            out = args[self.nin :] if self.nout > 1 else args[self.nin]
+            out = options["out"] = args[self.nin :] if self.nout > 1 else args[self.nin]
         for value in args[: self.nin]:
             if not isinstance(value, ndarray | PYTHON_SCALARS | numpy.generic):
                 raise TypeError(f"Unsupported type {type(value)}")
         for array in out if isinstance(out, tuple) else () if out is None else (out,):
             if array is not None and not isinstance(array, ndarray):
                 raise TypeError("return arrays must be of cupy.ndarray")
-        given = {"out": out, "dtype": dtype, "casting": casting, "where": where}
-        options = {name: value for name, value in given.items() if value is not None}
         return run(self.__name__, self._reference, args[: self.nin], options)
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:

@@ -1,0 +1,345 @@
+"""NumPy's own functions on Tensors, recorded: ``numpy.sin(t)`` is ``gg.sin(t)``.
+
+Which function answers to which is written down nowhere: it is gpugrad's of the same name, in the module of the same
+name (``numpy.linalg.norm``, ``gg.linalg.norm``); ``RENAMED`` has the few that the array standard calls otherwise. What
+the user gave, and nothing else, is carried over by the two signatures, so NumPy's defaults stay NumPy's.
+
+Where gpugrad has no such function, that is an error, for Tensors that need no gradient too. NumPy could compute a
+constant of those; but then whether a line works would depend on a flag that is set far away, and on the device.
+``x.numpy()`` says aloud that the graph ends there. Writing into an array (``out=``, ``a += t`` for an array ``a`` of
+NumPy, ``numpy.add.at``) is refused for the same reason: no gradient comes back through an array.
+
+Sources: NumPy Enhancement Proposals 13 (``__array_ufunc__``) and 18 (``__array_function__``); CuPy's
+``__cupy_override_elementwise_kernel__``, by which ``cupy.sin(t)`` comes here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache, reduce
+from types import ModuleType
+from typing import Any
+
+import numpy
+
+from .. import backend
+from ..backend import BACKENDS, NAMESPACES
+from ..core import GradientError, Tensor
+from ..core.errors import _PACKAGE, user_line
+from . import arithmetic, creation, shaping
+
+RENAMED = {
+    "absolute": "abs", "amax": "max", "amin": "min", "around": "round", "conjugate": "conj", "expit": "sigmoid",
+    "invert": "bitwise_invert", "left_shift": "bitwise_left_shift", "power": "pow",
+    "right_shift": "bitwise_right_shift", "rint": "round", "true_divide": "divide",
+}  # fmt: skip
+"""Functions of NumPy, CuPy and SciPy that the array standard has under another name."""
+
+PARAMETERS = {"a_max": "max", "a_min": "min", "ddof": "correction"}
+"""Parameters likewise."""
+
+REDUCTIONS = {
+    "add": ("sum", "cumsum"), "multiply": ("prod", "cumprod"), "maximum": ("max", "cummax"),
+    "minimum": ("min", "cummin"), "logical_and": ("all", ""), "logical_or": ("any", ""), "logaddexp": ("logsumexp", ""),
+}  # fmt: skip
+"""Ufuncs with a reduction, and a running one, of their own; the others are folded along the axis."""
+
+PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+ONLY_HOW = {"kind"}
+"""Parameters that choose an algorithm, not a result."""
+
+IN_PLACE = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
+QUESTIONS = {numpy.shape, numpy.ndim, numpy.size, numpy.iscomplexobj, numpy.isrealobj, numpy.common_type}
+"""What asks for no values: NumPy's own code answers it, from attributes."""
+
+PLAIN_CALL = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+"""What the options of a ufunc are where nothing is asked for."""
+
+
+class ForNumPy:
+    """The attribute ``__array_ufunc__``: NumPy looks it up on the class, CuPy's operators on the value.
+
+    NumPy finds the function below. CuPy finds None, which says that the operator is the Tensor's: its own functions
+    would take a constant Tensor for one of their arrays, and the result would be no Tensor.
+    """
+
+    def __get__(self, instance: Tensor | None, owner: type) -> Any:
+        return array_ufunc if instance is None else None
+
+
+def counterpart(module: str, name: str) -> Callable[..., Any] | None:
+    """gpugrad's function for a function of NumPy (of SciPy, CuPy), or None.
+
+    >>> counterpart("numpy", "absolute").__name__
+    'abs'
+    """
+    root, wanted = NAMESPACES[Tensor], RENAMED.get(name, name)
+    place = reduce(lambda space, part: getattr(space, part, None), module.split(".")[1:], root)
+    found = getattr(place, wanted, None)
+    if found is None and place is root:
+        found = getattr(Tensor, wanted, None)  # numpy.transpose, numpy.copy
+    if found is None and module == "scipy.special":
+        found = getattr(root, wanted, None)
+    return found if callable(found) and not isinstance(found, type | ModuleType) else None
+
+
+# ---------------------------------------------------------------- ufuncs
+
+
+def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **options: Any) -> Any:
+    """NumPy's ufunc, or a method of it, as gpugrad's functions.
+
+    Raises:
+        GradientError: gpugrad has no such function, and a gradient is needed.
+        TypeError: there is none; or an option that gpugrad does not know; or an array would be written to.
+
+    >>> import gpugrad as gg, numpy
+    >>> x = gg.tensor([1.0, 2.0], requires_grad=True)
+    >>> numpy.multiply.outer(x, numpy.array([3.0, 4.0], "float32")).sum().backward()
+    >>> x.grad
+    tensor([7., 7.])
+    """
+    for value in inputs:
+        if hasattr(type(value), "__array_ufunc__") and not isinstance(value, Tensor | numpy.ndarray | numpy.generic) \
+                and not backend.is_array(value):  # fmt: skip
+            return NotImplemented
+    library = _library(ufunc)
+    op = counterpart(library, ufunc.__name__) if library else None
+    if op is None:
+        raise _missing(f"{library}.{ufunc.__name__}" if library else str(ufunc), ufunc.nin, inputs)
+    name = f"{library}.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    if method not in METHODS:
+        raise TypeError(f"{name}{_WRITES if method == 'at' else ' is not known to gpugrad'} [{user_line()}]")
+    if options.get("out") is not None:
+        raise TypeError(f"{name}: out={_WRITES} [{user_line()}]")
+    # NumPy makes 0-d arrays of its scalars before it asks; beside a GPU's array they are numbers all the same
+    numbers = (v[()] if isinstance(v, numpy.ndarray) and not v.ndim else v for v in inputs)
+    return METHODS[method](name, ufunc, op, *numbers, **options)
+
+
+_WRITES = " would write into an array, and no gradient comes back through one: write a = a + t for a += t, " \
+          "or x[i] = v on a Tensor"  # fmt: skip
+
+
+def _library(ufunc: Any) -> str:
+    """Whose ufunc it is; one of neither NumPy nor SciPy may have a name of ours, and be another function."""
+    owners = ("numpy", "scipy.special")
+    return next((m for m in owners if getattr(sys.modules.get(m), ufunc.__name__, None) is ufunc), "")
+
+
+def _called(name: str, ufunc: Any, op: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
+    asked = {k: v for k, v in options.items() if k not in PLAIN_CALL or not _is_default(v, PLAIN_CALL[k])}
+    unknown = asked.keys() - _signature(op).keys()
+    if unknown:
+        raise TypeError(f"{name}: {', '.join(f'{k}={asked[k]!r}' for k in sorted(unknown))} is not known to gpugrad; "
+                        f"x.astype(...) and gg.where(...) beside it are [{user_line()}]")  # fmt: skip
+    return op(*inputs, **asked)
+
+
+def _reduced(
+    name: str, ufunc: Any, op: Callable[..., Any], x: Tensor, /, axis: Any = 0, dtype: Any = None, out: None = None,
+    keepdims: bool = False, initial: Any = None, where: Any = True,
+) -> Tensor:  # fmt: skip
+    started = initial is not None and initial is not numpy._NoValue  # type: ignore[attr-defined]
+    if dtype is not None:
+        x = creation.astype(x, dtype)
+    if where is not True:
+        left_out = ufunc.identity
+        if left_out is None and started and ufunc.__name__ in REDUCTIONS:  # a maximum: twice is as once
+            left_out = initial
+        if left_out is None:
+            raise ValueError(f"{name}: where= needs an initial= to begin with, {ufunc.__name__} has no identity")
+        x = arithmetic.where(where, x, left_out)
+    if started and x.size == 0:  # a maximum of nothing
+        x = creation.full_like(_reduction("add", arithmetic.add, x, axis, True), initial, dtype=x.dtype)
+        return x if keepdims else shaping.squeeze(x, axis if axis is not None else tuple(range(x.ndim)))
+    y = _reduction(ufunc.__name__, op, x, axis, keepdims)
+    return op(initial, y) if started else y  # type: ignore[no-any-return]
+
+
+def _reduction(name: str, op: Callable[..., Any], x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    ours = counterpart("numpy", REDUCTIONS.get(name, ("",))[0])
+    if ours is not None:
+        return ours(x, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    parts = _parts(f"numpy.{name}.reduce", op, x, axis)
+    y: Tensor = reduce(op, parts)
+    return shaping.expand_dims(y, axis) if keepdims else y
+
+
+def _accumulated(
+    name: str, ufunc: Any, op: Callable[..., Any], x: Tensor, /, axis: Any = 0, dtype: Any = None, out: None = None
+) -> Tensor:
+    if dtype is not None:
+        x = creation.astype(x, dtype)
+    ours = counterpart("numpy", REDUCTIONS.get(ufunc.__name__, ("", ""))[1])
+    if ours is not None:
+        return ours(x, axis=axis)  # type: ignore[no-any-return]
+    if x.shape[axis] == 0:
+        return x
+    return shaping.stack([*itertools.accumulate(_parts(name, op, x, axis), op)], axis=axis)
+
+
+def _parts(name: str, op: Callable[..., Any], x: Tensor, axis: Any) -> Sequence[Tensor]:
+    """The slices along one axis, in the dtype of the result, for a ufunc that is folded."""
+    if not isinstance(axis, int):
+        if x.ndim != 1 or axis is not None:
+            raise TypeError(f"{name}: expected one axis, got {axis}")
+        axis = 0
+    nothing = shaping.reshape(x, -1)[:0]
+    parts: Sequence[Tensor] = shaping.unstack(creation.astype(x, op(nothing, nothing).dtype, copy=False), axis=axis)
+    if not parts:
+        raise ValueError(f"{name}: nothing to combine along axis {axis} of {x.shape}")
+    return parts
+
+
+def _outer(name: str, ufunc: Any, op: Callable[..., Any], a: Any, b: Any, /, **options: Any) -> Any:
+    if getattr(a, "shape", ()) and getattr(b, "shape", ()):
+        a = shaping.reshape(a, (*a.shape, *(1,) * b.ndim))
+    return _called(name, ufunc, op, a, b, **options)
+
+
+METHODS: dict[str, Any] = {"__call__": _called, "reduce": _reduced, "accumulate": _accumulated, "outer": _outer}
+
+
+def cupy_kernel(self: Tensor, kernel: Any, *args: Any, **options: Any) -> Any:
+    """``cupy.sin(t)``, ``cupy.add(a, t)``: CuPy's elementwise functions hand Tensors over.
+
+    Raises:
+        GradientError: gpugrad has no such function, and a gradient is needed.
+        TypeError: there is none; or an array would be written to (``a += t`` for an array of CuPy's).
+    """
+    full = str(kernel.name)
+    name = full.removeprefix("cupyx_scipy_special_").removeprefix("cupy_")
+    nin = int(kernel.nin)
+    op = counterpart("scipy.special" if full.startswith("cupyx") else "cupy", name) if full != name else None
+    if op is None:
+        raise _missing(full.replace("_", ".", 1) if full != name else f"the kernel {full}", nin, args)
+    if len(args) > nin or options.get("out") is not None:
+        raise TypeError(f"cupy.{name}: out={_WRITES} [{user_line()}]")
+    plain = {k: v for k, v in options.items() if v is not None}
+    return _called(f"cupy.{name}", kernel, op, *args, **plain)
+
+
+# ---------------------------------------------------------------- functions
+
+
+def array_function(
+    self: Tensor, function: Any, types: Sequence[type], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """A function of NumPy as gpugrad's of the same name.
+
+    Raises:
+        GradientError: gpugrad has no such function, and a gradient is needed.
+        TypeError: there is none; or an argument that gpugrad's has not; or an array would be written to.
+
+    >>> import gpugrad as gg, numpy
+    >>> x = gg.tensor([1.0, 2.0], requires_grad=True)
+    >>> numpy.concatenate([x, x * x]).sum().backward()
+    >>> x.grad
+    tensor([3., 5.])
+    """
+    if not all(kind in BACKENDS or issubclass(kind, Tensor | numpy.ndarray) for kind in types):
+        return NotImplemented
+    if function in QUESTIONS:
+        return function._implementation(*args, **kwargs)
+    name = f"{function.__module__}.{function.__name__}"
+    if sys._getframe(1).f_code.co_filename.startswith(_PACKAGE):  # gpugrad's own function, with this for a number
+        raise TypeError(f"{function.__name__}: expected numbers, got a tensor [{user_line()}]")
+    if function.__name__ in IN_PLACE:
+        raise TypeError(f"{name}{_WRITES} [{user_line()}]")
+    ours = counterpart(function.__module__, function.__name__)
+    if ours is None:
+        needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+        raise _missing(name, len(needed), (args, kwargs))
+    arrays, options = _carried(name, function, ours, args, kwargs)
+    return ours(*arrays, **options)
+
+
+@cache
+def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(function).parameters)
+
+
+def _carried(
+    name: str, function: Any, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of NumPy's function as gpugrad's takes them.
+
+    What is at NumPy's default is left to ours. Parameters of the same name correspond; the others, which are mostly the
+    arrays, by their order.
+    """
+    theirs, mine = _signature(function), _signature(ours)
+    given = inspect.signature(function).bind(*args, **kwargs).arguments
+    unnamed = (n for n, p in mine.items() if n not in theirs and p.kind in PLACED)
+    others = (n for n, p in theirs.items() if n not in mine and n not in PARAMETERS and p.kind in PLACED)
+    places = {**PARAMETERS, **dict(zip(others, unnamed, strict=False))}
+    several: Sequence[Any] = ()
+    named: dict[str, Any] = {}
+    for parameter, value in given.items():
+        p, place = theirs[parameter], places.get(parameter, parameter)
+        if p.kind is p.VAR_POSITIONAL:
+            several = value
+        elif p.kind is p.VAR_KEYWORD:
+            named.update(value)
+        elif _is_default(value, p.default) or parameter in ONLY_HOW:
+            continue
+        elif place in mine:
+            named[place] = value
+        else:
+            writes = _WRITES if parameter == "out" else f"{value!r} is not known to gpugrad.{ours.__name__}"
+            raise TypeError(f"{name}: {parameter}={writes} [{user_line()}]")
+    first = itertools.takewhile(
+        lambda n: n in named and mine[n].kind in (*PLACED, inspect.Parameter.VAR_POSITIONAL), mine
+    )
+    return [*(named.pop(n) for n in [*first]), *several], named
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return value is default or (isinstance(value, bool | int | float | str) and type(default) is type(value)
+                                and value == default)  # fmt: skip
+
+
+# ---------------------------------------------------------------- what there is not
+
+
+def _missing(name: str, inputs: int, values: Any) -> Exception:
+    """The error for a function that gpugrad has not: what, where, and the lines that would add it."""
+    library, _, path = name.partition(".")
+    short = path.rpartition(".")[2] if path.isidentifier() or "." in path else "my_function"
+    xs = ["x"] if inputs <= 1 else [f"x{i + 1}" for i in range(inputs)]
+    arrays = ", ".join(xs)
+    forward = f"xp.{path}({arrays})" if library in ("numpy", "cupy") else "..."
+    rules = ", ".join(f"{x}=lambda xp, g, {arrays}: ..." for x in xs)
+    needed = _needs_gradient(values)
+    return (GradientError if needed else TypeError)(
+        f"gpugrad has no {name}, called at {user_line()}\n"
+        "To add it, with the gradient of each input:\n"
+        "    @gg.primitive\n"
+        f"    def {short}(xp, {arrays}, /):\n"
+        f"        return {forward}\n"
+        f"    {short}.vjp({rules})\n"
+        f"For a value outside the graph, pass {'x.detach().numpy()' if needed else 'x.numpy()'}."
+    )
+
+
+def _needs_gradient(values: Any) -> bool:
+    if isinstance(values, Tensor):
+        return values.requires_grad
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, list | tuple):
+        return False
+    return any(map(_needs_gradient, values))
+
+
+def bind() -> None:
+    """Give the Tensor class these protocols."""
+    protocols: dict[str, Any] = {
+        "__array_ufunc__": ForNumPy(), "__array_function__": array_function,
+        "__cupy_override_elementwise_kernel__": cupy_kernel,
+    }  # fmt: skip
+    for name, value in protocols.items():
+        setattr(Tensor, name, value)
