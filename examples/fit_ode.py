@@ -42,7 +42,7 @@ def advance(u, rates, meetings, duration, steps):
     return u
 
 
-def trajectory(p, count, duration=1.0, steps=20, advance=advance):
+def trajectory(p, count, duration=1.0, steps=10, advance=advance):
     """Hares and lynxes at ``count`` times, a duration apart, ``(count, 2)``; ``p``: logarithms of six parameters."""
     signs = gg.tensor([1.0, -1.0], dtype=p.dtype)
     rates, meetings, u = signs * gg.exp(p[:2]), -signs * gg.exp(p[2:4]), gg.exp(p[4:])
@@ -67,7 +67,7 @@ def fit(observed: numpy.ndarray, guess: numpy.ndarray) -> tuple[numpy.ndarray, n
     given = gg.tensor(observed)
     losses: list[float] = []
     objective = for_scipy(lambda p: loss(p, given, gg.checkpoint(advance)), losses)
-    p = minimize(objective, guess, jac=True, method="L-BFGS-B", options={"ftol": 1e-13, "gtol": 1e-7}).x
+    p = minimize(objective, guess, jac=True, method="L-BFGS-B", options={"ftol": 1e-11, "gtol": 1e-6}).x
     hessian = gg.hessian(lambda p: loss(p, given))(gg.tensor(p)).numpy()
     variance = 2 * min(losses) / (observed.size - p.size)
     return p, numpy.sqrt(variance * numpy.diag(numpy.linalg.inv(hessian))), losses
