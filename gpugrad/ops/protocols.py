@@ -102,6 +102,8 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
     >>> x.grad
     tensor([7., 7.])
     """
+    if method == "__call__" and not options and ufunc in _called_before and all(map(_is_plain, inputs)):
+        return _called_before[ufunc](*inputs)
     for value in inputs:
         if hasattr(type(value), "__array_ufunc__") and not isinstance(value, Tensor | numpy.ndarray | numpy.generic) \
                 and not backend.is_array(value):  # fmt: skip
@@ -116,8 +118,17 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
     if options.get("out") is not None:
         raise TypeError(f"{name}: out={_WRITES} [{user_line()}]")
     # NumPy makes 0-d arrays of its scalars before it asks; beside a GPU's array they are numbers all the same
+    if method == "__call__":
+        _called_before[ufunc] = op
     numbers = (v[()] if isinstance(v, numpy.ndarray) and not v.ndim else v for v in inputs)
     return METHODS[method](name, ufunc, op, *numbers, **options)
+
+
+_called_before: dict[Any, Callable[..., Any]] = {}
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, Tensor) or (type(value) is numpy.ndarray and value.ndim > 0)
 
 
 _WRITES = " would write into an array, and no gradient comes back through one: write a = a + t for a += t, " \
@@ -143,7 +154,7 @@ def _reduced(
     name: str, ufunc: Any, op: Callable[..., Any], x: Tensor, /, axis: Any = 0, dtype: Any = None, out: None = None,
     keepdims: bool = False, initial: Any = None, where: Any = True,
 ) -> Tensor:  # fmt: skip
-    started = initial is not None and initial is not numpy._NoValue  # type: ignore[attr-defined]
+    started = initial is not None and initial is not numpy._NoValue
     if dtype is not None:
         x = creation.astype(x, dtype)
     if where is not True:
@@ -157,7 +168,7 @@ def _reduced(
         x = creation.full_like(_reduction("add", arithmetic.add, x, axis, True), initial, dtype=x.dtype)
         return x if keepdims else shaping.squeeze(x, axis if axis is not None else tuple(range(x.ndim)))
     y = _reduction(ufunc.__name__, op, x, axis, keepdims)
-    return op(initial, y) if started else y  # type: ignore[no-any-return]
+    return op(initial, y) if started else y
 
 
 def _reduction(name: str, op: Callable[..., Any], x: Tensor, axis: Any, keepdims: bool) -> Tensor:
@@ -179,7 +190,7 @@ def _accumulated(
         return ours(x, axis=axis)  # type: ignore[no-any-return]
     if x.shape[axis] == 0:
         return x
-    return shaping.stack([*itertools.accumulate(_parts(name, op, x, axis), op)], axis=axis)
+    return shaping.stack([*itertools.accumulate(_parts(name, op, x, axis), op)], axis=axis)  # type: ignore[no-any-return]
 
 
 def _parts(name: str, op: Callable[..., Any], x: Tensor, axis: Any) -> Sequence[Tensor]:
@@ -266,35 +277,49 @@ def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def _carried(
     name: str, function: Any, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of NumPy's function as gpugrad's takes them.
-
-    What is at NumPy's default is left to ours. Parameters of the same name correspond; the others, which are mostly the
-    arrays, by their order.
-    """
-    theirs, mine = _signature(function), _signature(ours)
-    given = inspect.signature(function).bind(*args, **kwargs).arguments
-    unnamed = (n for n, p in mine.items() if n not in theirs and p.kind in PLACED)
-    others = (n for n, p in theirs.items() if n not in mine and n not in PARAMETERS and p.kind in PLACED)
-    places = {**PARAMETERS, **dict(zip(others, unnamed, strict=False))}
-    several: Sequence[Any] = ()
+    """The arguments of NumPy's function as gpugrad's takes them; what is at NumPy's default is left to ours."""
+    several: list[Any] = []
     named: dict[str, Any] = {}
-    for parameter, value in given.items():
-        p, place = theirs[parameter], places.get(parameter, parameter)
-        if p.kind is p.VAR_POSITIONAL:
-            several = value
-        elif p.kind is p.VAR_KEYWORD:
-            named.update(value)
-        elif _is_default(value, p.default) or parameter in ONLY_HOW:
+    places = _places(function, ours, len(args), tuple(kwargs))
+    for (parameter, place, default), value in zip(places, (*args, *kwargs.values()), strict=True):
+        if place == "*":
+            several.append(value)
+        elif _is_default(value, default) or parameter in ONLY_HOW:
             continue
-        elif place in mine:
+        elif place:
             named[place] = value
         else:
             writes = _WRITES if parameter == "out" else f"{value!r} is not known to gpugrad.{ours.__name__}"
             raise TypeError(f"{name}: {parameter}={writes} [{user_line()}]")
-    first = itertools.takewhile(
-        lambda n: n in named and mine[n].kind in (*PLACED, inspect.Parameter.VAR_POSITIONAL), mine
-    )
-    return [*(named.pop(n) for n in [*first]), *several], named
+    placed = (*PLACED, inspect.Parameter.VAR_POSITIONAL)
+    mine = _signature(ours)
+    first = [*itertools.takewhile(lambda n: n in named and mine[n].kind in placed, mine)]
+    return [*map(named.pop, first), *several], named
+
+
+@cache
+def _places(
+    function: Any, ours: Callable[..., Any], count: int, names: tuple[str, ...]
+) -> tuple[tuple[str, str, Any], ...]:
+    """Where each argument of a call goes: NumPy's parameter, ours (``""``: there is none), and NumPy's default.
+
+    Parameters of the same name correspond; the others, which are mostly the arrays, by their order.
+    """
+    theirs, mine = _signature(function), _signature(ours)
+    unnamed = (n for n, p in mine.items() if n not in theirs and p.kind in PLACED)
+    others = (n for n, p in theirs.items() if n not in mine and n not in PARAMETERS and p.kind in PLACED)
+    renamed = {**PARAMETERS, **dict(zip(others, unnamed, strict=False))}
+    rows: dict[Any, tuple[str, str, Any]] = {}
+    given = inspect.signature(function).bind(*range(count), **dict(zip(names, names, strict=True))).arguments
+    for parameter, key in given.items():
+        p, place = theirs[parameter], renamed.get(parameter, parameter)
+        if p.kind is p.VAR_POSITIONAL:
+            rows.update((k, (parameter, "*", p.empty)) for k in key)
+        elif p.kind is p.VAR_KEYWORD:
+            rows.update((k, (k, k if k in mine else "", p.empty)) for k in key)
+        else:
+            rows[key] = (parameter, place if place in mine else "", p.default)
+    return tuple(rows[key] for key in (*range(count), *names))
 
 
 def _is_default(value: Any, default: Any) -> bool:
