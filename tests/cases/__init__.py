@@ -11,14 +11,27 @@ from __future__ import annotations
 
 import gpugrad as gg
 
-from . import arithmetic, fourier, functions, indexing, linear, others, reductions, selection, shapes
+from . import (
+    arithmetic,
+    fourier,
+    functions,
+    indexing,
+    linalg,
+    linear,
+    others,
+    reductions,
+    selection,
+    shapes,
+    special,
+    windows,
+)
 from .row import Row
 
-ROWS: list[Row] = [
-    row
-    for family in (arithmetic, functions, reductions, shapes, selection, indexing, linear, fourier, others)
-    for row in family.ROWS
-]
+FAMILIES = (
+    arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special, others, windows,
+)  # fmt: skip
+
+ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]
 
 
 def instances(large: bool = False):
