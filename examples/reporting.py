@@ -117,6 +117,7 @@ def tidy(*all_axes: Any) -> None:
     for axes in all_axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
+        axes.set_axisbelow(True)
 
 
 def save(drawing: Any, path: Path) -> None:

@@ -185,3 +185,76 @@ def test_a_lens_is_found(program):
     assert out.startswith("60 x 90 points, 240 steps, on cpu")
     assert number_after("the targets are", out) > 1.5
     assert number_after("all steps kept:", out) > 3 * number_after("checkpoints of 20 steps:", out)
+
+
+@pytest.fixture
+def patients(example):
+    """A few patients, and hyper-parameters to try them with."""
+    pytest.importorskip("sklearn")
+    module = example("gaussian_process")
+    train, test = module.read()
+    assert (train.x.shape, test.x.shape) == ((300, 10), (142, 10))
+    return module, module.Patients(train.x[:40], train.y[:40]), 0.3 * numpy.random.default_rng(0).standard_normal(12)
+
+
+def test_the_marginal_likelihood_is_that_of_scikit_learn(patients, where):
+    module, few, p = patients
+    value, gradient = gg.value_and_grad(module.loss)(gg.tensor(p), gg.tensor(few.x), gg.tensor(few.y))
+    assert value.device.type == where
+    theirs = module.peer(p, search=False).fit(few.x, few.y)
+    value_there, gradient_there = theirs.log_marginal_likelihood(theirs.kernel_.theta, eval_gradient=True)
+    assert value.item() == pytest.approx(-value_there, rel=1e-12)
+    mine = gradient.numpy()
+    numpy.testing.assert_allclose([mine[0], *mine[2:], mine[1]], -gradient_there, rtol=1e-8)
+    mean, deviation = module.forecast(p, few, few)
+    mean_there, deviation_there = theirs.predict(few.x, return_std=True)
+    numpy.testing.assert_allclose(mean, mean_there, rtol=1e-9)
+    numpy.testing.assert_allclose(deviation, deviation_there, rtol=1e-9)
+
+
+def test_gaussian_process_runs(program):
+    pytest.importorskip("sklearn")
+    out = program("gaussian_process")
+    assert number_after("log likelihood", out) == pytest.approx(-433.6299, abs=1e-3)
+    assert number_after("to", out) == pytest.approx(-319.9285, abs=2e-3)
+    assert number_after("own search:", out) == pytest.approx(-319.9285, abs=2e-2)
+    assert number_after("differs by", out) < 1e-9
+    assert number_after("gradient by at most", out) < 1e-7
+
+
+def test_per_sample_gradients_are_those_of_a_loop(example, where):
+    module = example("per_sample_gradients")
+    gg.random.seed(0)
+    p = module.start(6, 4)
+    rng = numpy.random.default_rng(0)
+    images, labels = gg.tensor(rng.random((7, 6), dtype=numpy.float32)), gg.tensor(rng.integers(0, 10, 7))
+    together = module.per_sample(p, images, labels)
+    loop = [gg.grad(module.loss)(p, image, label) for image, label in zip(images, labels, strict=True)]
+    for name, g in together.items():
+        assert g.shape == (7, *p[name].shape)
+        numpy.testing.assert_allclose(g.numpy(), [one[name].numpy() for one in loop], rtol=1e-5, atol=1e-7)
+    size = module.lengths(together).numpy()
+    expected = [sum((g.numpy() ** 2).sum() for g in one.values()) ** 0.5 for one in loop]
+    numpy.testing.assert_allclose(size, expected, rtol=1e-5)
+
+    mean = module.clipped_and_noisy(together, limit=1e6, noise=0.0)
+    clipped = module.clipped_and_noisy(together, limit=0.1, noise=0.0)
+    for name, g in together.items():
+        numpy.testing.assert_allclose(mean[name].numpy(), g.numpy().mean(axis=0), rtol=1e-5, atol=1e-7)
+        shorter = numpy.minimum(0.1 / size, 1).reshape(-1, *[1] * (g.ndim - 1)) * g.numpy()
+        numpy.testing.assert_allclose(clipped[name].numpy(), shorter.mean(axis=0), rtol=1e-5, atol=1e-8)
+    noisy = module.clipped_and_noisy(together, limit=0.1, noise=1e4)
+    assert all(abs(g.numpy()).max() > 10 for g in noisy.values())
+
+
+def test_per_sample_gradients_run(program):
+    pytest.importorskip("sklearn")
+    before = gg.random.default_generator.state
+    out = program("per_sample_gradients", "--epochs", 4)
+    gg.random.default_generator.state = before
+    assert number_after("test accuracy", out) > 88
+    assert number_after("differ by at most", out) < 1e-4
+    private = [float(line.rsplit(maxsplit=1)[1].rstrip("%")) for line in out.splitlines() if line.startswith("clipped")]
+    assert len(private) == 5
+    assert private[0] > 80
+    assert private[0] > private[-1]
