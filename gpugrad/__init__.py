@@ -143,6 +143,7 @@ from .ops.reduction import (
     var,
 )
 from .ops.rounding import (
+    angle,
     ceil,
     conj,
     copysign,
@@ -252,11 +253,11 @@ newaxis = None
 
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
-from . import data, fft, linalg, nn, optim, random  # noqa: E402  they compute with the names above
+from . import data, fft, linalg, nn, optim, random, special  # noqa: E402  they compute with the names above
 
 __all__ = [
-    "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_split", "asarray", "asin", "asinh",
+    "__version__", "abs", "acos", "acosh", "add", "all", "angle", "any", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_split", "asarray", "asin", "asinh",
     "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and",
     "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool",
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "ceil", "checkpoint", "clip", "column_stack",
@@ -277,7 +278,7 @@ __all__ = [
     "positive", "pow", "primitive", "prod", "put_along_axis", "random", "ravel", "raw_kernel", "real", "reciprocal",
     "relu", "remainder", "repeat", "reshape", "result_type", "roll", "rot90", "round", "searchsorted", "set_at",
     "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "signbit", "sin", "sinc",
-    "sinh", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
+    "sinh", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
     "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "tile", "topk", "trace",
     "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse",
     "unique_values", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "vsplit", "vstack", "where", "zeros",

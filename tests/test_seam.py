@@ -14,6 +14,7 @@ from types import ModuleType
 
 import numpy
 import pytest
+import scipy.special
 from cases import ROWS, identifier, outputs, tensors
 
 import gpugrad as gg
@@ -153,6 +154,10 @@ class Pen:
 
     def __init__(self, program, module=numpy):
         self.program, self.module = program, module
+
+    @property
+    def special(self):
+        return Pen(self.program, scipy.special)
 
     def __getattr__(self, name):
         function = getattr(self.module, name)

@@ -20,6 +20,7 @@ from .registry import (
     device_of,
     is_array,
     register_array_type,
+    special,
 )
 from .selection import (
     backend_for,
@@ -43,6 +44,6 @@ __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
     "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes",
     "duplicate", "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look", "memory_summary",
-    "on_several_devices", "out_of_memory", "overwrite", "register_array_type", "restore", "synchronize", "to_host",
-    "transfer",
+    "on_several_devices", "out_of_memory", "overwrite", "register_array_type", "restore", "special", "synchronize",
+    "to_host", "transfer",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import numpy
 from . import bounds, compiler
 from .device import Device
 from .memory import out_of_memory
-from .registry import Array, Backend, register_array_type
+from .registry import SPECIAL, Array, Backend, register_array_type
 from .usage import Usage
 
 
@@ -177,4 +177,5 @@ def register() -> CUDABackend:
     """Make CuPy's arrays known."""
     backend = CUDABackend()
     register_array_type(cupy.ndarray, cupy, backend)
+    SPECIAL[cupy] = "cupyx.scipy.special"
     return backend

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import Any
 
 import numpy
@@ -138,6 +139,9 @@ BACKENDS: dict[type, Backend] = {}
 PLAIN: dict[type, Namespace] = {}
 """``NAMESPACES`` without the kinds that record: values whose operations simply happen."""
 
+SPECIAL: dict[Namespace, str] = {}
+"""The module of special functions beside an array library, by name: it is imported when first asked for."""
+
 WEAK = frozenset({bool, int, float, complex})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
 
@@ -153,6 +157,16 @@ def register_array_type(kind: type, xp: Namespace, backend: Backend | None = Non
 def register_scalar_type(kind: type, xp: Namespace) -> None:
     """Make known that ``xp`` gives scalars of type ``kind`` where others give 0-d arrays."""
     NAMESPACES[kind] = PLAIN[kind] = xp
+
+
+def special(namespace: Namespace) -> Namespace:
+    """The special functions beside ``xp``, with SciPy's names; those of gpugrad are in it.
+
+    >>> special(numpy).__name__
+    'scipy.special'
+    """
+    name = SPECIAL.get(namespace)
+    return namespace.special if name is None else sys.modules.get(name) or import_module(name)
 
 
 def is_array(value: object) -> bool:

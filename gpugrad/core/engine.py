@@ -60,7 +60,8 @@ def mirrored(g: Any) -> Any:
     if g.dtype.kind != "c":
         return g
     with backend.beside(g):
-        return NAMESPACES[type(g)].conj(g)
+        xp = NAMESPACES[type(g)]
+        return xp.conj(g)
 
 
 def walk(

@@ -27,7 +27,7 @@ ROOTS = {"xp": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
 DYNAMIC = {"custom/expressions.py": tuple(FUNCTIONS)}
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
-NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", "name", "text", "file"}
+NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", "name", "namespace", "text", "file"}
 """Names that have attributes which arrays have as well, and are modules, queues, strings."""
 
 OF_OTHERS = {
@@ -50,6 +50,8 @@ def library_chain(node):
         node = node.value
     if isinstance(node, ast.Name) and node.id in ROOTS:
         return [ROOTS[node.id], *reversed(names)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "special":
+        return ["cupyx", "scipy", "special", *reversed(names)]
     return None
 
 

@@ -267,6 +267,7 @@ rfftn(a, s=None, axes=None, norm=None)
 SPECIAL = """
 log_softmax(x, axis=None)
 logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False)
+polygamma(n, x)
 softmax(x, axis=None)
 """
 

@@ -12,6 +12,7 @@ from ... import backend
 from ...backend import BACKENDS, Array, Backend, Device, DType
 from ...core import Tensor
 from ...core.errors import user_line
+from ...ops.creation import to
 from .namespace import ESCAPED, BatchedNamespace
 
 
@@ -145,7 +146,8 @@ def _raised(operand: Any, level: Level) -> Any:
         if type(operand) is Batched and operand.level is level:
             return operand
         return Batched(Tensor(operand), level, False) if backend.is_array(operand) else operand
-    if type(operand.data) is Batched and operand.data.level is level:
+    array = operand.data
+    if type(array) is Batched and array.level is level:
         return operand
     return Tensor(Batched(operand, level, False))
 
@@ -174,7 +176,7 @@ class BatchedBackend(Backend):
         return f"of {f'each of {array.level.size}' if array.each else 'all'} samples: {array.data!r}"
 
     def move(self, array: Batched, device: Device) -> Batched:
-        return Batched(array.data.to(device), array.level, array.each)
+        return Batched(to(array.data, device=device), array.level, array.each)
 
     def whole(self, op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
         from .table import run

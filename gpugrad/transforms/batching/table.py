@@ -25,6 +25,7 @@ from ...ops import (
     selection,
     shaping,
     softmax,
+    special,
     stacking,
     statistics,
     trigonometry,
@@ -40,7 +41,7 @@ def _all_of(*modules: ModuleType) -> list[Any]:
 
 
 FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
-    (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, rounding, trigonometry)),
+    (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, rounding, special, trigonometry)),
     (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),
     (
         rules.reduction,

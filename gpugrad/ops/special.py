@@ -1,0 +1,348 @@
+"""Special functions, element by element, with SciPy's names and argument order.
+
+They are those of ``scipy.special`` on the CPU and of ``cupyx.scipy.special`` on a GPU. Sources of the derivatives: NIST
+Digital Library of Mathematical Functions, chapters 5 (gamma), 7 (error functions) and 10 (Bessel functions).
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..backend import Array, Namespace, special
+from ..core import primitive
+from .activation import sigmoid
+
+HALF_ROOT_PI = math.sqrt(math.pi) / 2
+ROOT_TAU = math.sqrt(2 * math.pi)
+
+expit = sigmoid
+"""SciPy's name of :func:`gpugrad.sigmoid`."""
+
+
+# ---------------------------------------------------------------- error functions
+
+
+@primitive
+def erf(xp: Namespace, x: Array, /) -> Array:
+    """``2 / sqrt(pi)`` times the integral of ``e^(-t^2)`` from 0 to x; derivative ``2 / sqrt(pi) e^(-x^2)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.erf(gg.tensor([0.0, 1.0]))
+    tensor([0.       , 0.8427008])
+    """
+    return special(xp).erf(x)
+
+
+erf.vjp(x=lambda xp, g, x: g * xp.exp(-x * x) / HALF_ROOT_PI)
+
+
+@primitive
+def erfc(xp: Namespace, x: Array, /) -> Array:
+    """``1 - erf(x)``, precise where that is small.
+
+    >>> import gpugrad as gg
+    >>> gg.special.erfc(gg.tensor([0.0, 5.0]))
+    tensor([1.0000000e+00, 1.5374597e-12])
+    """
+    return special(xp).erfc(x)
+
+
+erfc.vjp(x=lambda xp, g, x: -g * xp.exp(-x * x) / HALF_ROOT_PI)
+
+
+@primitive
+def erfinv(xp: Namespace, x: Array, /) -> Array:
+    """The y with ``erf(y) = x``, for x in (-1, 1); derivative ``sqrt(pi) / 2 e^(y^2)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.erfinv(gg.tensor([0.0, 0.5]))
+    tensor([0.       , 0.4769363])
+    """
+    return special(xp).erfinv(x)
+
+
+erfinv.vjp(x=lambda xp, g, y: g * HALF_ROOT_PI * xp.exp(y * y))
+
+
+@primitive
+def erfcinv(xp: Namespace, x: Array, /) -> Array:
+    """The y with ``erfc(y) = x``, for x in (0, 2); derivative ``-sqrt(pi) / 2 e^(y^2)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.erfcinv(gg.tensor([0.5, 1.5]))
+    tensor([ 0.4769363, -0.4769363])
+    """
+    return special(xp).erfcinv(x)
+
+
+erfcinv.vjp(x=lambda xp, g, y: -g * HALF_ROOT_PI * xp.exp(y * y))
+
+
+@primitive
+def ndtr(xp: Namespace, x: Array, /) -> Array:
+    """The standard normal distribution function; its derivative is the density ``e^(-x^2 / 2) / sqrt(2 pi)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.ndtr(gg.tensor([0.0, 1.96]))
+    tensor([0.5      , 0.9750021])
+    """
+    return special(xp).ndtr(x)
+
+
+ndtr.vjp(x=lambda xp, g, x: g * xp.exp(-x * x / 2) / ROOT_TAU)
+
+
+@primitive
+def log_ndtr(xp: Namespace, x: Array, /) -> Array:
+    """``log(ndtr(x))``, precise far out on the left; derivative ``e^(-x^2 / 2 - y) / sqrt(2 pi)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.log_ndtr(gg.tensor([0.0, -20.0]))
+    tensor([  -0.6931472, -203.91716  ])
+    """
+    return special(xp).log_ndtr(x)
+
+
+log_ndtr.vjp(x=lambda xp, g, x, y: g * xp.exp(-x * x / 2 - y) / ROOT_TAU)
+
+
+@primitive
+def ndtri(xp: Namespace, x: Array, /) -> Array:
+    """The y with ``ndtr(y) = x``, for x in (0, 1); derivative ``sqrt(2 pi) e^(y^2 / 2)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.ndtri(gg.tensor([0.25, 0.975]))
+    tensor([-0.6744898,  1.9599639])
+    """
+    return special(xp).ndtri(x)
+
+
+ndtri.vjp(x=lambda xp, g, y: g * ROOT_TAU * xp.exp(y * y / 2))
+
+
+# ---------------------------------------------------------------- logistic functions and entropies
+
+
+@primitive
+def logit(xp: Namespace, x: Array, /) -> Array:
+    """``log(x / (1 - x))``, the inverse of :func:`expit`; derivative ``1 / (x (1 - x))``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.logit(gg.tensor([0.5, 0.75]))
+    tensor([0.       , 1.0986123])
+    """
+    return special(xp).logit(x)
+
+
+logit.vjp(x=lambda xp, g, x: g / (x * (1 - x)))
+
+
+@primitive
+def log_expit(xp: Namespace, x: Array, /) -> Array:
+    """``log(1 / (1 + e^-x))`` without overflow; derivative ``expit(-x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.log_expit(gg.tensor([0.0, -200.0]))
+    tensor([  -0.6931472, -200.       ])
+    """
+    return special(xp).log_expit(x)
+
+
+log_expit.vjp(x=lambda xp, g, x: g * sigmoid.on(xp, -x))
+
+
+@primitive
+def xlogy(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``x1 log(x2)``, and 0 where x1 is 0; the gradients are ``g log(x2)`` and ``g x1 / x2``, the second 0 where x1 is.
+
+    >>> import gpugrad as gg
+    >>> gg.special.xlogy(gg.tensor([0.0, 2.0]), gg.tensor([0.0, 3.0]))
+    tensor([0.       , 2.1972246])
+    """
+    return special(xp).xlogy(x1, x2)
+
+
+xlogy.vjp(
+    x1=lambda xp, g, x2: g * xp.log(x2),
+    x2=lambda xp, g, x1, x2: g * _ratio(xp, x1, x2),
+)
+
+
+@primitive
+def xlog1py(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``x1 log(1 + x2)``, and 0 where x1 is 0; gradients as for :func:`xlogy`.
+
+    >>> import gpugrad as gg
+    >>> gg.special.xlog1py(gg.tensor([0.0, 2.0]), gg.tensor([-1.0, 2.0]))
+    tensor([0.       , 2.1972246])
+    """
+    return special(xp).xlog1py(x1, x2)
+
+
+xlog1py.vjp(
+    x1=lambda xp, g, x2: g * xp.log1p(x2),
+    x2=lambda xp, g, x1, x2: g * _ratio(xp, x1, 1 + x2),
+)
+
+
+def _ratio(xp: Namespace, x1: Array, x2: Array) -> Array:
+    """``x1 / x2``, and 0 where x1 is."""
+    none = xp.equal(x1, xp.zeros_like(x2))  # an array, even where x1 is a number
+    return xp.where(none, 0, x1 / xp.where(none, 1, x2))
+
+
+@primitive
+def entr(xp: Namespace, x: Array, /) -> Array:
+    """``-x log(x)``, 0 at 0 and ``-inf`` below; derivative ``-log(x) - 1``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.entr(gg.tensor([0.0, 0.5]))
+    tensor([0.       , 0.3465736])
+    """
+    return special(xp).entr(x)
+
+
+entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1))
+
+
+@primitive
+def rel_entr(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``x1 log(x1 / x2)``, 0 where x1 is 0; the gradients are ``g (log(x1 / x2) + 1)`` and ``-g x1 / x2``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.rel_entr(gg.tensor([0.0, 0.5]), gg.tensor([0.5, 0.25]))
+    tensor([0.       , 0.3465736])
+    """
+    return special(xp).rel_entr(x1, x2)
+
+
+rel_entr.vjp(
+    x1=lambda xp, g, x1, x2: g * (xp.log(x1 / x2) + 1),
+    x2=lambda xp, g, x1, x2: -g * _ratio(xp, x1, x2),
+)
+
+
+def kl_div(x1: Array, x2: Array, /) -> Array:
+    """``x1 log(x1 / x2) - x1 + x2``, which is 0 where they are equal and positive elsewhere.
+
+    >>> import gpugrad as gg
+    >>> gg.special.kl_div(gg.tensor([0.5]), gg.tensor([0.25]))
+    tensor([0.0965736])
+    """
+    return rel_entr(x1, x2) - x1 + x2
+
+
+# ---------------------------------------------------------------- gamma functions
+
+
+@primitive
+def gamma(xp: Namespace, x: Array, /) -> Array:
+    """The gamma function, ``(n - 1)!`` at whole n; derivative ``gamma(x) digamma(x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.gamma(gg.tensor([5.0, 0.5]))
+    tensor([24.       ,  1.7724538])
+    """
+    return special(xp).gamma(x)
+
+
+@primitive
+def gammaln(xp: Namespace, x: Array, /) -> Array:
+    """``log(abs(gamma(x)))``; derivative ``digamma(x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.gammaln(gg.tensor([1.0, 100.0]))
+    tensor([  0.     , 359.13422])
+    """
+    return special(xp).gammaln(x)
+
+
+@primitive
+def digamma(xp: Namespace, x: Array, /) -> Array:
+    """The logarithmic derivative of the gamma function; its own derivative is ``polygamma(1, x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.digamma(gg.tensor([1.0, 2.0]))
+    tensor([-0.5772157,  0.4227843])
+    """
+    return special(xp).digamma(x)
+
+
+psi = digamma
+"""SciPy's other name of :func:`digamma`."""
+
+
+@primitive
+def _polygamma(xp: Namespace, x: Array, /, n: int) -> Array:
+    return xp.astype(special(xp).polygamma(n, x), x.dtype)
+
+
+_polygamma.vjp(x=lambda xp, g, x, n: g * _polygamma.on(xp, x, n=n + 1))
+digamma.vjp(x=lambda xp, g, x: g * _polygamma.on(xp, x, n=1))
+gamma.vjp(x=lambda xp, g, x, y: g * y * digamma.on(xp, x))
+gammaln.vjp(x=lambda xp, g, x: g * digamma.on(xp, x))
+
+
+def polygamma(n: int, x: Array) -> Array:
+    """The n-th derivative of :func:`digamma`; its own derivative is ``polygamma(n + 1, x)``.
+
+    Args:
+        n: 0 or more; a constant.
+        x: shape ``(...)``.
+
+    Raises:
+        ValueError: n is negative.
+
+    >>> import gpugrad as gg
+    >>> gg.special.polygamma(1, gg.tensor([1.0, 2.0]))
+    tensor([1.6449341 , 0.64493406])
+    """
+    if n < 0:
+        raise ValueError(f"polygamma: expected n of at least 0, got {n}")
+    return digamma(x) if n == 0 else _polygamma(x, n)
+
+
+def betaln(x1: Array, x2: Array, /) -> Array:
+    """``log(abs(gamma(x1) gamma(x2) / gamma(x1 + x2)))``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.betaln(gg.tensor([1.0]), gg.tensor([2.0]))
+    tensor([-0.6931472])
+    """
+    return gammaln(x1) + gammaln(x2) - gammaln(x1 + x2)
+
+
+# ---------------------------------------------------------------- Bessel functions
+
+
+@primitive
+def i0(xp: Namespace, x: Array, /) -> Array:
+    """The modified Bessel function of the first kind and order 0; derivative ``i1(x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.special.i0(gg.tensor([0.0, 1.0]))
+    tensor([1.       , 1.2660658])
+    """
+    return special(xp).i0(x)
+
+
+@primitive
+def i1(xp: Namespace, x: Array, /) -> Array:
+    """The modified Bessel function of the first kind and order 1; derivative ``i0(x) - i1(x) / x``, 1/2 at 0.
+
+    >>> import gpugrad as gg
+    >>> gg.special.i1(gg.tensor([0.0, 1.0]))
+    tensor([0.       , 0.5651591])
+    """
+    return special(xp).i1(x)
+
+
+def _i1_x(xp: Namespace, g: Array, x: Array) -> Array:
+    near = xp.abs(x) < 1e-4  # there the ratio is 1/2 to rounding, and its derivative x / 8
+    away = xp.where(near, 1, x)
+    ratio = xp.where(near, 0.5 + x * x / 16, i1.on(xp, away) / away)
+    return g * (i0.on(xp, x) - ratio)
+
+
+i0.vjp(x=lambda xp, g, x: g * i1.on(xp, x))
+i1.vjp(x=_i1_x)

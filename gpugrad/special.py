@@ -1,0 +1,73 @@
+"""Special functions, with the names of ``scipy.special``.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor(2.5, requires_grad=True)
+    >>> gg.special.gammaln(x).backward()
+    >>> x.grad
+    tensor(0.7031566)
+
+Defined, and differentiated, in :mod:`gpugrad.ops.special` and :mod:`gpugrad.ops.softmax`; ``softmax`` and
+``log_softmax`` take all elements where no axis is named, as SciPy's do.
+"""
+
+from typing import Any
+
+from .backend import Array
+from .ops.functions import exp2, expm1, log1p
+from .ops.softmax import log_softmax as _log_softmax
+from .ops.softmax import logsumexp
+from .ops.softmax import softmax as _softmax
+from .ops.special import (
+    betaln,
+    digamma,
+    entr,
+    erf,
+    erfc,
+    erfcinv,
+    erfinv,
+    expit,
+    gamma,
+    gammaln,
+    i0,
+    i1,
+    kl_div,
+    log_expit,
+    log_ndtr,
+    logit,
+    ndtr,
+    ndtri,
+    polygamma,
+    psi,
+    rel_entr,
+    xlog1py,
+    xlogy,
+)
+from .ops.trigonometry import sinc
+
+
+def softmax(x: Array, axis: Any = None) -> Array:
+    """``exp(x) / sum(exp(x))`` over ``axis``, or all elements; see :func:`gpugrad.nn.functional.softmax`.
+
+    >>> import gpugrad as gg
+    >>> gg.special.softmax(gg.tensor([[0.0, 0.0], [0.0, 0.0]]))
+    tensor([[0.25, 0.25],
+            [0.25, 0.25]])
+    """
+    return _softmax(x, axis)
+
+
+def log_softmax(x: Array, axis: Any = None) -> Array:
+    """``x - log(sum(exp(x)))`` over ``axis``, or all elements.
+
+    >>> import gpugrad as gg
+    >>> gg.special.log_softmax(gg.tensor([0.0, 0.0]))
+    tensor([-0.6931472, -0.6931472])
+    """
+    return _log_softmax(x, axis)
+
+
+__all__ = [
+    "betaln", "digamma", "entr", "erf", "erfc", "erfcinv", "erfinv", "exp2", "expit", "expm1", "gamma", "gammaln", "i0",
+    "i1", "kl_div", "log1p", "log_expit", "log_ndtr", "log_softmax", "logit", "logsumexp", "ndtr", "ndtri", "polygamma",
+    "psi", "rel_entr", "sinc", "softmax", "xlog1py", "xlogy",
+]  # fmt: skip
