@@ -2,7 +2,8 @@
 
 Operands broadcast against each other (NumPy's rules); the engine sums a gradient over the axes that were broadcast.
 Python numbers take the dtype of the array beside them (NEP 50). Shapes that do not broadcast raise ValueError, operands
-on different devices too. Source of the names: Python array API standard 2024.12.
+on different devices too. Complex numbers have no remainder, which raises TypeError. Source of the names: Python array
+API standard 2024.12.
 """
 
 from __future__ import annotations
@@ -164,7 +165,10 @@ def _pow_x1(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
 
 def _pow_x2(xp: Namespace, g: Array, x1: Array, x2: Array, y: Array) -> Array:
     flat = (x1 == 0) & (x2 >= 0)
-    return g * xp.where(flat, 0, y * xp.log(xp.where(flat, 1, x1)))
+    base = xp.where(flat, 1, x1)
+    if y.dtype.kind == "c" != base.dtype.kind:  # a negative number to a complex power
+        base = xp.astype(base, y.dtype)
+    return g * xp.where(flat, 0, y * xp.log(base))
 
 
 pow.vjp(x1=_pow_x1, x2=_pow_x2)
@@ -181,12 +185,12 @@ def abs(xp: Namespace, x: Array, /) -> Array:
     return xp.abs(x)
 
 
-abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
+abs.vjp(x=lambda xp, g, x: g * (xp.conj(xp.sign(x)) if x.dtype.kind == "c" else xp.sign(x)))
 
 
 @primitive
 def sign(xp: Namespace, x: Array, /) -> Array:
-    """-1, 0 or 1 by the sign of ``x``; the gradient is 0.
+    """-1, 0 or 1 by the sign of ``x``; the gradient is 0. Of complex numbers ``x / |x|``, 0 at 0, as ``torch.sgn``.
 
     >>> import gpugrad as gg
     >>> gg.sign(gg.tensor([3.0, -0.5, 0.0]))
@@ -195,7 +199,15 @@ def sign(xp: Namespace, x: Array, /) -> Array:
     return xp.sign(x)
 
 
-sign.vjp(x=lambda xp, g: xp.zeros_like(g))
+def _sign_x(xp: Namespace, g: Array, x: Array) -> Array:
+    if x.dtype.kind != "c":
+        return xp.zeros_like(g)
+    y, length = xp.sign(x), xp.abs(x)
+    across = xp.imag(g * y) / xp.where(length == 0, 1, length)  # along x nothing changes
+    return 1j * across * xp.conj(y)
+
+
+sign.vjp(x=_sign_x)
 
 
 @primitive

@@ -1,5 +1,6 @@
 """Comparisons and logic: booleans and constants, without gradients. Operands broadcast.
 
+Complex numbers come in the order of their real parts, and of the imaginary ones where these are equal, as in NumPy.
 Source: Python array API standard 2024.12.
 """
 
@@ -93,6 +94,11 @@ def greater_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 greater_equal.nondifferentiable()
 
 
+def _truth(x: Array) -> Array:
+    """What CuPy's logic takes: it knows no complex numbers."""
+    return x != 0 if hasattr(x, "dtype") and x.dtype.kind == "c" else x
+
+
 @primitive
 def logical_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether both are true, element by element.
@@ -101,7 +107,7 @@ def logical_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.logical_and(gg.tensor([True, True]), gg.tensor([True, False]))
     tensor([ True, False])
     """
-    return xp.logical_and(x1, x2)
+    return xp.logical_and(_truth(x1), _truth(x2))
 
 
 logical_and.nondifferentiable()
@@ -115,7 +121,7 @@ def logical_or(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.logical_or(gg.tensor([True, False]), gg.tensor([True, False]))
     tensor([ True, False])
     """
-    return xp.logical_or(x1, x2)
+    return xp.logical_or(_truth(x1), _truth(x2))
 
 
 logical_or.nondifferentiable()
@@ -129,7 +135,7 @@ def logical_xor(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.logical_xor(gg.tensor([True, True]), gg.tensor([True, False]))
     tensor([False,  True])
     """
-    return xp.logical_xor(x1, x2)
+    return xp.logical_xor(_truth(x1), _truth(x2))
 
 
 logical_xor.nondifferentiable()
@@ -143,7 +149,7 @@ def logical_not(xp: Namespace, x: Array, /) -> Array:
     >>> gg.logical_not(gg.tensor([True, False]))
     tensor([False,  True])
     """
-    return xp.logical_not(x)
+    return xp.logical_not(_truth(x))
 
 
 logical_not.nondifferentiable()

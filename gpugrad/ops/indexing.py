@@ -111,7 +111,7 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
 
     Raises:
         IndexError: out of bounds.
-        TypeError: floating-point values for an integer tensor.
+        TypeError: floating-point values for an integer tensor, or complex ones for a real one.
 
     >>> import gpugrad as gg
     >>> gg.set_at(gg.zeros(3), 1, 5.0)
@@ -120,7 +120,10 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
     key = plain_index(index, x)
     if isinstance(value, list | tuple):
         value = asarray(value, dtype=x.dtype if backend.is_floating(x.dtype) else None, device=x.device)
-    floating = isinstance(value, float) or (hasattr(value, "dtype") and backend.is_floating(value.dtype))
+    given = getattr(value, "dtype", None)
+    if (isinstance(value, complex) or (given is not None and given.kind == "c")) and x.dtype.kind != "c":
+        raise TypeError(f"cannot write complex values into a tensor of {x.dtype}")
+    floating = isinstance(value, float) or (given is not None and backend.is_floating(given))
     if floating and not backend.is_floating(x.dtype):
         raise TypeError(f"cannot write floating-point values into a tensor of {x.dtype}")
     y: Tensor = _set_at(x, value, index=key)

@@ -116,7 +116,7 @@ prod.vjp(x=_prod_x)
 
 @primitive
 def var(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
-    """The variance over ``axis``: ``sum((x - mean)^2) / (n - correction)``.
+    """The variance over ``axis``: ``sum(|x - mean|^2) / (n - correction)``, real for complex numbers too.
 
     Each element gets ``2 g (x - mean) / (n - correction)``.
 
@@ -129,7 +129,8 @@ def var(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, ke
 
 def _centred(xp: Namespace, x: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
     free = length(x_shape, axis) - correction
-    return (x - xp.mean(x, axis=axis, keepdims=True)) * (1 / free if free > 0 else math.nan)
+    centred = x - xp.mean(x, axis=axis, keepdims=True)
+    return (xp.conj(centred) if x.dtype.kind == "c" else centred) * (1 / free if free > 0 else math.nan)
 
 
 var.vjp(

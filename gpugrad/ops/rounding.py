@@ -1,10 +1,12 @@
 """Rounding, signs and parts of numbers, element by element.
 
-Rounding is flat between its jumps: gradients are 0. Source: Python array API standard 2024.12; ``nan_to_num`` is
-NumPy's.
+Rounding is flat between its jumps: gradients are 0. Source: Python array API standard 2024.12; ``angle`` and
+``nan_to_num`` are NumPy's.
 """
 
 from __future__ import annotations
+
+import math
 
 from ..backend import Array, Namespace
 from ..core import primitive
@@ -119,7 +121,7 @@ def real(xp: Namespace, x: Array, /) -> Array:
 
     >>> import gpugrad as gg
     >>> gg.real(gg.tensor([1 + 2j]))
-    tensor([1.], dtype=float64)
+    tensor([1.])
     """
     return xp.real(x)
 
@@ -127,13 +129,13 @@ def real(xp: Namespace, x: Array, /) -> Array:
 real.vjp(x=lambda xp, g: g)
 
 
-@primitive
+@primitive(view=True)
 def imag(xp: Namespace, x: Array, /) -> Array:
     """The imaginary part: of real numbers, 0.
 
     >>> import gpugrad as gg
     >>> gg.imag(gg.tensor([1 + 2j]))
-    tensor([2.], dtype=float64)
+    tensor([2.])
     """
     return xp.imag(x)
 
@@ -147,12 +149,35 @@ def conj(xp: Namespace, x: Array, /) -> Array:
 
     >>> import gpugrad as gg
     >>> gg.conj(gg.tensor([1 + 2j]))
-    tensor([1.-2.j], dtype=complex128)
+    tensor([1.-2.j], dtype=complex64)
     """
     return xp.conj(x)
 
 
 conj.vjp(x=lambda xp, g: xp.conj(g))
+
+
+@primitive
+def angle(xp: Namespace, x: Array, /, deg: bool = False) -> Array:
+    """The angle of complex numbers in radians, in [-pi, pi], or in degrees; of real ones, 0 or pi.
+
+    The gradient is ``i x g / |x|^2``, across ``x``, and 0 at 0 and for real numbers.
+
+    >>> import gpugrad as gg
+    >>> gg.angle(gg.tensor([1j, -2.0 + 0j]), deg=True)
+    tensor([ 90., 180.])
+    """
+    return xp.angle(x, deg)
+
+
+def _angle_x(xp: Namespace, g: Array, x: Array, deg: bool) -> Array:
+    if x.dtype.kind != "c":
+        return xp.zeros_like(g)
+    inverse = xp.where(x == 0, 0, 1 / xp.where(x == 0, 1, x))
+    return g * (-180j / math.pi if deg else -1j) * inverse
+
+
+angle.vjp(x=_angle_x)
 
 
 @primitive
@@ -170,4 +195,11 @@ def nan_to_num(
     return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-nan_to_num.vjp(x=lambda xp, g, x: xp.where(xp.isfinite(x), g, 0))
+def _nan_to_num_x(xp: Namespace, g: Array, x: Array) -> Array:
+    if x.dtype.kind != "c":
+        return xp.where(xp.isfinite(x), g, 0)
+    a, b = (xp.where(xp.isfinite(part(x)), part(g), 0) for part in (xp.real, xp.imag))  # each part by itself
+    return a + 1j * b
+
+
+nan_to_num.vjp(x=_nan_to_num_x)

@@ -37,7 +37,14 @@ def asin(xp: Namespace, x: Array, /) -> Array:
     return xp.asin(x)
 
 
-asin.vjp(x=lambda xp, g, x: g / xp.sqrt((1 - x) * (1 + x)))  # 1 - x^2 would be rounded near 1
+def _leg(xp: Namespace, x: Array) -> Array:
+    """``sqrt(1 - x^2)``, not rounded near 1; of complex numbers on a branch cut, on the side of ``x``."""
+    if x.dtype.kind == "c":
+        return xp.sqrt(-(x - 1)) * xp.sqrt(x - -1)  # 1 - x and x + 1 would lose the sign of an imaginary part of 0
+    return xp.sqrt((1 - x) * (1 + x))
+
+
+asin.vjp(x=lambda xp, g, x: g / _leg(xp, x))
 
 arcsin = asin
 """NumPy's name of :func:`asin`."""
@@ -54,7 +61,7 @@ def acos(xp: Namespace, x: Array, /) -> Array:
     return xp.acos(x)
 
 
-acos.vjp(x=lambda xp, g, x: -g / xp.sqrt((1 - x) * (1 + x)))
+acos.vjp(x=lambda xp, g, x: -g / _leg(xp, x))
 
 arccos = acos
 """NumPy's name of :func:`acos`."""
@@ -116,7 +123,12 @@ def asinh(xp: Namespace, x: Array, /) -> Array:
     return xp.asinh(x)
 
 
-asinh.vjp(x=lambda xp, g, x: g / xp.hypot(x, xp.ones_like(x)))  # x^2 may be infinite where x is not
+def _hypotenuse(xp: Namespace, x: Array) -> Array:
+    """``sqrt(x^2 + 1)``, though ``x^2`` may be infinite; of complex numbers on a branch cut, on the side of ``x``."""
+    return xp.cosh(xp.asinh(x)) if x.dtype.kind == "c" else xp.hypot(x, xp.ones_like(x))
+
+
+asinh.vjp(x=lambda xp, g, x: g / _hypotenuse(xp, x))
 
 arcsinh = asinh
 """NumPy's name of :func:`asinh`."""
@@ -133,7 +145,7 @@ def acosh(xp: Namespace, x: Array, /) -> Array:
     return xp.acosh(x)
 
 
-acosh.vjp(x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
+acosh.vjp(x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x - -1)))  # as in _leg
 
 arccosh = acosh
 """NumPy's name of :func:`acosh`."""

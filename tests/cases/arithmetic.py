@@ -6,14 +6,14 @@ import numpy
 
 import gpugrad as gg
 
-from .domains import ONE, TRIPLES, apart, boolean, complex_, masked, mod_operands, nonzero, positive, special, whole
-from .row import Row, binary, constants, unary
+from .domains import ONE, TRIPLES, apart, boolean, masked, mod_operands, nonzero, positive, special, whole
+from .row import Row, binary, complex_too, constants, unary
 
 ROWS: list[Row] = [
     # -------------------------------------------------------- arithmetic
     binary("arithmetic", "add"),
     binary("arithmetic", "subtract"),
-    binary("arithmetic", "multiply", complex=complex_),
+    binary("arithmetic", "multiply"),
     binary("arithmetic", "divide", nonzero),
     binary("arithmetic", "floor_divide", mod_operands, flat=True, torch=None),
     binary("arithmetic", "remainder", mod_operands, large=((70, 300), (70, 300)), single=1e-4),
@@ -29,7 +29,7 @@ ROWS: list[Row] = [
     ],
     Row("ops.arithmetic.pow", lambda x: 2**x, numpy=lambda x: 2**x, torch=lambda torch, x: 2**x, label="2^x"),
     unary("arithmetic", "abs", nonzero),
-    unary("arithmetic", "sign", nonzero, flat=True),
+    unary("arithmetic", "sign", nonzero, flat=True, torch=lambda torch, x: torch.sgn(x)),
     binary("arithmetic", "maximum", apart),
     binary("arithmetic", "minimum", apart),
     Row("ops.arithmetic._clip", gg.clip, apart, variants=[{"min": -0.5, "max": 0.6}, {"min": 0}, {"max": 0}, {}],
@@ -52,3 +52,4 @@ ROWS: list[Row] = [
     *[constants("comparison", name, whole) for name in ("bitwise_left_shift", "bitwise_right_shift")],
     constants("comparison", "bitwise_invert", whole, ONE, torch=lambda torch, x: torch.bitwise_not(x)),
 ]  # fmt: skip
+ROWS = complex_too(ROWS, "arithmetic.floor_divide", "arithmetic.remainder", "arithmetic.m", "arithmetic._clip")

@@ -20,9 +20,15 @@ def complex_(rng, shapes):
     return [numpy.asarray(rng.standard_normal(s) + 1j * rng.standard_normal(s)) for s in shapes]
 
 
-def half_plane(rng, shapes):
-    """Complex, with a positive real part: away from 0 and from the branch cuts of most functions."""
-    return [numpy.asarray(rng.uniform(0.5, 2.0, s) + 1j * rng.uniform(-1.0, 1.0, s)) for s in shapes]
+def turned(domain):
+    """A domain with imaginary parts: what was positive is right of 0, away from the branch cuts of most functions."""
+
+    def draw(rng, shapes):
+        arrays = domain(rng, shapes)
+        turned = [a + 1j * rng.uniform(-1.0, 1.0, a.shape) if a.dtype.kind == "f" else a for a in arrays]
+        return [numpy.asarray(a) for a in turned]
+
+    return draw
 
 
 def positive(rng, shapes):

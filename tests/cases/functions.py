@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy
 
-from .domains import above_one, apart, complex_, nonzero, positive, within
-from .row import Row, binary, unary
+from .domains import above_one, apart, nonzero, positive, within
+from .row import Row, binary, complex_too, unary
 
 ROWS: list[Row] = [
-    unary("functions", "exp", complex=complex_),
+    unary("functions", "exp"),
     unary("functions", "expm1"),
     unary("functions", "log", positive),
     unary("functions", "log1p", positive),
@@ -32,10 +32,15 @@ ROWS: list[Row] = [
     unary("rounding", "signbit", nonzero, constant=True, large=None),
     binary("rounding", "copysign", nonzero),
     binary("rounding", "nextafter", constant=True, large=None),
-    unary("rounding", "real", complex=complex_),
-    unary("rounding", "imag", flat=True, complex=complex_),
-    unary("rounding", "conj", complex=complex_),
+    unary("rounding", "real"),
+    unary("rounding", "imag", flat=True),
+    unary("rounding", "conj"),
+    unary("rounding", "angle", nonzero, flat=True),
     unary("rounding", "nan_to_num", variants=[{}, {"nan": 2.0, "posinf": 3.0, "neginf": -3.0}]),
     unary("activation", "relu", nonzero, numpy=lambda x: numpy.maximum(x, 0)),
     unary("activation", "sigmoid", numpy=lambda x: 1 / (1 + numpy.exp(-x))),
 ]  # fmt: skip
+
+REAL = """functions.logaddexp trigonometry.hypot trigonometry.atan2 rounding.floor rounding.ceil rounding.trunc
+rounding.round rounding.copysign rounding.nan_to_num activation.relu"""
+ROWS = complex_too(ROWS, *REAL.split())

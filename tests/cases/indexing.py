@@ -7,7 +7,7 @@ import numpy
 import gpugrad as gg
 from gpugrad.ops import indexing
 
-from .row import Row
+from .row import Row, complex_too
 
 INDEX = numpy.array([0, 2, 0])
 MASK = numpy.array([[True, False, True], [False, False, True]])
@@ -81,4 +81,4 @@ def _write_row(index, part, label):
     )  # fmt: skip
 
 
-ROWS: list[Row] = [*_index_rows()]
+ROWS: list[Row] = complex_too(_index_rows())

@@ -7,7 +7,7 @@ import numpy
 import gpugrad as gg
 from gpugrad.ops import linear
 
-from .row import Row, named
+from .row import Row, complex_too, named
 
 BLOCKS = [((3, 2, 4), (4, 3)), ((2, 3), (3, 2)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((2, 3), (2, 3, 1))]
 BLOCKS += [((2, 1, 2, 3), (3, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,)), ((2, 3), (3, 0)), ((2, 0), (0, 3))]
@@ -100,3 +100,4 @@ ROWS: list[Row] = [
         for operation, name, shapes, kw in PRODUCTS
     ],
 ]  # fmt: skip
+ROWS = complex_too(ROWS)

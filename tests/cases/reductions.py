@@ -8,7 +8,7 @@ import gpugrad as gg
 from gpugrad.ops import softmax
 
 from .domains import LARGE, apart, boolean, positive, real, whole
-from .row import AXES, CUBES, NONEMPTY, Row, named
+from .row import AXES, CUBES, NONEMPTY, Row, complex_too, named
 
 
 def _torch_dims(torch_name):
@@ -115,3 +115,4 @@ ROWS: list[Row] = [
     Row("ops.softmax.logsumexp", softmax.logsumexp, shapes=[((2, 3, 2),)], variants=AXES, large=LARGE,
         torch=_torch_dims("logsumexp")),
 ]  # fmt: skip
+ROWS = complex_too(ROWS, "reduction.max", "reduction.min", "statistics", "arithmetic.where", "softmax")

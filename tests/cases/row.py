@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy
 
 import gpugrad as gg
 
-from .domains import LARGE, LARGE_PAIR, ONE, PAIRS, Domain, real
+from .domains import LARGE, LARGE_PAIR, ONE, PAIRS, Domain, real, turned
 
 
 @dataclass(frozen=True)
@@ -72,4 +72,12 @@ def constants(module, name, domain=real, shapes=PAIRS, **kwargs):
 
 AXES = [{}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"axis": (-1, 0), "keepdims": True}]
 CUBES = [((2, 3, 2),)]
+def complex_too(rows, *but):
+    """Rows that compute with complex numbers as with real ones, all but those so named."""
+    return [
+        row if row.constant or row.complex or row.name.startswith(but) else replace(row, complex=turned(row.inputs))
+        for row in rows
+    ]
+
+
 NONEMPTY = [((3,),), ((1, 4),)]

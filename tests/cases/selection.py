@@ -8,7 +8,7 @@ import gpugrad as gg
 
 from .domains import apart, special, whole
 from .indexing import with_written
-from .row import Row
+from .row import Row, complex_too
 
 
 def _unique(name, x):
@@ -67,3 +67,4 @@ ROWS: list[Row] = [
         for name in ("unique_all", "unique_counts", "unique_inverse", "unique_values")
     ],
 ]  # fmt: skip
+ROWS = complex_too(ROWS, "selection", "indexing._gather-topk")

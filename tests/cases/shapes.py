@@ -6,7 +6,7 @@ import numpy
 
 import gpugrad as gg
 
-from .row import CUBES, Row, named
+from .row import CUBES, Row, complex_too, named
 
 ROWS: list[Row] = [
     # -------------------------------------------------------- shape
@@ -98,3 +98,4 @@ ROWS: list[Row] = [
     Row("ops.shaping.squeeze", lambda x: gg.unstack(x, axis=-2), shapes=CUBES,
         numpy=lambda x: numpy.unstack(x, axis=-2), large=None, label="unstack"),
 ]  # fmt: skip
+ROWS = complex_too(ROWS)

@@ -315,6 +315,8 @@ def test_complex_values_are_numpys_and_gradients_pytorchs(row, shapes, static, d
         for y, e in zip(ys, outputs(row.numpy(*arrays, **static)), strict=True):
             assert (y.shape, y.dtype) == (e.shape, e.dtype)
             close(y.numpy(), e, tolerance)
+    if row.constant:
+        return
     gs = upstream(ys, rng)
     for k, (y, g) in enumerate(zip(ys, gs, strict=True)):
         y.backward(g, retain_graph=k < len(ys) - 1)

@@ -87,6 +87,16 @@ def test_inverses_undo(norm, n, rng):
         numpy.testing.assert_allclose(y.numpy(), x.numpy(), atol=1e-12)
 
 
+@pytest.mark.parametrize("name", [*ONE_AXIS, "fftn", "irfftn"])
+def test_nothing_filled_up_is_zeros(name):
+    """NumPy's irfft reads an element of an empty axis, which is not there."""
+    x = gg.zeros((2, 0)).requires_grad_()
+    y = getattr(gg.fft, name)(x, *(((2, 3),) if name.endswith("n") else (3,)))
+    assert not y.numpy().any()
+    gg.real(y).sum().backward()
+    assert x.grad.shape == (2, 0)
+
+
 @pytest.mark.parametrize("name", ["fft", "rfft", "fftn"])
 def test_energy_is_kept_and_so_is_its_gradient(name, rng):
     """Parseval: ``sum |fft(x)|^2 = sum |x|^2`` with norm "ortho", of a real x and of all of its spectrum."""
