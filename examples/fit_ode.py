@@ -3,9 +3,10 @@
     python examples/fit_ode.py                         observations made by the script, with known parameters
     python examples/fit_ode.py --data pelts.csv        your own: a line of names, then one a year: year, prey, predators
 
-The Lotka-Volterra equations are integrated by Runge-Kutta steps written as for NumPy, and the gradient goes back
-through all of them. SciPy's L-BFGS finds the parameters, the Hessian at the end tells how sure they are, and
-`gg.checkpoint` of each year keeps one year's steps in memory instead of all. Written to ``--out``: ``fit_ode.png``.
+The Lotka-Volterra equations are integrated by Runge-Kutta steps in NumPy, and the gradient goes back through all of
+them: the same functions draw curves from arrays, and are differentiated where they are given Tensors. SciPy's L-BFGS
+finds the parameters, the Hessian at the end tells how sure they are, and `gg.checkpoint` of each year keeps one year's
+steps in memory instead of all. Written to ``--out``: ``fit_ode.png``.
 """
 
 import argparse
@@ -27,7 +28,7 @@ GUESS = numpy.log([0.7, 0.7, 0.02, 0.02, 20.0, 10.0])
 
 def slope(u, rates, meetings):
     """Lotka-Volterra: ``dh/dt = h (birth - loss l)``, ``dl/dt = l (-death + gain h)`` for ``u = (h, l)``."""
-    return u * (rates + meetings * gg.flip(u))
+    return u * (rates + meetings * numpy.flip(u))
 
 
 def advance(u, rates, meetings, duration, steps):
@@ -44,18 +45,19 @@ def advance(u, rates, meetings, duration, steps):
 
 def trajectory(p, count, duration=1.0, steps=10, advance=advance):
     """Hares and lynxes at ``count`` times, a duration apart, ``(count, 2)``; ``p``: logarithms of six parameters."""
-    signs = gg.tensor([1.0, -1.0], dtype=p.dtype)
-    rates, meetings, u = signs * gg.exp(p[:2]), -signs * gg.exp(p[2:4]), gg.exp(p[4:])
+    birth, death, lost, gained, hares, lynxes = numpy.exp(p)
+    u = numpy.stack([hares, lynxes])
+    rates, meetings = numpy.stack([birth, -death]), numpy.stack([-lost, gained])
     states = [u]
     for _ in range(count - 1):
         u = advance(u, rates, meetings, duration, steps)
         states.append(u)
-    return gg.stack(states)
+    return numpy.stack(states)
 
 
 def loss(p, observed, advance=advance):
     """Half the squared error of the logarithms: observations are wrong by a factor."""
-    error = gg.log(trajectory(p, len(observed), advance=advance)) - gg.log(observed)
+    error = numpy.log(trajectory(p, len(observed), advance=advance)) - numpy.log(observed)
     return (error**2).sum() / 2
 
 
@@ -75,7 +77,7 @@ def fit(observed: numpy.ndarray, guess: numpy.ndarray) -> tuple[numpy.ndarray, n
 
 def observations(years: int = 21, noise: float = 0.15) -> numpy.ndarray:
     """A trajectory of known parameters, each number of it wrong by some 15 per cent."""
-    true = trajectory(gg.tensor(TRUTH), years).numpy()
+    true = trajectory(TRUTH, years)
     return true * numpy.exp(noise * numpy.random.default_rng(2).standard_normal(true.shape))
 
 
@@ -96,7 +98,7 @@ def draw(file: Path, times: numpy.ndarray, observed: numpy.ndarray, found: numpy
         return
     grid = drawing.add_gridspec(2, 2, width_ratios=(1.5, 1))
     fine = numpy.linspace(times[0], times[-1], 20 * (len(times) - 1) + 1)
-    curves = [trajectory(gg.tensor(p), len(fine), 1 / 20, steps=1).numpy() for p in (GUESS, found)]
+    curves = [trajectory(p, len(fine), 1 / 20, steps=1) for p in (GUESS, found)]
     for kind, (name, color) in enumerate((("hares", BLUE), ("lynxes", RED))):
         axes = drawing.add_subplot(grid[kind, 0])
         axes.plot(fine, curves[0][:, kind], color=GREY, linestyle="--", label="first guess")

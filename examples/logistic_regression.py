@@ -3,8 +3,9 @@
     python examples/logistic_regression.py                    569 tumours, 30 measurements of each, no download
     python examples/logistic_regression.py --device cuda      the loss and its gradient on the GPU
 
-The loss is three lines on arrays; `gg.value_and_grad` makes of it what `minimize(jac=True)` asks for. The solution is
-compared with scikit-learn's. Written to ``--out``: ``logistic_regression.png``, the coefficients for every penalty.
+The loss is two lines of NumPy, for arrays and for Tensors; `gg.value_and_grad` makes of it what `minimize(jac=True)`
+asks for. The solution is compared with scikit-learn's. Written to ``--out``: ``logistic_regression.png``, the
+coefficients for every penalty.
 """
 
 import argparse
@@ -29,7 +30,7 @@ class Split(NamedTuple):
 def loss(w, x, y, penalty):
     """``sum log(1 + exp(-y (w_0 + x w))) + penalty / 2 |w|^2``; the intercept ``w_0`` is free."""
     margin = y * (w[0] + x @ w[1:])
-    return gg.logaddexp(0.0, -margin).sum() + penalty / 2 * (w[1:] ** 2).sum()
+    return numpy.logaddexp(0.0, -margin).sum() + penalty / 2 * (w[1:] ** 2).sum()
 
 
 def for_scipy(f: Callable, values: list[float] | None = None) -> Callable:
@@ -67,8 +68,7 @@ def path(data: Split, penalties: numpy.ndarray) -> numpy.ndarray:
 
 def mean_loss(weights: numpy.ndarray, data: Split) -> list[float]:
     """The loss of one tumour, without penalty, for each row of weights."""
-    x, y = gg.tensor(data.x), gg.tensor(data.y)
-    return [loss(gg.tensor(w), x, y, 0.0).item() / len(y) for w in weights]
+    return [float(loss(w, data.x, data.y, 0.0)) / len(data.y) for w in weights]
 
 
 def read() -> tuple[Split, Split, list[str]]:

@@ -25,7 +25,7 @@ Parameters = dict[str, gg.Tensor]
 
 def scores(p, image):
     """A network with one hidden layer, for one image or many."""
-    return gg.tanh(image @ p["w1"] + p["b1"]) @ p["w2"] + p["b2"]
+    return numpy.tanh(image @ p["w1"] + p["b1"]) @ p["w2"] + p["b2"]
 
 
 def loss(p, image, label):
@@ -39,15 +39,15 @@ per_sample = gg.vmap(gg.grad(loss), in_axes=(None, 0, 0))
 
 def lengths(gradients):
     """The Euclidean norm of each sample's gradient, over all parameters together."""
-    return gg.sqrt(sum((g**2).reshape(len(g), -1).sum(axis=1) for g in gradients.values()))
+    return numpy.sqrt(sum((g**2).reshape(len(g), -1).sum(axis=1) for g in gradients.values()))
 
 
 def clipped_and_noisy(gradients, limit, noise):
     """The mean gradient, where no sample counts for more than ``limit``, and noise covers what each contributed."""
     count = len(gradients["b1"])
-    factor = gg.minimum(limit / lengths(gradients), 1.0)
+    factor = numpy.minimum(limit / lengths(gradients), 1.0)
     return {
-        name: (gg.einsum("n,n...->...", factor, g) + noise * limit * gg.random.normal(size=g.shape[1:])) / count
+        name: (numpy.einsum("n,n...->...", factor, g) + noise * limit * gg.random.normal(size=g.shape[1:])) / count
         for name, g in gradients.items()
     }
 

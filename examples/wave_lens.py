@@ -3,7 +3,7 @@
     python examples/wave_lens.py                               120 x 180 points, 480 steps; half a minute
     python examples/wave_lens.py --device cuda --scale 4       four times as fine, on the GPU
 
-The wave equation is stepped forward in time with `roll` and arithmetic, as one writes it for NumPy. A plane wave comes
+The wave equation is stepped forward in time with `roll` and arithmetic, in NumPy's names. A plane wave comes
 in from the left; what is learned is how slow the wave is at each point of the glass, so that as much of it as possible
 arrives at two points on the right. `gg.checkpoint` of every 20 steps keeps their first states alone. Written to
 ``--out``: ``wave_lens.png``.
@@ -53,7 +53,7 @@ def scene(scale: float = 1.0) -> Scene:
 
 def laplacian(u):
     """The sum of the four neighbours, less four times the point."""
-    return gg.roll(u, 1, 0) + gg.roll(u, -1, 0) + gg.roll(u, 1, 1) + gg.roll(u, -1, 1) - 4 * u
+    return numpy.roll(u, 1, 0) + numpy.roll(u, -1, 0) + numpy.roll(u, 1, 1) + numpy.roll(u, -1, 1) - 4 * u
 
 
 def burst(u, before, brightness, speed, now, steps, world):
@@ -72,13 +72,13 @@ def speed_of(p, world):
     """How fast the wave is at each point; ``p``: any numbers, smoothed first."""
     for _ in range(12):
         p = p + laplacian(p) / 8
-    return OUTSIDE - (OUTSIDE - SLOWEST) * world.glass * gg.sigmoid(p)
+    return OUTSIDE - (OUTSIDE - SLOWEST) * world.glass / (1 + numpy.exp(-p))
 
 
 def simulate(p, world, burst=burst, length=20):
     """The mean of ``u^2`` over the later half of the time, and the wave at the end of each burst."""
     speed = speed_of(p, world)
-    u = before = brightness = gg.zeros_like(world.glass)
+    u = before = brightness = numpy.zeros_like(world.glass)
     frames = []
     for now in range(0, world.steps, length):
         u, before, brightness = burst(u, before, brightness, speed, now, min(length, world.steps - now), world)
@@ -88,8 +88,8 @@ def simulate(p, world, burst=burst, length=20):
 
 def loss(p, world, burst=burst):
     """Minus the logarithms of the two targets' brightness: the product is largest where they share."""
-    brightness, _ = simulate(gg.reshape(p, world.glass.shape), world, burst)
-    return -sum(gg.log((brightness * target).sum()) for target in world.targets)
+    brightness, _ = simulate(p.reshape(world.glass.shape), world, burst)
+    return -sum(numpy.log((brightness * target).sum()) for target in world.targets)
 
 
 def slab(world: Scene) -> numpy.ndarray:

@@ -19,10 +19,11 @@ FOLDER = Path(__file__).parent.parent / "examples"
 
 @pytest.fixture
 def example(monkeypatch):
-    """Import an example by its name, as if run in its folder; nothing of it is left imported."""
+    """Import an example by its name, as if run in its folder; it leaves no module and no random number behind."""
     monkeypatch.syspath_prepend(FOLDER)
-    before = set(sys.modules)
+    before, state = set(sys.modules), gg.random.default_generator.state
     yield importlib.import_module
+    gg.random.default_generator.state = state
     for name in {file.stem for file in FOLDER.glob("*.py")} & (set(sys.modules) - before):
         del sys.modules[name]
 
@@ -66,6 +67,8 @@ def test_logistic_regression_agrees_with_scikit_learn(example, where):
     found = module.fit(train, 1.0)
     module.for_scipy(module.loss, values)(found.x, gg.tensor(train.x), gg.tensor(train.y), 1.0)
     assert values == pytest.approx([24.628255790], rel=1e-9)
+    assert type(module.loss(found.x, *train, 1.0)) is numpy.float64  # the same lines are NumPy's, for arrays
+    assert module.loss(found.x, *train, 1.0) == pytest.approx(values[0], rel=1e-12)
     assert found.nfev < 100
     peer = linear_model.LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(train.x, train.y)
     numpy.testing.assert_allclose(found.x[1:], peer.coef_[0], atol=1e-5)
@@ -116,6 +119,9 @@ def test_the_trajectory_is_that_of_scipy(example, where):
     found = module.trajectory(gg.tensor(module.TRUTH), 21)
     assert found.device.type == where
     numpy.testing.assert_allclose(found.numpy(), lotka_volterra(module.TRUTH), rtol=2e-5)
+    arrays = module.trajectory(module.TRUTH, 21)
+    assert type(arrays) is numpy.ndarray
+    numpy.testing.assert_allclose(arrays, found.numpy(), rtol=1e-12)
 
 
 def test_gradients_through_the_trajectory(example, where):
@@ -249,9 +255,7 @@ def test_per_sample_gradients_are_those_of_a_loop(example, where):
 
 def test_per_sample_gradients_run(program):
     pytest.importorskip("sklearn")
-    before = gg.random.default_generator.state
     out = program("per_sample_gradients", "--epochs", 4)
-    gg.random.default_generator.state = before
     assert number_after("test accuracy", out) > 88
     assert number_after("differ by at most", out) < 1e-4
     private = [float(line.rsplit(maxsplit=1)[1].rstrip("%")) for line in out.splitlines() if line.startswith("clipped")]
