@@ -15,6 +15,7 @@ from ..backend import Array, Device, Namespace
 from ..core import Tensor, modes, primitive
 from ..core.errors import user_line
 from .arithmetic import positive
+from .shaping import broadcast_to
 
 Shape = int | tuple[int, ...]
 
@@ -151,10 +152,15 @@ def empty(shape: Shape, *, dtype: Any = None, device: Device | str | None = None
 def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
     """One number everywhere; for ``dtype=None`` a float gives the default dtype, other numbers their own.
 
+    A Tensor as the number is broadcast, and gets its gradient.
+
     >>> import gpugrad as gg
     >>> gg.full(2, 7)
     tensor([7, 7])
     """
+    if isinstance(fill_value, Tensor):
+        filled = positive(broadcast_to(fill_value, shape))
+        return to(filled, device=modes.get_default_device() if device is None else device, dtype=dtype)
     if dtype is None and not isinstance(fill_value, float):
         dtype = _from_python(fill_value, None).dtype
     return _new("full", shape, fill_value, dtype=dtype, device=device)
@@ -245,6 +251,9 @@ def full_like(x: Array, /, fill_value: Any, *, dtype: Any = None, device: Device
     >>> gg.full_like(gg.zeros(2), 3.0)
     tensor([3., 3.])
     """
+    if isinstance(fill_value, Tensor):
+        place = backend.device_of(x.data if isinstance(x, Tensor) else x) if device is None else device
+        return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=place)
     return _like("full", x, fill_value, dtype=dtype, device=device)
 
 

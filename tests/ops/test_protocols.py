@@ -384,3 +384,13 @@ def test_devices_do_not_mix_silently(cupy):
         numpy.add(VECTOR, gg.tensor(VECTOR))
     with pytest.raises(ValueError, match="operands on different devices"):
         VECTOR * gg.tensor(VECTOR)
+
+
+def test_full_of_a_tensor():
+    """What libraries written for any array fill with is often an array of no axes."""
+    x = variable(0.5)
+    y = gg.full((2, 3), x, dtype=gg.float64) * gg.full_like(gg.zeros(3, dtype=gg.float64), x)
+    same(y, numpy.full((2, 3), 0.25))
+    y.sum().backward()
+    assert x.grad.item() == 6.0
+    assert gg.full(2, gg.tensor(3), dtype=gg.int32).tolist() == [3, 3]
