@@ -41,7 +41,8 @@ class Program:
 
     def wrap(self, result):
         if isinstance(result, tuple | list):
-            return type(result)(self.wrap(r) for r in result)
+            made = getattr(type(result), "_make", type(result))  # NumPy names the parts of some tuples
+            return made(self.wrap(r) for r in result)
         if isinstance(result, numpy.ndarray | numpy.generic):
             return Written(self, numpy.asarray(result))
         return result

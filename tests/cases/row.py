@@ -37,6 +37,8 @@ class Row:
     """The gradient is 0 everywhere, which PyTorch may not define."""
     complex: Domain | None = None
     """Inputs of which some are complex128, where the operation has a complex derivative."""
+    half: bool = True
+    """Whether NumPy computes with float16."""
     single: float = 1e-5
     """Tolerance in float32, relative and absolute."""
     label: str = ""
@@ -70,8 +72,6 @@ def constants(module, name, domain=real, shapes=PAIRS, **kwargs):
     return named(module, name, inputs=domain, shapes=shapes, constant=True, large=None, **kwargs)
 
 
-AXES = [{}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"axis": (-1, 0), "keepdims": True}]
-CUBES = [((2, 3, 2),)]
 def complex_too(rows, *but):
     """Rows that compute with complex numbers as with real ones, all but those so named."""
     return [
@@ -80,4 +80,6 @@ def complex_too(rows, *but):
     ]
 
 
+AXES = [{}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"axis": (-1, 0), "keepdims": True}]
+CUBES = [((2, 3, 2),)]
 NONEMPTY = [((3,),), ((1, 4),)]
