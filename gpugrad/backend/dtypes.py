@@ -31,6 +31,15 @@ def as_dtype(dtype: Any) -> DType:
     return wanted
 
 
+def complex_beside(dtype: DType) -> DType:
+    """The complex dtype whose parts are as precise as a real floating-point dtype, complex64 at least.
+
+    >>> complex_beside(float32), complex_beside(float64)
+    (dtype('complex64'), dtype('complex128'))
+    """
+    return complex128 if dtype == float64 else complex64
+
+
 def is_floating(dtype: DType) -> bool:
     """Whether numbers of this dtype can carry a gradient: real or complex floating point, ``bfloat16`` included.
 

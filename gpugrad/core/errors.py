@@ -23,6 +23,16 @@ class GradientError(RuntimeError):
     """
 
 
+class AxisError(ValueError, IndexError):
+    """An axis that is not there: a ValueError to NumPy's users, an IndexError in the array API standard.
+
+    >>> import gpugrad as gg
+    >>> gg.expand_dims(gg.zeros(2), axis=3)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    gpugrad.core.errors.AxisError: expand_dims: axis 3 is out of bounds for array of dimension 2 ...
+    """
+
+
 def describe(value: Any) -> str:
     """A value in an error message: dtype, shape and device of an array, the number itself otherwise.
 
@@ -42,7 +52,9 @@ def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     if ours and not isinstance(error, MemoryError):
         raise error  # ours says what there is to say
     kinds = (FloatingPointError, OverflowError, MemoryError, NotImplementedError, ValueError, IndexError, TypeError)
-    kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
+    kind: type[Exception] = next((k for k in kinds if isinstance(error, k)), RuntimeError)
+    if isinstance(error, ValueError) and isinstance(error, IndexError):  # numpy.exceptions.AxisError
+        kind = AxisError
     given = list(values)
     operands = ", ".join(describe(value) for value in given)
     if isinstance(error, MemoryError):

@@ -189,25 +189,34 @@ abs.vjp(x=lambda xp, g, x: g * (xp.conj(xp.sign(x)) if x.dtype.kind == "c" else 
 
 
 @primitive
-def sign(xp: Namespace, x: Array, /) -> Array:
+def _sign(xp: Namespace, x: Array, /) -> Array:
+    return xp.sign(x)
+
+
+@primitive
+def _direction(xp: Namespace, x: Array, /) -> Array:
+    """``x / |x|`` of complex numbers, whose gradient needs them; the gradient of signs needs nothing."""
+    return xp.sign(x)
+
+
+def _direction_x(xp: Namespace, g: Array, x: Array) -> Array:
+    y, length = xp.sign(x), xp.abs(x)
+    across = xp.imag(g * y) / xp.where(length == 0, 1, length)  # along x nothing changes
+    return 1j * across * xp.conj(y)
+
+
+_sign.vjp(x=lambda xp, g: xp.zeros_like(g))
+_direction.vjp(x=_direction_x)
+
+
+def sign(x: Array, /) -> Array:
     """-1, 0 or 1 by the sign of ``x``; the gradient is 0. Of complex numbers ``x / |x|``, 0 at 0, as ``torch.sgn``.
 
     >>> import gpugrad as gg
     >>> gg.sign(gg.tensor([3.0, -0.5, 0.0]))
     tensor([ 1., -1.,  0.])
     """
-    return xp.sign(x)
-
-
-def _sign_x(xp: Namespace, g: Array, x: Array) -> Array:
-    if x.dtype.kind != "c":
-        return xp.zeros_like(g)
-    y, length = xp.sign(x), xp.abs(x)
-    across = xp.imag(g * y) / xp.where(length == 0, 1, length)  # along x nothing changes
-    return 1j * across * xp.conj(y)
-
-
-sign.vjp(x=_sign_x)
+    return _direction(x) if hasattr(x, "dtype") and x.dtype.kind == "c" else _sign(x)
 
 
 @primitive
@@ -252,7 +261,9 @@ minimum.vjp(
 
 @primitive
 def _clip(xp: Namespace, x: Array, min: Array | None, max: Array | None, /) -> Array:
-    return xp.clip(x, min, max)
+    y = xp.clip(x, min, max)
+    wanted = getattr(x, "dtype", y.dtype)
+    return y if y.dtype == wanted or y.dtype.kind != wanted.kind else xp.astype(xp.asarray(y), wanted)
 
 
 def _inside(x: Array, min: Array | None, max: Array | None) -> Array:
@@ -272,13 +283,14 @@ _clip.vjp(
 )
 
 
-def clip(x: Array, min: Array | None = None, max: Array | None = None) -> Array:
+def clip(x: Array, /, min: Array | None = None, max: Array | None = None) -> Array:
     """``min(max(x, min), max)``; the gradient passes where ``min <= x <= max``, the rest goes to the bound that holds.
 
     Args:
         x: shape ``(...)``.
         min: lower bound, a number or a tensor that broadcasts against ``x``; None for no bound.
-        max: upper bound; where the bounds cross, it holds. Source: ``torch.clamp``.
+        max: upper bound; where the bounds cross, it holds. Source: ``torch.clamp``. Wider bounds of its kind leave
+            ``x`` its dtype, as the standard asks.
 
     >>> import gpugrad as gg
     >>> gg.clip(gg.tensor([-1.0, 0.5, 2.0]), 0, 1)

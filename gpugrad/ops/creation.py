@@ -1,7 +1,8 @@
 """Making tensors, and moving them between dtypes and devices.
 
-``dtype=None`` means the default dtype for floating point, ``device=None`` the default device. Source: Python array
-API standard 2024.12; ``tensor`` is PyTorch's.
+``dtype=None`` means the default dtype for floating point (complex numbers: the complex dtype of that precision) and
+int64 for integers, ``device=None`` the default device. Source: Python array API standard 2024.12; ``tensor`` is
+PyTorch's.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def tensor(data: Any, dtype: Any = None, device: Device | str | None = None, req
     """A new tensor with a copy of ``data``.
 
     Args:
-        data: a number, nested lists, an array, or a Tensor. Python floats take the default dtype, arrays keep theirs.
+        data: a number, nested lists, an array, or a Tensor. Python's floats take the default dtype, its complex numbers
+            the complex one of that precision, arrays keep theirs.
         dtype: of the elements.
         device: where to; for None, an array of CuPy stays where it is, all else goes to the default device.
         requires_grad: whether gradients with respect to it will be asked for.
@@ -46,16 +48,18 @@ def tensor(data: Any, dtype: Any = None, device: Device | str | None = None, req
     return made.requires_grad_() if requires_grad else made
 
 
-def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None, copy: bool | None = None) -> Tensor:
-    """``data`` as a tensor, sharing memory where it can.
+def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, copy: bool | None = None) -> Tensor:
+    """``obj`` as a tensor, sharing memory where it can.
 
     Args:
-        data: as for :func:`tensor`; a Tensor stays in its graph.
+        obj: as for :func:`tensor`; a Tensor stays in its graph.
         dtype: None keeps that of an array or Tensor.
         device: None keeps that of an array or Tensor.
-        copy: True always copies, False never does.
+        copy: True always copies, False never does. Writing ``x[i] = v`` gives ``x`` a new value in either case, and
+            leaves tensors that shared its memory as they were.
 
     Raises:
+        TypeError: complex numbers with a real dtype.
         ValueError: ``copy=False``, but the dtype or the device make a copy necessary.
 
     >>> import gpugrad as gg, numpy
@@ -63,19 +67,19 @@ def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None,
     dtype('float64')
     """
     wanted = None if dtype is None else backend.as_dtype(dtype)
-    if isinstance(data, Tensor) and data.node is not None:
-        moved = to(data, device=device, dtype=wanted)
-        if copy is False and moved is not data:
-            raise ValueError(f"asarray: {data.dtype} on {data.device} to {moved.dtype} on {moved.device} needs a copy")
-        if moved is not data:
+    if isinstance(obj, Tensor) and obj.node is not None:
+        moved = to(obj, device=device, dtype=wanted)
+        if copy is False and moved is not obj:
+            raise ValueError(f"asarray: {obj.dtype} on {obj.device} to {moved.dtype} on {moved.device} needs a copy")
+        if moved is not obj:
             return moved
-        return positive(data) if copy else Tensor(data.data, data.node)  # the caller may rebind what it gets
-    array = data.data if isinstance(data, Tensor) else data
+        return positive(obj) if copy else Tensor(obj.data, obj.node)  # the caller may rebind what it gets
+    array = obj.data if isinstance(obj, Tensor) else obj
     if not backend.is_array(array):
         array = _from_python(array, wanted)
         device = modes.get_default_device() if device is None else device
         if copy is False:
-            raise ValueError(f"asarray: a {type(data).__name__} cannot be shared, copy=False was asked for")
+            raise ValueError(f"asarray: a {type(obj).__name__} cannot be shared, copy=False was asked for")
         copy = None
     place = backend.device_of(array) if device is None else Device(device)
     same = (wanted is None or array.dtype == wanted) and place == backend.device_of(array)
@@ -85,22 +89,36 @@ def asarray(data: Any, /, dtype: Any = None, device: Device | str | None = None,
         raise ValueError(f"asarray: {array.dtype} on {backend.device_of(array)} to {wanted or array.dtype} on {place} "
                          "needs a copy, copy=False was asked for")  # fmt: skip
     if wanted is not None:
+        _no_part_lost("asarray", array.dtype, wanted)
         with backend.beside(array):
             array = array.astype(wanted)
     return _made(backend.transfer(array, place))
 
 
 def _from_python(data: Any, dtype: Any) -> numpy.ndarray[Any, Any]:
-    """Numbers and nested lists as a NumPy array; Python's floats get the default dtype."""
+    """Numbers and nested lists as a NumPy array; Python's floats and complex numbers get the default dtypes."""
     try:
         array = numpy.asarray(data)
     except ValueError as error:
         raise ValueError(f"expected nested lists of equal length: {error}") from error
     if array.dtype.kind not in "biufc" and array.dtype.name != "bfloat16":
         raise TypeError(f"expected numbers, got {type(data).__name__} of {array.dtype}")
-    if dtype is None and array.dtype == numpy.float64 and not isinstance(data, numpy.generic):
-        dtype = modes.get_default_dtype()
-    return array if dtype is None else array.astype(dtype)
+    if dtype is None:
+        return array if isinstance(data, numpy.generic) else array.astype(_default_for(array.dtype), copy=False)
+    _no_part_lost("asarray", array.dtype, dtype)
+    return array.astype(dtype)
+
+
+def _default_for(dtype: Any) -> Any:
+    """The dtype of Python's numbers, which NumPy makes the widest of their kind."""
+    if dtype == backend.dtypes.float64:
+        return modes.get_default_dtype()
+    return backend.dtypes.complex_beside(modes.get_default_dtype()) if dtype.kind == "c" else dtype
+
+
+def _no_part_lost(name: str, dtype: Any, wanted: Any) -> None:
+    if dtype.kind == "c" and wanted.kind not in "cb":
+        raise TypeError(f"{name}: {dtype} as {wanted} would lose the imaginary part: use gg.real(x), or gg.abs(x)")
 
 
 def _new(function: str, *args: Any, dtype: Any, device: Device | str | None, **kwargs: Any) -> Tensor:
@@ -162,7 +180,7 @@ def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Device | s
         filled = positive(broadcast_to(fill_value, shape))
         return to(filled, device=modes.get_default_device() if device is None else device, dtype=dtype)
     if dtype is None and not isinstance(fill_value, float):
-        dtype = _from_python(fill_value, None).dtype
+        dtype = asarray(fill_value).dtype
     return _new("full", shape, fill_value, dtype=dtype, device=device)
 
 
@@ -184,7 +202,7 @@ def arange(
 
 
 def linspace(
-    start: float, stop: float, /, num: int = 50, *, dtype: Any = None, device: Device | str | None = None,
+    start: complex, stop: complex, /, num: int = 50, *, dtype: Any = None, device: Device | str | None = None,
     endpoint: bool = True,
 ) -> Tensor:  # fmt: skip
     """``num`` evenly spaced numbers from ``start`` to ``stop``, which is left out for ``endpoint=False``.
@@ -193,6 +211,8 @@ def linspace(
     >>> gg.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
+    if dtype is None and (isinstance(start, complex) or isinstance(stop, complex)):
+        dtype = backend.dtypes.complex_beside(modes.get_default_dtype())
     return _new("linspace", start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
 
 
@@ -265,18 +285,24 @@ def _astype(xp: Namespace, x: Array, /, dtype: Any) -> Array:
 _astype.vjp(x=lambda xp, g: g)  # the engine gives a gradient the dtype of its variable
 
 
-def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
-    """``x`` with elements of another dtype; the gradient comes back in the dtype of ``x``.
+def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Device | str | None = None) -> Tensor:
+    """``x`` with elements of another dtype, on another device if one is given; gradients come back in that of ``x``.
 
     As integers or booleans it is a constant.
+
+    Raises:
+        TypeError: complex numbers as real ones: :func:`gpugrad.real` and :func:`gpugrad.abs` say what is meant.
 
     >>> import gpugrad as gg
     >>> gg.astype(gg.tensor([1.5, 2.5]), gg.int64)
     tensor([1, 2])
     """
     wanted = backend.as_dtype(dtype)
+    if device is not None:
+        x = to(x, device=device)
     if not copy and x.dtype == wanted:
         return x
+    _no_part_lost("astype", x.dtype, wanted)
     if not backend.is_floating(wanted):
         x = Tensor(x.data)
     return _astype(x, wanted)  # type: ignore[no-any-return]

@@ -5,10 +5,10 @@ Source: Python array API standard 2024.12.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import backend
-from ..backend import Device
+from ..backend import Device, DType
 
 _host = backend.backend_for(Device("cpu")).xp
 
@@ -51,24 +51,47 @@ def can_cast(from_: Any, to: Any, /) -> bool:
     return bool(_host.can_cast(_dtype(from_), backend.as_dtype(to)))
 
 
-def finfo(dtype: Any, /) -> Any:
-    """The limits of a floating-point dtype, or of an array's: bits, eps, max, min, smallest_normal.
+class FloatInfo(NamedTuple):
+    """What :func:`finfo` returns; the limits are Python's floats."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: DType
+
+
+class IntInfo(NamedTuple):
+    """What :func:`iinfo` returns."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: DType
+
+
+def finfo(type: Any, /) -> FloatInfo:
+    """The limits of a floating-point dtype, or of an array's; of complex numbers, those of their parts.
 
     >>> import gpugrad as gg
-    >>> float(gg.finfo(gg.float32).eps)
+    >>> gg.finfo(gg.float32).eps
     1.1920928955078125e-07
     """
-    return _host.finfo(_dtype(dtype))
+    found = _host.finfo(_dtype(type))
+    limits = (float(getattr(found, name)) for name in ("eps", "max", "min", "smallest_normal"))
+    return FloatInfo(int(found.bits), *limits, dtype=backend.as_dtype(found.dtype))
 
 
-def iinfo(dtype: Any, /) -> Any:
+def iinfo(type: Any, /) -> IntInfo:
     """The limits of an integer dtype, or of an array's: bits, max, min.
 
     >>> import gpugrad as gg
     >>> gg.iinfo(gg.int8).max
     127
     """
-    return _host.iinfo(_dtype(dtype))
+    found = _host.iinfo(_dtype(type))
+    return IntInfo(int(found.bits), int(found.max), int(found.min), backend.as_dtype(found.dtype))
 
 
 def broadcast_shapes(*shapes: int | tuple[int, ...]) -> tuple[int, ...]:

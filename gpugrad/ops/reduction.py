@@ -1,7 +1,9 @@
 """Reductions over axes, and what their gradients have in common: going back to the shape before.
 
 ``axis`` is None (all), an integer or a tuple; negative ones count from the end. With ``keepdims`` the reduced axes stay
-with size 1. An axis that is not there raises ValueError. Source: Python array API standard 2024.12.
+with size 1. An axis that is not there raises ValueError. Sums and products of integers shorter than int64 are of int64
+or uint64; means and variances of integers are of the default floating-point dtype. Source: Python array API standard
+2024.12.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import math
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import modes, primitive
 from ..kernels.scan import exclusive_product
 from ..kernels.shapes import Axis, Shape, axes, kept, length
 
@@ -33,6 +35,11 @@ def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, kee
 sum.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g, x_shape, axis))
 
 
+def _floating(xp: Namespace, y: Array, x: Array) -> Array:
+    """A mean in the default floating-point dtype, if it is one of integers; libraries take float64 for these."""
+    return xp.astype(xp.asarray(y), modes.get_default_dtype()) if x.dtype.kind in "biu" else y
+
+
 @primitive
 def mean(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean over ``axis``; each of n elements gets ``g / n``.
@@ -41,7 +48,7 @@ def mean(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) 
     >>> gg.mean(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([1.5, 3.5])
     """
-    return xp.mean(x, axis=axis, keepdims=keepdims)
+    return _floating(xp, xp.mean(x, axis=axis, keepdims=keepdims), x)
 
 
 mean.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g / (length(x_shape, axis) or 1), x_shape, axis))
@@ -124,7 +131,7 @@ def var(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, ke
     >>> gg.var(gg.tensor([1.0, 2.0, 3.0, 6.0]), correction=1)
     tensor(4.6666665)
     """
-    return xp.var(x, axis=axis, ddof=correction, keepdims=keepdims)
+    return _floating(xp, xp.var(x, axis=axis, ddof=correction, keepdims=keepdims), x)
 
 
 def _centred(xp: Namespace, x: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
@@ -150,7 +157,7 @@ def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, ke
     >>> gg.std(gg.tensor([1.0, 2.0, 3.0, 6.0]))
     tensor(1.8708287)
     """
-    return xp.std(x, axis=axis, ddof=correction, keepdims=keepdims)
+    return _floating(xp, xp.std(x, axis=axis, ddof=correction, keepdims=keepdims), x)
 
 
 def _std_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:

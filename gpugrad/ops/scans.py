@@ -12,7 +12,7 @@ from ..core import primitive
 from ..kernels.scan import weighted_tails
 from .arithmetic import subtract
 from .comparison import not_equal
-from .shaping import concat, reshape
+from .shaping import concat, reshape, which_axis
 
 
 def _cut(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
@@ -98,7 +98,7 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis or 0, dtype=dtype)
 
 
-def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array | None = None, append: Array | None = None) -> Array:
+def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Array | None = None, append: Array | None = None) -> Array:
     """Each element minus the one before it along ``axis``, n times over; one element fewer each time.
 
     Args:
@@ -119,6 +119,7 @@ def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array | None = None, app
     """
     if n < 0 or not x.shape:
         raise ValueError(f"diff: expected at least one axis and n >= 0, got shape {x.shape} and n={n}")
+    axis = which_axis("diff", axis, len(x.shape))
     parts = [part for part in (prepend, x, append) if part is not None]
     x = concat(parts, axis=axis) if len(parts) > 1 else x
     for _ in range(n):

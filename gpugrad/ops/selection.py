@@ -12,14 +12,14 @@ from ..backend import Array, Namespace
 from ..core import Tensor, primitive
 from .creation import arange, asarray
 from .indexing import getitem, set_at
-from .shaping import reshape
+from .shaping import reshape, which_axis
 
 
 def take(x: Array, indices: Array, /, axis: int | None = None) -> Array:
     """The elements of ``x`` at ``indices`` along ``axis`` (None: flattened).
 
     Raises:
-        IndexError: out of bounds.
+        IndexError: out of bounds, or no such axis.
 
     >>> import gpugrad as gg
     >>> gg.take(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1, 1]), axis=0)
@@ -27,15 +27,15 @@ def take(x: Array, indices: Array, /, axis: int | None = None) -> Array:
             [3., 4.]])
     """
     t = asarray(x)
-    t, axis = (reshape(t, (-1,)), 0) if axis is None else (t, axis % t.ndim)
+    t, axis = (reshape(t, (-1,)), 0) if axis is None else (t, which_axis("take", axis, t.ndim))
     return getitem(t, (*(slice(None),) * axis, indices))
 
 
-def _along(x: Tensor, indices: Array, axis: int) -> tuple[Any, ...]:
+def _along(name: str, x: Tensor, indices: Array, axis: int) -> tuple[Any, ...]:
     """The index that reads from ``x`` at ``indices`` along ``axis`` and straight on along the others."""
     if len(indices.shape) != x.ndim:
         raise ValueError(f"expected indices with {x.ndim} axes, as the tensor has, got shape {indices.shape}")
-    own = axis % x.ndim
+    own = which_axis(name, axis, x.ndim)
     return tuple(
         indices if i == own
         else reshape(arange(n, device=x.device), tuple(-1 if k == i else 1 for k in range(x.ndim)))
@@ -61,7 +61,7 @@ def take_along_axis(x: Array, indices: Array, /, axis: int = -1) -> Array:
             [3.]])
     """
     t = asarray(x)
-    return getitem(t, _along(t, indices, axis))
+    return getitem(t, _along("take_along_axis", t, indices, axis))
 
 
 def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int = -1) -> Array:
@@ -77,7 +77,7 @@ def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int = -1) -
             [5., 0.]])
     """
     t = asarray(x)
-    return set_at(t, _along(t, indices, axis), values)
+    return set_at(t, _along("put_along_axis", t, indices, axis), values)
 
 
 # -------------------------------------------------------------------- order
@@ -143,7 +143,7 @@ def topk(x: Array, k: int, /, *, axis: int = -1, largest: bool = True) -> TopK:
     TopK(values=tensor([3., 2.]), indices=tensor([0, 2]))
     """
     t = asarray(x)
-    if not 0 <= k <= t.shape[axis]:
+    if not 0 <= k <= t.shape[which_axis("topk", axis, t.ndim)]:
         raise ValueError(f"topk: expected 0 <= k <= {t.shape[axis]}, the size of axis {axis}, got {k}")
     order = argsort(t, axis=axis, descending=True) if largest else argsort(t, axis=axis)
     first = order[(slice(None),) * (axis % t.ndim) + (slice(k),)]

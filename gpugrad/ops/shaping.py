@@ -12,22 +12,39 @@ from typing import Any
 
 from ..backend import Array, Namespace
 from ..core import primitive
+from ..core.errors import AxisError
 
 Shape = tuple[int, ...]
 
 
-@primitive(view=True)
-def reshape(xp: Namespace, x: Array, /, shape: int | Shape) -> Array:
-    """The same elements in row-major order in another shape; one size may be -1.
+def which_axis(name: str, axis: int, ndim: int) -> int:
+    """The number of an axis from 0.
 
     Raises:
-        ValueError: the sizes do not multiply up to the number of elements.
+        AxisError: there is no such axis.
+
+    >>> which_axis("take", -1, 3)
+    2
+    """
+    if not -ndim <= axis < ndim:
+        raise AxisError(f"{name}: axis {axis} is out of bounds for {ndim} axes")
+    return axis % ndim
+
+
+@primitive(view=True)
+def reshape(xp: Namespace, x: Array, /, shape: int | Shape, *, copy: bool | None = None) -> Array:
+    """The same elements in row-major order in another shape; one size may be -1.
+
+    ``copy`` says whether memory is never shared (True), must be (False), or is where it can be (None).
+
+    Raises:
+        ValueError: the sizes do not multiply up to the number of elements, or ``copy=False`` cannot be had.
 
     >>> import gpugrad as gg
     >>> gg.reshape(gg.tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
     (2, 2)
     """
-    return xp.reshape(x, shape)
+    return xp.reshape(x, shape) if copy is None else xp.reshape(x, shape, copy=copy)
 
 
 reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
@@ -112,7 +129,7 @@ def flip(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Array:
 flip.vjp(x=lambda xp, g, axis: xp.flip(g, axis=axis))
 
 
-def matrix_transpose(x: Array) -> Array:
+def matrix_transpose(x: Array, /) -> Array:
     """The last two axes exchanged: shape ``(..., M, N)`` to ``(..., N, M)``.
 
     Raises:
@@ -135,6 +152,7 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     (4, 3, 2)
     """
     order = list(range(x.ndim))
+    axis1, axis2 = (which_axis("swapaxes", axis, x.ndim) for axis in (axis1, axis2))
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return permute_dims(x, tuple(order))
 
@@ -239,4 +257,5 @@ def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     >>> gg.unstack(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     (tensor([1., 2.]), tensor([3., 4.]))
     """
-    return tuple(squeeze(part, axis) for part in _split(x, x.shape[axis], axis)) if x.shape[axis] else ()
+    n = x.shape[which_axis("unstack", axis, len(x.shape))]
+    return tuple(squeeze(part, axis) for part in _split(x, n, axis)) if n else ()

@@ -13,7 +13,7 @@ from ..core import primitive
 from .creation import asarray
 from .inspection import broadcast_shapes
 from .selection import take
-from .shaping import broadcast_to, concat, expand_dims, flip, permute_dims, reshape, split, stack, swapaxes
+from .shaping import broadcast_to, concat, expand_dims, flip, permute_dims, reshape, split, stack, swapaxes, which_axis
 
 Shape = tuple[int, ...]
 
@@ -22,15 +22,17 @@ def moveaxis(x: Array, source: int | Shape, destination: int | Shape, /) -> Arra
     """The axes ``source`` at the places ``destination``, the others in the order they had.
 
     Raises:
-        ValueError: not as many places as axes.
+        ValueError: not as many places as axes, or no such axis.
 
     >>> import gpugrad as gg
     >>> gg.moveaxis(gg.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
     ndim = len(x.shape)
-    sources = [a % ndim for a in ((source,) if isinstance(source, int) else source)]
-    places = [a % ndim for a in ((destination,) if isinstance(destination, int) else destination)]
+    sources, places = (
+        [which_axis("moveaxis", a, ndim) for a in ((axes,) if isinstance(axes, int) else axes)]
+        for axes in (source, destination)
+    )
     if len(set(sources)) != len(places) or len(set(places)) != len(sources):
         raise ValueError(f"moveaxis: expected a place for each axis, got {source} and {destination}")
     order = [i for i in range(ndim) if i not in sources]
@@ -111,12 +113,12 @@ def _repeat_x(xp: Namespace, g: Array, x_shape: Shape, repeats: int, axis: int) 
 _repeat.vjp(x=_repeat_x)
 
 
-def repeat(x: Array, repeats: int | Sequence[int], /, axis: int | None = None) -> Array:
+def repeat(x: Array, repeats: int | Sequence[int] | Array, /, axis: int | None = None) -> Array:
     """Each element so many times in a row along ``axis`` (None: flattened); the gradients of the copies add up.
 
     Args:
         x: shape ``(...)``.
-        repeats: one number, or one for each element along the axis.
+        repeats: one number, or one for each element along the axis; a GPU is waited for, for those of a tensor.
         axis: along which.
 
     Raises:
@@ -126,10 +128,12 @@ def repeat(x: Array, repeats: int | Sequence[int], /, axis: int | None = None) -
     >>> gg.repeat(gg.tensor([1.0, 2.0]), 2), gg.repeat(gg.tensor([1.0, 2.0]), [1, 2])
     (tensor([1., 1., 2., 2.]), tensor([1., 2., 2.]))
     """
-    x, axis = (ravel(x), 0) if axis is None else (x, axis % len(x.shape))
+    x, axis = (ravel(x), 0) if axis is None else (x, which_axis("repeat", axis, len(x.shape)))
     if isinstance(repeats, int):
         return _repeat(x, repeats, axis)
-    numbers = [int(n) for n in repeats]
+    numbers = [int(n) for n in (repeats.tolist() if hasattr(repeats, "tolist") else repeats)]
+    if len(numbers) == 1:
+        return _repeat(x, numbers[0], axis)
     if len(numbers) != x.shape[axis]:
         raise ValueError(f"repeat: expected {x.shape[axis]} numbers for axis {axis}, got {len(numbers)}")
     return take(x, [i for i, n in enumerate(numbers) for _ in range(n)], axis=axis)
