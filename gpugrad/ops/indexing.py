@@ -50,7 +50,7 @@ _gather.vjp(x=lambda xp, g, index, x_shape: _scatter_add.on(xp, g, index=index, 
 _scatter_add.vjp(part=lambda xp, g, index: _gather.on(xp, g, index=index))
 
 
-def getitem(x: Tensor, index: Any) -> Tensor:
+def getitem(x: Tensor, index: Any, /) -> Tensor:
     """``x[index]``.
 
     Args:
@@ -130,7 +130,7 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
     return y
 
 
-def setitem(x: Tensor, index: Any, value: Any) -> None:
+def setitem(x: Tensor, index: Any, value: Any, /) -> None:
     """``x[index] = value``: ``x`` takes the new value; other Tensors, and what the graph saved, keep the old.
 
     Raises:
