@@ -7,6 +7,9 @@ write to it (``copy=True`` gives them memory of their own). A Tensor that needs 
 ``__array__``: the other library would drop it silently. ``x.detach()`` is what goes out then; of a leaf that is a copy,
 since an optimizer changes a leaf in place.
 
+**Writing.** The standard leaves open whether a view follows its array. Here it does not: a library that writes to
+``reshape(x, -1)[i]`` writes to another Tensor than ``x``.
+
 Sources: Python array API standard 2024.12; DLPack 1.0; the CUDA array interface, version 3.
 """
 
