@@ -24,7 +24,7 @@ from ..kernels.windows import Window
 from .arithmetic import where
 from .creation import asarray
 from .indexing import getitem
-from .reduction import argmax
+from .reduction import argmax, mean
 from .selection import take_along_axis
 from .shaping import permute_dims, reshape
 from .windows import batched, sizes, sliding
@@ -211,8 +211,12 @@ def adaptive_average_pool(name: str, input: Any, output_size: Any, ndim: int) ->
     _check_not_empty(name, x)
     outer = _output_size(name, output_size, x.shape[2:])
     window = _even(x.shape[2:], outer)
+    if set(outer) == {1}:
+        flat = mean(reshape(x, (*x.shape[:2], prod(x.shape[2:]))), axis=2)
+        y: Tensor = reshape(flat, (*x.shape[:2], *outer))
+        return y if whole else y[0]
     if window is not None:
-        y: Tensor = _average_pool(x, window, tuple((k,) for k in window.kernel))
+        y = _average_pool(x, window, tuple((k,) for k in window.kernel))
         return y if whole else y[0]
     for axis, m in enumerate(outer, start=2):  # the windows' sizes differ by one: along an axis, a matrix of averages
         rows = [[(start <= i < stop) / (stop - start) for start, stop in _parts(x.shape[axis], m)]

@@ -29,7 +29,8 @@ def sizes(name: str, what: str, given: Any, ndim: int, least: int) -> Shape:
         raise TypeError(f"{name}: expected {what} as an integer or one for each axis, got {given!r}") from None
     found = found * ndim if len(found) == 1 else found
     if len(found) != ndim or any(n < least for n in found):
-        raise ValueError(f"{name}: expected {what} as one or {ndim} integers of at least {least}, got {given!r}")
+        form = "an integer" if ndim == 1 else f"one or {ndim} integers"
+        raise ValueError(f"{name}: expected {what} as {form} of at least {least}, got {given!r}")
     return found
 
 
