@@ -131,6 +131,8 @@ def test_every_ufunc_computes_what_numpys_does(cp, name):
 def test_every_linalg_function_computes_what_numpys_does(cp, name):
     arguments = LINALG.get(name, (SQUARE,))
     expected = getattr(numpy.linalg, name)(*arguments)
+    if name in ("eig", "eigvals"):  # CuPy's are always complex
+        expected = [part + 0j for part in expected] if name == "eig" else expected + 0j
     same(fetch(cp, getattr(cp.linalg, name)(*give(cp, arguments))), tuple(expected) if isinstance(expected, tuple)
          else expected)  # fmt: skip
 
@@ -208,3 +210,27 @@ def test_what_the_simulator_has_the_real_cupy_has(real, cp):
 def test_what_is_left_out_is_known(real, cp):
     lacking = {n for n in real["cupy"] if not n.startswith("_")} - set(vars(cp)) - set(table.LEFT_OUT.split())
     assert not lacking, "CuPy has more: add it, or name it in table.LEFT_OUT"
+
+
+def test_linalg_says_nothing_of_singular_matrices(cp):
+    both = cp.asarray(numpy.stack([numpy.ones((2, 2)), 2 * numpy.eye(2)]))
+    assert numpy.isnan(cp.linalg.inv(both).get()[0]).all()
+    assert cp.linalg.inv(both).get()[1].tolist() == [[0.5, 0], [0, 0.5]]
+    assert numpy.isnan(cp.linalg.cholesky(-both[1]).get()).all()
+    solved = cp.linalg.solve(both, cp.ones((2, 2, 1))).get()
+    assert numpy.isnan(solved[0]).all()
+    assert solved[1].tolist() == [[0.5], [0.5]]
+    assert cp.linalg.solve(both[1], cp.ones(2)).get().tolist() == [0.5, 0.5]
+
+
+def test_solve_broadcasts_no_batches(cp):
+    with pytest.raises(ValueError, match="for multidimensional b"):
+        cp.linalg.solve(cp.asarray(numpy.stack([SQUARE, SQUARE])), cp.asarray(SQUARE))
+    with pytest.raises(ValueError, match="for one-dimensional b"):
+        cp.linalg.solve(cp.asarray(SQUARE), cp.ones(2))
+    with pytest.raises(numpy.linalg.LinAlgError, match="square"):
+        cp.linalg.solve(cp.ones((2, 3)), cp.ones(2))
+    with pytest.raises(numpy.linalg.LinAlgError, match="square"):
+        cp.linalg.inv(cp.ones((2, 3)))
+    with pytest.raises(ZeroDivisionError):  # its array of pointers has steps of 0
+        cp.linalg.solve(cp.asarray(numpy.stack([SQUARE, SQUARE])), cp.ones((2, 3, 0)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from . import compiler, devices, functions, kernels, memory, methods, table
+from . import compiler, devices, functions, kernels, linalg, memory, methods, table
 from .array import ndarray
 from .indexing import scatter
 from .ufuncs import ufunc
@@ -105,8 +105,8 @@ def build() -> dict[str, ModuleType]:
     }, made)  # fmt: skip
     _cuda(made)
     _module("cupy.exceptions", {"AxisError": numpy.exceptions.AxisError}, made)
-    linalg = functions.part(table.LINALG, numpy.linalg, "cupy.linalg") | {"matmul": names["matmul"]}
-    _module("cupy.linalg", linalg | {"LinAlgError": numpy.linalg.LinAlgError}, made)
+    matrices = functions.part(table.LINALG, linalg, "cupy.linalg") | {"matmul": names["matmul"]}
+    _module("cupy.linalg", matrices | {"LinAlgError": numpy.linalg.LinAlgError}, made)
     _module("cupy.fft", functions.part(table.FFT, numpy.fft, "cupy.fft"), made)
     _module("cupyx", {
         "scatter_add": _scatter("add"), "scatter_max": _scatter("maximum"), "scatter_min": _scatter("minimum"),

@@ -285,7 +285,7 @@ min_scalar_type ndim promote_types result_type shape shares_memory size
 """Functions that look at shapes and dtypes only: nothing is launched, and the result is no array."""
 
 WAITS = """
-argwhere bincount compress extract flatnonzero histogram intersect1d isin nonzero percentile quantile
+argwhere bincount compress cond extract flatnonzero histogram intersect1d isin lstsq nonzero percentile quantile
 setdiff1d setxor1d union1d unique unique_all unique_counts unique_inverse unique_values
 """
 """Functions whose result has a size that only the device knows, or that check a value: the host waits."""
