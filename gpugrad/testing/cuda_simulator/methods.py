@@ -114,7 +114,7 @@ def _matmul(function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def _in_place(function: Any) -> Callable[..., Any]:
-    return lambda self, other: function(self, other, out=self)
+    return lambda self, other: function(self, other, self)
 
 
 def _set_part(name: str) -> Callable[..., None]:
