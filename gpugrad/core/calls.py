@@ -220,10 +220,11 @@ def common_device(name: str, arrays: list[Any]) -> Device | None:
 
 
 def new_array(number: Any) -> Array:
-    """A number as a 0-d array on the default device; Python floats get the default dtype."""
+    """A number as a 0-d array on the default device; Python's floats and complex numbers get the default dtypes."""
     array = numpy.asarray(number)
-    if type(number) is float:
-        array = array.astype(modes.get_default_dtype())
+    if type(number) in (float, complex):
+        real = modes.get_default_dtype()
+        array = array.astype(real if type(number) is float else backend.dtypes.complex_beside(real))
     device = modes.get_default_device()
     return backend.backend_for(device).from_host(array, device)
 
