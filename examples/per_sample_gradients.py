@@ -79,16 +79,17 @@ def accuracy(p: Parameters, images: gg.Tensor, labels: gg.Tensor) -> float:
 
 
 def compare(p: Parameters, images: gg.Tensor, labels: gg.Tensor) -> tuple[float, float, float]:
-    """How far the gradients are from those of a loop, and how many seconds both took for all images."""
-    per_sample(p, images, labels)  # a first time takes longer
-    started = time.perf_counter()
-    together = {name: g.numpy() for name, g in per_sample(p, images, labels).items()}
-    between = time.perf_counter()
-    one_by_one = [gg.grad(loss)(p, image, label) for image, label in zip(images, labels, strict=True)]
-    gg.synchronize()
-    ended = time.perf_counter()
-    apart = max(abs(together[k] - numpy.stack([g[k].numpy() for g in one_by_one])).max() for k in p)
-    return float(apart), between - started, ended - between
+    """How far the gradients are from those of a loop, and the seconds for all images both ways, medians of three."""
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        together = {name: g.numpy() for name, g in per_sample(p, images, labels).items()}
+        between = time.perf_counter()
+        one_by_one = [gg.grad(loss)(p, image, label) for image, label in zip(images, labels, strict=True)]
+        gg.synchronize()
+        seconds.append((between - started, time.perf_counter() - between))
+    apart = max(abs(together[name] - numpy.stack([g[name].numpy() for g in one_by_one])).max() for name in p)
+    return float(apart), *numpy.median(seconds, axis=0)
 
 
 def draw(file: Path, images: numpy.ndarray, labels: numpy.ndarray, read: numpy.ndarray, size: numpy.ndarray,
