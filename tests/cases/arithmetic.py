@@ -6,7 +6,7 @@ import numpy
 
 import gpugrad as gg
 
-from .domains import ONE, TRIPLES, apart, boolean, masked, mod_operands, nonzero, positive, special, whole
+from .domains import ONE, TRIPLES, apart, boolean, complex_, masked, mod_operands, nonzero, positive, special, whole
 from .row import Row, binary, complex_too, constants, unary
 
 ROWS: list[Row] = [
@@ -29,7 +29,9 @@ ROWS: list[Row] = [
     ],
     Row("ops.arithmetic.pow", lambda x: 2**x, numpy=lambda x: 2**x, torch=lambda torch, x: 2**x, label="2^x"),
     unary("arithmetic", "abs", nonzero),
-    unary("arithmetic", "sign", nonzero, flat=True, torch=lambda torch, x: torch.sgn(x)),
+    Row("ops.arithmetic._sign", gg.sign, nonzero, flat=True, numpy=numpy.sign),
+    Row("ops.arithmetic._direction", lambda x: gg.sign(x + 1j), complex=complex_, numpy=lambda x: numpy.sign(x + 1j),
+        torch=lambda torch, x: torch.sgn(x + 1j)),
     binary("arithmetic", "maximum", apart),
     binary("arithmetic", "minimum", apart),
     Row("ops.arithmetic._clip", gg.clip, apart, variants=[{"min": -0.5, "max": 0.6}, {"min": 0}, {"max": 0}, {}],
@@ -52,4 +54,6 @@ ROWS: list[Row] = [
     *[constants("comparison", name, whole) for name in ("bitwise_left_shift", "bitwise_right_shift")],
     constants("comparison", "bitwise_invert", whole, ONE, torch=lambda torch, x: torch.bitwise_not(x)),
 ]  # fmt: skip
-ROWS = complex_too(ROWS, "arithmetic.floor_divide", "arithmetic.remainder", "arithmetic.m", "arithmetic._clip")
+ROWS = complex_too(
+    ROWS, "arithmetic._sign", "arithmetic.floor_divide", "arithmetic.remainder", "arithmetic.m", "arithmetic._clip"
+)
