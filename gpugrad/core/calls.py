@@ -1,8 +1,8 @@
 """Calling an operation: from Tensors to a Tensor, recording what the gradient rules named.
 
-:func:`general` handles every case. Operations of one or two arrays without static parameters, which is what most
-programs spend their time on, have a shorter path each; when anything is unusual they turn to :func:`general`. The
-three do the same and are tested against each other.
+:func:`general` handles every case. What most programs spend their time on has a shorter path each: operations of one
+and of two arrays without static parameters, and of one array with them. When anything is unusual they turn to
+:func:`general`. The four do the same and are tested against each other.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from .operation import Plan, Primitive
 
 
+OWNED = (Leaf, View)
+"""Nodes whose memory is that of a leaf."""
+
+
 def make(op: Primitive) -> Callable[..., Any]:
     """The function that users call."""
     plain = not op.params and not op.variadic and not op.residuals and not op.outputs and not op.view
@@ -31,6 +35,8 @@ def make(op: Primitive) -> Callable[..., Any]:
         return _unary(op)
     if plain and not op.optional and len(op.inputs) == 2:
         return _binary(op)
+    if len(op.inputs) == 1 and not op.variadic and not op.residuals and not op.outputs and not op.optional:
+        return _unary_with_static(op)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return general(op, args, kwargs)
@@ -118,6 +124,49 @@ def _binary(op: Primitive) -> Callable[..., Any]:
             parents, kept = (m, n), (values[places[0]], values[places[1]])
         shape, like = y.shape, (m or n).shape  # type: ignore[union-attr]
         return Tensor(y, Node(plan, parents, kept, like if shape == like else shape, y.dtype))
+
+    return call
+
+
+def _unary_with_static(op: Primitive) -> Callable[..., Any]:
+    """One array, which may be viewed, and static parameters: reductions, and what changes shapes."""
+    forward, plans, view = op.forward, op.plans, op.view
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if careful.on or not args or not isinstance(args[0], Tensor):
+            return general(op, args, kwargs)
+        x = args[0]
+        a, m = x.data, x.node
+        kind = type(a)
+        xp = NAMESPACES[kind]
+        try:
+            y = forward(xp, a, *args[1:], **kwargs)
+        except Exception as error:
+            op.bind(args, kwargs)  # raises what is wrong with the arguments
+            raise explain(op.name, error, (a,)) from error
+        if type(y) is not kind and type(y) not in BACKENDS:
+            y = xp.asarray(y)
+        if m is None or not recording():
+            return Tensor(y)
+        plan, dtype = plans[1], y.dtype
+        if plan is None or dtype.kind in "biu":
+            return Tensor(y)
+        place = plan.places[0]
+        if place is ELSEWHERE:
+            params: dict[str, Any] = {}
+            if plan.static:
+                params = {**op.defaults, **dict(zip(op.positional, args[1:], strict=False)), **kwargs}
+            kept = plan.rules[0].pack([
+                a.shape if source == "shape" else params[key] if source == "static" else a if source == "input"
+                else y if source == "y" else backend.device_of(a)
+                for source, key in plan.rules[0].sources
+            ])  # fmt: skip
+        else:
+            kept = None if place < 0 else y if place else a
+        parents = m if plan.one else (m,)
+        if view and isinstance(m, OWNED):
+            return Tensor(y, View(m if isinstance(m, Leaf) else m.leaf, plan, parents, kept, y.shape, dtype))
+        return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
 
     return call
 
@@ -261,7 +310,7 @@ def _shape(array: Any) -> tuple[int, ...]:
 
 
 def _node(op: Primitive, parent: Node | None, line: str | None, *record: Any) -> Node:
-    if op.view and isinstance(parent, Leaf | View):
+    if op.view and isinstance(parent, OWNED):
         leaf = parent if isinstance(parent, Leaf) else parent.leaf
         return LocatedView(line, leaf, *record) if line else View(leaf, *record)
     return Located(line, *record) if line else Node(*record)

@@ -110,8 +110,8 @@ class View(Node):
 
     __slots__ = ("leaf",)
 
-    def __init__(self, leaf: Leaf, *record: Any) -> None:
-        super().__init__(*record)
+    def __init__(self, leaf: Leaf, plan: Any, parents: Any, kept: Any, shape: Any, dtype: Any) -> None:
+        Node.__init__(self, plan, parents, kept, shape, dtype)
         self.leaf = leaf
 
     @property

@@ -73,7 +73,7 @@ class Rule(NamedTuple):
 class Plan:
     """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
 
-    __slots__ = ("applies", "guards", "joint", "name", "names", "one", "op", "places", "rules", "wanted")
+    __slots__ = ("applies", "guards", "joint", "name", "names", "one", "op", "places", "rules", "static", "wanted")
 
     def __init__(self, op: Primitive, wanted: tuple[int, ...]) -> None:
         self.op = op
@@ -86,7 +86,8 @@ class Plan:
         read = {name for rule in self.rules for name in rule.names}
         self.guards = tuple(k for k, i in enumerate(wanted) if (op.inputs[0] if op.variadic else op.inputs[i]) in read)
         self.applies = tuple(rule.apply for rule in self.rules)
-        self.places = tuple(op.place(rule.names) for rule in self.rules)
+        self.places = tuple(op.place(rule.names) if op.joint is None else ELSEWHERE for rule in self.rules)
+        self.static = not read.isdisjoint(op.params)
 
     def recorded(self, node: Node) -> tuple[Any, ...]:
         """What each rule is given, with saved arrays as Tensors in their place in the graph, for a recorded walk."""

@@ -1,0 +1,80 @@
+"""Operations of one array and static parameters: the short path is what ``general`` makes of it."""
+
+import numpy
+import pytest
+from cases import identifier, instances, tensors
+
+import gpugrad as gg
+from gpugrad.core import modes
+from gpugrad.core.calls import general
+from gpugrad.core.node import Leaf, View
+
+STATIC = [
+    (row, shapes, static)
+    for row, shapes, static in instances()
+    if hasattr(row.call, "op") and row.call.op.params and len(row.call.op.inputs) == 1
+    and not (row.call.op.variadic or row.call.op.outputs or row.call.op.residuals)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "shapes", "static"), STATIC, ids=identifier)
+@pytest.mark.parametrize("variable", [False, True], ids=["constant", "variable"])
+def test_agrees_with_the_general_one(row, shapes, static, variable, rng, monkeypatch):
+    (array,) = row.inputs(rng, shapes)
+    results = []
+    for path in ("short", "general", "careful"):
+        x = tensors([array], requires_grad=variable)[0]
+        with monkeypatch.context() as patch, numpy.errstate(all="ignore"):
+            patch.setattr(modes.careful, "on", path == "careful")
+            y = general(row.call.op, (x,), static) if path == "general" else row.call(x, **static)
+            if y.node is not None:
+                y.backward(gg.tensor(numpy.cos(numpy.arange(y.size)).reshape(y.shape), dtype=y.dtype))
+        results.append((x, y))
+    x, y = results[0]
+    for u, z in results[1:]:
+        assert (z.shape, z.dtype, type(z.data), type(z.node)) == (y.shape, y.dtype, type(y.data), type(y.node))
+        numpy.testing.assert_array_equal(z.numpy(), y.numpy())
+        assert (u.grad is None) == (x.grad is None)
+        if x.grad is not None:
+            numpy.testing.assert_array_equal(u.grad.numpy(), x.grad.numpy())
+
+
+def test_static_parameters_by_position_and_by_name():
+    x = gg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    weights = gg.tensor([10.0, 1.0])
+    gg.sum(x, 0).backward(weights)
+    assert x.grad.tolist() == [[10.0, 1.0], [10.0, 1.0]]
+    x.grad = None
+    gg.sum(x, 1, keepdims=True).backward(gg.reshape(weights, (2, 1)))
+    assert x.grad.tolist() == [[10.0, 10.0], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "error", "text"),
+    [
+        ((), {}, TypeError, "sum takes x, axis, dtype, keepdims; got 0 positional arguments"),
+        ((1, None, False, 5), {}, TypeError, "sum takes x, axis"),
+        ((), {"dim": 0}, TypeError, "missing or unknown: \\['dim'\\]"),
+        ((3,), {}, ValueError, r"sum: axis 3 is out of bounds.*\[operands: float32 \(2,\) on"),
+    ],
+)
+def test_errors_are_those_of_the_general_one(args, kwargs, error, text):
+    x = [] if "got 0" in text else [gg.tensor([1.0, 2.0], requires_grad=True)]
+    with pytest.raises(error, match=text):
+        gg.sum(*x, *args, **kwargs)
+
+
+def test_views_know_their_leaf():
+    leaf = gg.tensor([1.0, 2.0], requires_grad=True)
+    view = gg.reshape(leaf, (2, 1))
+    assert isinstance(leaf.node, Leaf)
+    assert isinstance(view.node, View)
+    assert gg.flip(view).node.leaf is leaf.node
+    assert not isinstance(gg.reshape(leaf * 1, (2, 1)).node, View)
+
+
+def test_integers_and_switched_off_recording_are_constants():
+    x = gg.tensor([1.0, 2.0], requires_grad=True)
+    assert not gg.astype(x, gg.int64).requires_grad
+    with gg.no_grad():
+        assert not gg.sum(x).requires_grad
