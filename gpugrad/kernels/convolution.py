@@ -30,12 +30,11 @@ DEVICE_BYTES = 256 * 2**20
 
 def _images_at_once(array: Array, channels: int, window: Window) -> int:
     """How many images go through the buffer together."""
+    count: int = array.shape[0]
     host = backend.device_of(array).is_host
-    fitting = (HOST_BYTES if host else DEVICE_BYTES) // (
-        max(1, channels) * window.size * window.positions * array.dtype.itemsize
-    )
-    wanted = -(-WIDE // window.positions) if host else array.shape[0]
-    return max(1, min(fitting, wanted, array.shape[0]))
+    image: int = max(1, channels) * window.size * window.positions * array.dtype.itemsize
+    wanted = -(-WIDE // window.positions) if host else count
+    return max(1, min((HOST_BYTES if host else DEVICE_BYTES) // image, wanted, count))
 
 
 def _columns(xp: Namespace, x: Array, window: Window, groups: int) -> Iterator[tuple[slice, Array]]:

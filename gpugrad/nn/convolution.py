@@ -93,7 +93,7 @@ class _Convolution(_Kernels):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros":
             if input.ndim not in (self.ndim + 1, self.ndim + 2):
                 name, axes = type(self).__name__, AXES[self.ndim]
@@ -206,7 +206,8 @@ class _Transposed(_Kernels):
 
     def _extra(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
         wanted = sizes(type(self).__name__, "output_size", tuple(output_size)[-self.ndim :], self.ndim, 1)
-        rows = zip(input.shape[-self.ndim :], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
+        padding: Any = self.padding
+        rows = zip(input.shape[-self.ndim :], self.stride, padding, self.dilation, self.kernel_size, strict=True)
         least = tuple((m - 1) * s - 2 * p + d * (k - 1) + 1 for m, s, p, d, k in rows)
         extra = tuple(w - n for w, n in zip(wanted, least, strict=True))
         if not all(0 <= e < s for e, s in zip(extra, self.stride, strict=True)):

@@ -133,10 +133,8 @@ class AvgPool1d(_AvgPool):
         count_include_pad: bool = True,
     ) -> None:  # fmt: skip
         stride = kernel_size if stride is None else stride
-        one = [
-            n if isinstance(n, tuple | list) else (n,) for n in (kernel_size, stride, padding)
-        ]
-        super().__init__(*one, ceil_mode, count_include_pad)
+        window, step, border = (n if isinstance(n, tuple | list) else (n,) for n in (kernel_size, stride, padding))
+        super().__init__(window, step, border, ceil_mode, count_include_pad)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.avg_pool1d(

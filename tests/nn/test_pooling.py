@@ -218,13 +218,9 @@ def test_wrong_arguments_are_named(call, message):
 
 
 def test_sizes_are_integers():
-    with pytest.raises(
-        TypeError, match=r"expected kernel_size as an integer or one for each axis, got 2\.5"
-    ):
+    with pytest.raises(TypeError, match=r"expected kernel_size as an integer or one for each axis, got 2\.5"):
         F.max_pool2d(gg.ones((1, 4, 4)), 2.5)
-    with pytest.raises(
-        TypeError, match=r"expected output_size as an integer or one for each axis"
-    ):
+    with pytest.raises(TypeError, match=r"expected output_size as an integer or one for each axis"):
         F.adaptive_avg_pool2d(gg.ones((1, 4, 4)), 2.5)
 
 
