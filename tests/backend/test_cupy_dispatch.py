@@ -10,7 +10,11 @@ import json
 import subprocess
 import sys
 
+import numpy
 import pytest
+
+import gpugrad as gg
+from gpugrad.ops import protocols
 
 PROBE = """
 import json, operator, sys
@@ -105,3 +109,57 @@ def test_what_tensors_rely_on(which):
         "Lending: a @ t": "an error",  # why a Tensor's operators are its own
     }
     assert {name: answers[name] for name in expected} == expected
+
+
+# ---------------------------------------------------------------- Tensors
+
+VECTOR = numpy.array([0.3, 0.7, 0.5])
+MATRIX = numpy.array([[0.3, 0.7, 0.5], [0.2, 0.9, 0.4]])
+
+
+@pytest.fixture
+def cupy(device):
+    if device.is_host:
+        pytest.skip("CuPy's arrays are on a GPU")
+    return sys.modules["cupy"]
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_functions_of_cupy(cupy, requires_grad):
+    x = gg.tensor(VECTOR, requires_grad=requires_grad)
+    a = cupy.asarray(MATRIX)
+    for found, expected in (
+        (cupy.sin(x), numpy.sin(VECTOR)),
+        (cupy.add(a, x), MATRIX + VECTOR),
+        (cupy.divide(x, a), VECTOR / MATRIX),
+        (cupy.power(x, 2.0), VECTOR**2),
+        (numpy.add(a, x), MATRIX + VECTOR),
+        (numpy.multiply(x, a), MATRIX * VECTOR),
+        (numpy.concatenate([a, gg.expand_dims(x, 0)]), numpy.concatenate([MATRIX, [VECTOR]])),
+    ):
+        assert isinstance(found, gg.Tensor)
+        numpy.testing.assert_allclose(found.numpy(), expected, rtol=1e-14)
+        assert found.requires_grad == requires_grad
+
+
+def test_writing_into_an_array_of_cupy_is_refused(cupy):
+    for x in (gg.tensor(VECTOR), gg.tensor(VECTOR, requires_grad=True)):
+        a = cupy.asarray(VECTOR)
+        with pytest.raises(TypeError, match=r"cupy\.add: out= would write into an array"):
+            a += x
+        with pytest.raises(TypeError, match=r"cupy\.sin: out= would write into an array"):
+            cupy.sin(x, out=a)
+
+
+def test_a_function_of_cupy_that_there_is_not(cupy, monkeypatch):
+    monkeypatch.setattr(protocols, "_called_before", {})
+    monkeypatch.delattr(gg, "ldexp", raising=False)
+    with pytest.raises(gg.GradientError, match=r"gpugrad has no cupy\.ldexp(.|\n)*return xp\.ldexp\(x1, x2\)"):
+        cupy.ldexp(gg.tensor(VECTOR, requires_grad=True), 2)
+
+
+def test_devices_do_not_mix_silently(cupy):
+    with pytest.raises(ValueError, match="operands on different devices"):
+        numpy.add(VECTOR, gg.tensor(VECTOR))
+    with pytest.raises(ValueError, match="operands on different devices"):
+        VECTOR * gg.tensor(VECTOR)
