@@ -139,8 +139,8 @@ def main() -> None:
         known = f", in truth {numpy.exp(TRUTH[number]):.4g}" if table is None else ""
         print(f"{name:17} {numpy.exp(found[number]):8.4g} within {2 * errors[number]:.1%}{known}")
     for name, one in (("all steps kept", advance), ("one year kept", gg.checkpoint(advance))):
-        bytes_held = peak_memory(lambda one=one: gg.grad(loss)(gg.tensor(found), gg.tensor(observed), one))
-        print(f"memory of a gradient, {name}: {bytes_held / 1024:,.0f} KiB")
+        held = peak_memory(lambda one=one: gg.grad(loss)(gg.tensor(found), gg.tensor(observed), one))
+        print(f"host memory of a gradient, {name}: {held / 1024:,.0f} KiB")
     args.out.mkdir(parents=True, exist_ok=True)
     draw(args.out / "fit_ode.png", times, observed, found, errors, losses, TRUTH if table is None else None)
 

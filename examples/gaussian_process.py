@@ -3,7 +3,7 @@
     python examples/gaussian_process.py                       442 diabetes patients, ten measurements each, no download
     python examples/gaussian_process.py --device cuda         the decompositions on the GPU
 
-The likelihood is five lines with `gg.linalg.cholesky`, as in Rasmussen and Williams 2006, algorithm 2.1; nobody derives
+The likelihood is a few lines with `numpy.linalg`, as in Rasmussen and Williams 2006, algorithm 2.1; nobody derives
 its gradient by hand. Value and gradient are compared with scikit-learn's, and so is the maximum that its own search
 finds. Written to ``--out``: ``gaussian_process.png``.
 """
@@ -35,28 +35,28 @@ class Patients(NamedTuple):
 
 def kernel(p, a, b):
     """``variance exp(-sum_i (a_i - b_i)^2 / (2 length_i^2))``; ``p``: the logarithms of variance, noise, lengths."""
-    a, b = a / gg.exp(p[2:]), b / gg.exp(p[2:])
+    a, b = a / numpy.exp(p[2:]), b / numpy.exp(p[2:])
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
-    return gg.exp(p[0] - squared / 2)
+    return numpy.exp(p[0] - squared / 2)
 
 
 def decomposed(p, x, y):
     """The Cholesky factor ``L`` of the covariance of the observations, and ``L^-1 y``."""
-    factor = gg.linalg.cholesky(kernel(p, x, x) + gg.exp(p[1]) * gg.eye(len(y), dtype=p.dtype))
-    return factor, gg.linalg.solve_triangular(factor, y, lower=True)
+    factor = numpy.linalg.cholesky(kernel(p, x, x) + numpy.diag(numpy.exp(p[1]) * numpy.ones_like(y)))
+    return factor, numpy.linalg.solve(factor, y)
 
 
 def loss(p, x, y):
     """Minus the logarithm of the marginal likelihood: ``y^T K^-1 y / 2 + log det K / 2 + N log(2 pi) / 2``."""
     factor, white = decomposed(p, x, y)
-    return white @ white / 2 + gg.log(gg.linalg.diagonal(factor)).sum() + len(y) * math.log(2 * math.pi) / 2
+    return white @ white / 2 + numpy.log(numpy.diagonal(factor)).sum() + len(y) * math.log(2 * math.pi) / 2
 
 
 def predict(p, x, y, new):
     """Mean and standard deviation of new observations."""
     factor, white = decomposed(p, x, y)
-    across = gg.linalg.solve_triangular(factor, kernel(p, x, new), lower=True)
-    return white @ across, gg.sqrt(gg.exp(p[0]) + gg.exp(p[1]) - (across**2).sum(axis=0))
+    across = numpy.linalg.solve(factor, kernel(p, x, new))
+    return white @ across, numpy.sqrt(numpy.exp(p[0]) + numpy.exp(p[1]) - (across**2).sum(axis=0))
 
 
 def fit(data: Patients) -> tuple[numpy.ndarray, list[float]]:
@@ -66,12 +66,6 @@ def fit(data: Patients) -> tuple[numpy.ndarray, list[float]]:
     objective = for_scipy(lambda p: loss(p, x, y), losses)
     found = minimize(objective, numpy.zeros(12), jac=True, method="L-BFGS-B", bounds=[(-5, 5)] * 12)
     return found.x, losses
-
-
-def forecast(p: numpy.ndarray, train: Patients, test: Patients) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Mean and standard deviation for patients that were held out."""
-    mean, deviation = predict(*(gg.tensor(array) for array in (p, train.x, train.y, test.x)))
-    return mean.numpy(), deviation.numpy()
 
 
 def read() -> tuple[Patients, Patients]:
@@ -102,7 +96,7 @@ def draw(file: Path, train: Patients, test: Patients, p: numpy.ndarray, losses: 
         return
     grid = drawing.add_gridspec(2, 2, width_ratios=(1.7, 1))
     for row, (name, parameters) in enumerate((("all parameters 1", numpy.zeros(12)), ("most likely parameters", p))):
-        mean, deviation = forecast(parameters, train, test)
+        mean, deviation = predict(parameters, train.x, train.y, test.x)
         order = numpy.argsort(mean)
         patients, low, high = range(len(order)), mean - 2 * deviation, mean + 2 * deviation
         axes = drawing.add_subplot(grid[row, 0])

@@ -160,7 +160,7 @@ def main() -> None:
     if world.glass.device.type == "cpu":
         for name, one in (("all steps kept", burst), ("checkpoints of 20 steps", gg.checkpoint(burst))):
             held = peak_memory(lambda one=one: gg.grad(loss)(gg.tensor(p), world, one))
-            print(f"memory of a gradient, {name}: {held / 2**20:.1f} MiB")
+            print(f"host memory of a gradient, {name}: {held / 2**20:.1f} MiB")
     args.out.mkdir(parents=True, exist_ok=True)
     draw(args.out / "wave_lens.png", world, p, gain)
 

@@ -186,6 +186,20 @@ def test_gradients_through_waves(example, where):
     numpy.testing.assert_allclose(again, gradient, rtol=1e-9, atol=1e-15)
 
 
+def test_a_program_runs_on_a_gpu(program, where):
+    out = program("wave_lens", "--scale", 0.25, "--evaluations", 2, device=where)
+    assert out.startswith(f"30 x 45 points, 120 steps, on {where}")
+
+
+def test_without_matplotlib(example, monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    runs = [example("rosenbrock").search("BFGS, jac", numpy.array([-1.2, 1.0]))]
+    example("rosenbrock").draw(tmp_path / "none.png", runs, runs)
+    assert "matplotlib is not installed (pip install 'gpugrad[examples]')" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_lens_is_found(program):
     out = program("wave_lens", "--scale", 0.5, "--evaluations", 6)
     assert out.startswith("60 x 90 points, 240 steps, on cpu")
@@ -212,7 +226,10 @@ def test_the_marginal_likelihood_is_that_of_scikit_learn(patients, where):
     assert value.item() == pytest.approx(-value_there, rel=1e-12)
     mine = gradient.numpy()
     numpy.testing.assert_allclose([mine[0], *mine[2:], mine[1]], -gradient_there, rtol=1e-8)
-    mean, deviation = module.forecast(p, few, few)
+    mean, deviation = (a.numpy() for a in module.predict(*map(gg.tensor, (p, few.x, few.y, few.x))))
+    for array, same in zip((mean, deviation), module.predict(p, few.x, few.y, few.x), strict=True):
+        assert type(same) is numpy.ndarray
+        numpy.testing.assert_allclose(array, same, rtol=1e-9)
     mean_there, deviation_there = theirs.predict(few.x, return_std=True)
     numpy.testing.assert_allclose(mean, mean_there, rtol=1e-9)
     numpy.testing.assert_allclose(deviation, deviation_there, rtol=1e-9)
