@@ -143,6 +143,12 @@ def test_every_fft_computes_what_numpys_does(cp, name):
     same(fetch(cp, getattr(cp.fft, name)(*give(cp, arguments))), getattr(numpy.fft, name)(*arguments))
 
 
+def test_transforms_of_several_axes_refuse_batches_of_nothing(cp):
+    with pytest.raises(ValueError, match="Invalid number of FFT data points"):
+        cp.fft.fftn(cp.zeros((0, 2, 3)), axes=(1, 2))
+    assert cp.fft.fft(cp.zeros((0, 3))).shape == (0, 3)
+
+
 def test_special_functions(cp):
     import cupyx.scipy.special as ours
     import scipy.special as theirs

@@ -76,6 +76,8 @@ def make(line: str, module: Any, prefix: str = "cupy") -> Function:
             for entry in given["tup"] if not isinstance(given["tup"], ndarray) else ():
                 if not isinstance(entry, ndarray):
                     raise TypeError(f"Only cupy arrays can be concatenated, not {type(entry)}")
+        if prefix == "cupy.fft" and name.endswith("n") and 0 in given["a"].shape:  # nor any batch of nothing
+            raise ValueError("Invalid number of FFT data points (0) specified.")
         positional, named = _split(parameters, given)
         if own is not None:
             return own(*positional, **named)
