@@ -40,8 +40,7 @@ class CPUBackend(Backend):
             if copy is False:
                 raise BufferError("memory that is not to be written to is shared from DLPack 1.0 on; got copy=False")
             return array.copy().__dlpack__()
-        shared = array.view()
-        shared.flags.writeable = False
+        shared = numpy.broadcast_to(array, array.shape)  # a view that is read-only
         return shared.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def memory(self, device: Device) -> Usage:

@@ -177,7 +177,7 @@ def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Device | s
     tensor([7, 7])
     """
     if isinstance(fill_value, Tensor):
-        filled = positive(broadcast_to(fill_value, shape))
+        filled = positive(broadcast_to(fill_value, (shape,) if isinstance(shape, int) else shape))
         return to(filled, device=modes.get_default_device() if device is None else device, dtype=dtype)
     if dtype is None and not isinstance(fill_value, float):
         dtype = asarray(fill_value).dtype

@@ -165,8 +165,7 @@ def _reduced(
             raise ValueError(f"{name}: where= needs an initial= to begin with, {ufunc.__name__} has no identity")
         x = arithmetic.where(where, x, left_out)
     if started and x.size == 0:  # a maximum of nothing
-        x = creation.full_like(_reduction("add", arithmetic.add, x, axis, True), initial, dtype=x.dtype)
-        return x if keepdims else shaping.squeeze(x, axis if axis is not None else tuple(range(x.ndim)))
+        return creation.full_like(_reduction("add", arithmetic.add, x, axis, keepdims), initial, dtype=x.dtype)
     y = _reduction(ufunc.__name__, op, x, axis, keepdims)
     return op(initial, y) if started else y
 
