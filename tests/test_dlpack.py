@@ -116,6 +116,11 @@ def test_pytorchs_memory_is_shared(torch):
     assert y.tolist() == [5.0, 1.0, 2.0]
 
 
+def test_pytorchs_tensors_are_no_operands(torch):
+    with pytest.raises(TypeError, match=r"multiply: .* got torch\.Tensor \(gg\.from_dlpack makes a tensor of it\)"):
+        gg.ones(2) * torch.ones(2)
+
+
 def test_pytorch_keeps_its_own_gradients(torch):
     with pytest.raises(BufferError, match=r"requires? grad"):
         gg.from_dlpack(torch.ones(2, requires_grad=True))

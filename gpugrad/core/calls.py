@@ -243,10 +243,13 @@ def checked_operand(name: str, operand: Any) -> Any:
     """An operand that is no Tensor: a known array, a number, or None; anything else is an error."""
     if operand is None or type(operand) in WEAK or isinstance(operand, numpy.generic) or backend.is_array(operand):
         return operand
+    kind = type(operand)
+    lends = hasattr(operand, "__dlpack__") and not isinstance(operand, numpy.ndarray)
     raise TypeError(
-        f"{name}: expected a tensor, an array or a number, got {type(operand).__name__} "
-        "(gg.asarray makes a tensor of a list)"
-    )
+        f"{name}: expected a tensor, an array or a number, got "
+        + (f"{kind.__module__}.{kind.__name__} (gg.from_dlpack makes a tensor of it)" if lends
+           else f"{kind.__name__} (gg.asarray makes a tensor of a list)")
+    )  # fmt: skip
 
 
 def common_device(name: str, arrays: list[Any]) -> Device | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, reduce
@@ -54,6 +55,9 @@ ONLY_HOW = {"kind"}
 IN_PLACE = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
 QUESTIONS = {numpy.shape, numpy.ndim, numpy.size, numpy.iscomplexobj, numpy.isrealobj, numpy.common_type}
 """What asks for no values: NumPy's own code answers it, from attributes."""
+TEXT = {"array2string", "array_repr", "array_str", "save", "savetxt", "savez", "savez_compressed"}
+MEMORY = {"may_share_memory", "shares_memory"}
+"""What gives text, files and answers, from which no gradient could be wanted."""
 
 PLAIN_CALL = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 """What the options of a ufunc are where nothing is asked for."""
@@ -255,6 +259,10 @@ def array_function(
         return NotImplemented
     if function in QUESTIONS:
         return function._implementation(*args, **kwargs)
+    if function.__name__ in TEXT | MEMORY:
+        inside = Tensor.numpy if function.__name__ in TEXT else operator.attrgetter("data")
+        plain = [inside(v) if isinstance(v, Tensor) else v for v in (*args, *kwargs.values())]
+        return function(*plain[: len(args)], **dict(zip(kwargs, plain[len(args) :], strict=True)))
     name = f"{function.__module__}.{function.__name__}"
     if sys._getframe(1).f_code.co_filename.startswith(_PACKAGE):  # gpugrad's own function, with this for a number
         raise TypeError(f"{function.__name__}: expected numbers, got a tensor [{user_line()}]")
@@ -262,7 +270,7 @@ def array_function(
         raise TypeError(f"{name}{_WRITES} [{user_line()}]")
     ours = counterpart(function.__module__, function.__name__)
     if ours is None:
-        needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+        needed = [p for p in _signature(function).values() if p.default is p.empty and p.kind in PLACED]
         raise _missing(name, len(needed), (args, kwargs))
     arrays, options = _carried(name, function, ours, args, kwargs)
     return ours(*arrays, **options)

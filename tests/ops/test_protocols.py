@@ -328,6 +328,18 @@ def test_questions_that_need_no_values():
     assert numpy.can_cast(x.dtype, numpy.float32) is False
 
 
+def test_text_and_files(tmp_path, device):
+    for x in (gg.tensor(VECTOR), variable(VECTOR)):
+        assert numpy.array2string(x) == numpy.array2string(VECTOR)
+        assert numpy.array_repr(x).startswith("array([0.3, 0.7, 0.5])")
+        if device.is_host:
+            assert numpy.shares_memory(x, x.data)
+            assert not numpy.may_share_memory(x, VECTOR)
+            numpy.savez(tmp_path / "saved", x=x)
+            with numpy.load(tmp_path / "saved.npz") as saved:
+                assert (saved["x"] == VECTOR).all()
+
+
 def test_arguments_that_gpugrad_has_not():
     with pytest.raises(TypeError, match=r"numpy\.sum: initial=3 is not known to gpugrad\.sum \[.*test_protocols"):
         numpy.sum(gg.tensor(VECTOR), initial=3)
