@@ -1,12 +1,18 @@
-"""ReLU and sigmoid, forward and backward, each in one launch.
+"""Activation functions, forward and backward, each in one launch.
 
 Bytes moved, for n elements of s bytes: 2 n s forward (read x, write y), 3 n s backward (read g and y, write).
 """
 
 from __future__ import annotations
 
-from ..backend import Array, Namespace
+import math
+
+from ..backend import Array, Namespace, special
 from .elementwise import elementwise
+
+ROOT_2, ROOT_TAU, ROOT_2_PI = math.sqrt(2), math.sqrt(2 * math.pi), math.sqrt(2 / math.pi)
+CUBIC = 0.044715
+"""Of the approximation of GELU by tanh."""
 
 
 @elementwise("out = x <= T(0) ? T(0) : x;")  # a NaN stays
@@ -32,3 +38,170 @@ def sigmoid_forward(xp: Namespace, x: Array, /) -> Array:
 def sigmoid_backward(xp: Namespace, g: Array, y: Array, /) -> Array:
     """``g y (1 - y)``. Source: CS231n, backpropagation notes, the sigmoid gate."""
     return g * y * (1 - y)
+
+
+@elementwise("out = x > T(0) ? x : slope * x;")
+def leaky_forward(xp: Namespace, x: Array, /, slope: float) -> Array:
+    """``x`` where it is positive, else ``slope x``. Source: Maas et al. 2013."""
+    return xp.where(x > 0, x, slope * x)
+
+
+@elementwise("out = x > T(0) ? g : slope * g;")
+def leaky_backward(xp: Namespace, g: Array, x: Array, /, slope: float) -> Array:
+    """``g`` where x is positive, else ``slope g``."""
+    return xp.where(x > 0, g, slope * g)
+
+
+@elementwise("out = x > T(0) ? scale * x : low * expm1(x * rate);")
+def elu_forward(xp: Namespace, x: Array, /, scale: float, low: float, rate: float) -> Array:
+    """``scale x`` where x is positive, else ``low (e^(rate x) - 1)``. Source: Clevert et al. 2016."""
+    return xp.where(x > 0, scale * x, low * xp.expm1(rate * xp.minimum(x, 0)))
+
+
+@elementwise("out = y > T(0) ? g * scale : g * rate * (y + low);")
+def elu_backward(xp: Namespace, g: Array, y: Array, /, scale: float, low: float, rate: float) -> Array:
+    """``scale g`` where y is positive, else ``rate (y + low) g``."""
+    return xp.where(y > 0, g * scale, g * rate * (y + low))
+
+
+@elementwise("out = x / (T(1) + exp(-x));")
+def silu_forward(xp: Namespace, x: Array, /) -> Array:
+    """``x sigmoid(x)``. Sources: Hendrycks and Gimpel 2016; Ramachandran et al. 2017 (swish)."""
+    return x * sigmoid_forward.reference(xp, x)
+
+
+@elementwise("const T s = T(1) / (T(1) + exp(-x)); out = g * s * (T(1) + x * (T(1) - s));")
+def silu_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g s (1 + x (1 - s))`` with ``s = sigmoid(x)``."""
+    s = sigmoid_forward.reference(xp, x)
+    return g * s * (1 + x * (1 - s))
+
+
+@elementwise("out = T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440)));")
+def gelu_forward(xp: Namespace, x: Array, /) -> Array:
+    """``x`` times the normal distribution function of x. Source: Hendrycks and Gimpel 2016."""
+    return 0.5 * x * (1 + special(xp).erf(x / ROOT_2))
+
+
+@elementwise("""
+const T cdf = T(0.5) * (T(1) + erf(x * T(0.70710678118654752440)));
+out = g * (cdf + x * exp(T(-0.5) * x * x) * T(0.39894228040143267794));
+""")
+def gelu_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g (cdf(x) + x pdf(x))`` of the normal distribution."""
+    return g * (0.5 * (1 + special(xp).erf(x / ROOT_2)) + x * xp.exp(-0.5 * x * x) / ROOT_TAU)
+
+
+@elementwise("out = T(0.5) * x * (T(1) + tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)));")
+def gelu_tanh_forward(xp: Namespace, x: Array, /) -> Array:
+    """The approximation ``x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`` of GELU."""
+    return 0.5 * x * (1 + xp.tanh(ROOT_2_PI * (x + CUBIC * x * x * x)))
+
+
+@elementwise("""
+const T t = tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x));
+const T slope = T(0.79788456080286535588) * (T(1) + T(3 * 0.044715) * x * x);
+out = g * T(0.5) * (T(1) + t) * (T(1) + x * (T(1) - t) * slope);
+""")
+def gelu_tanh_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """The derivative of the approximation, times ``g``; ``(1 + t)`` is taken out, since far left it is nearly 0."""
+    t = xp.tanh(ROOT_2_PI * (x + CUBIC * x * x * x))
+    return g * (0.5 * (1 + t) * (1 + x * (1 - t) * (ROOT_2_PI * (1 + 3 * CUBIC * x * x))))
+
+
+@elementwise("out = x * beta > limit ? x : log1p(exp(x * beta)) / beta;")
+def softplus_forward(xp: Namespace, x: Array, /, beta: float, limit: float) -> Array:
+    """``log(1 + e^(beta x)) / beta``, and x itself where ``beta x`` is above the limit. Source: Dugas et al. 2001."""
+    z = x * beta
+    return xp.where(z > limit, x, xp.log1p(xp.exp(xp.minimum(z, limit))) / beta)
+
+
+@elementwise("out = x * beta > limit ? g : g / (T(1) + exp(-x * beta));")
+def softplus_backward(xp: Namespace, g: Array, x: Array, /, beta: float, limit: float) -> Array:
+    """``g sigmoid(beta x)``, and g itself above the limit."""
+    z = x * beta
+    return xp.where(z > limit, g, g * sigmoid_forward.reference(xp, z))
+
+
+@elementwise("""
+const T e = exp(x > T(0) ? -x : x);
+const T n = x > T(0) ? T(1) + T(2) * e : e * (e + T(2));
+out = x * n / (n + (x > T(0) ? T(2) * e * e : T(2)));
+""")
+def mish_forward(xp: Namespace, x: Array, /) -> Array:
+    """``x tanh(softplus(x))``. Source: Misra 2020."""
+    return x * _tanh_softplus(xp, x)
+
+
+def _tanh_softplus(xp: Namespace, x: Array) -> Array:
+    """``((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1)``, multiplied through by ``e^-2x`` where that would overflow."""
+    e = xp.exp(-xp.abs(x))
+    n = xp.where(x > 0, 1 + 2 * e, e * (e + 2))
+    return n / (n + xp.where(x > 0, 2 * e * e, 2))
+
+
+@elementwise("""
+const T e = exp(x > T(0) ? -x : x);
+const T n = x > T(0) ? T(1) + T(2) * e : e * (e + T(2));
+const T t = n / (n + (x > T(0) ? T(2) * e * e : T(2)));
+out = g * (t + x * (T(1) - t) * (T(1) + t) * (x > T(0) ? T(1) : e) / (T(1) + e));
+""")
+def mish_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g (t + x (1 - t^2) sigmoid(x))`` with ``t = tanh(softplus(x))``."""
+    t = _tanh_softplus(xp, x)
+    return g * (t + x * (1 - t) * (1 + t) * sigmoid_forward.reference(xp, x))
+
+
+@elementwise("out = x <= low ? low : x >= high ? high : x;")
+def hardtanh_forward(xp: Namespace, x: Array, /, low: float, high: float) -> Array:
+    """``x`` between the limits, the limits outside."""
+    return xp.minimum(xp.maximum(x, low), high)
+
+
+@elementwise("out = x <= low || x >= high ? T(0) : g;")
+def hardtanh_backward(xp: Namespace, g: Array, x: Array, /, low: float, high: float) -> Array:
+    """``g`` strictly between the limits, else 0. Source of the convention: ``torch.nn.functional.hardtanh``."""
+    return xp.where((x <= low) | (x >= high), 0, g)
+
+
+@elementwise("out = x * (gg_minimum(gg_maximum(x + T(3), T(0)), T(6)) / T(6));")
+def hardswish_forward(xp: Namespace, x: Array, /) -> Array:
+    """``x min(max(x + 3, 0), 6) / 6``. Source: Howard et al. 2019."""
+    return x * (xp.minimum(xp.maximum(x + 3, 0), 6) / 6)
+
+
+@elementwise("out = x <= T(-3) ? T(0) : x >= T(3) ? g : g * (x / T(3) + T(0.5));")
+def hardswish_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g (x / 3 + 1 / 2)`` between -3 and 3, 0 below, g above."""
+    return xp.where(x <= -3, 0, xp.where(x >= 3, g, g * (x / 3 + 0.5)))
+
+
+@elementwise("out = x >= -width && x <= width ? T(0) : x;")
+def hardshrink_forward(xp: Namespace, x: Array, /, width: float) -> Array:
+    """``x``, and 0 between ``-width`` and ``width``."""
+    return xp.where((x >= -width) & (x <= width), 0, x)
+
+
+@elementwise("out = x > width ? x - width : x < -width ? x + width : x * T(0);")
+def softshrink_forward(xp: Namespace, x: Array, /, width: float) -> Array:
+    """``x`` moved towards 0 by ``width``, and 0 where that would pass it. Source: Donoho 1995."""
+    return x - xp.minimum(xp.maximum(x, -width), width)
+
+
+@elementwise("out = x >= -width && x <= width ? T(0) : g;")
+def shrink_backward(xp: Namespace, g: Array, x: Array, /, width: float) -> Array:
+    """``g``, and 0 between ``-width`` and ``width``."""
+    return xp.where((x >= -width) & (x <= width), 0, g)
+
+
+@elementwise("out = x / (T(1) + fabs(x));")
+def softsign_forward(xp: Namespace, x: Array, /) -> Array:
+    """``x / (1 + |x|)``."""
+    return x / (1 + xp.abs(x))
+
+
+@elementwise("const T d = T(1) + fabs(x); out = g / (d * d);")
+def softsign_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g / (1 + |x|)^2``."""
+    d = 1 + xp.abs(x)
+    return g / (d * d)

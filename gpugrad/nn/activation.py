@@ -49,6 +49,126 @@ class Tanh(Module):
         return y
 
 
+class GELU(Module):
+    """``x`` times the normal distribution function of x. Source: ``torch.nn.GELU``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.GELU()(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.9544997])
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        """Its parameters."""
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """``x sigmoid(x)``. Source: ``torch.nn.SiLU``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.SiLU()(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.7615942])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.silu(input)
+
+
+class Mish(Module):
+    """``x tanh(softplus(x))``. Source: ``torch.nn.Mish``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Mish()(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.9439589])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.mish(input)
+
+
+class Softplus(Module):
+    """``log(1 + e^(beta x)) / beta``. Source: ``torch.nn.Softplus``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Softplus()(gg.tensor([0.0, 30.0]))
+    tensor([ 0.6931472, 30.       ])
+    """
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softplus(input, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        """Its parameters."""
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class LogSigmoid(Module):
+    """``log(sigmoid(x))``. Source: ``torch.nn.LogSigmoid``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.LogSigmoid()(gg.tensor([0.0, -200.0]))
+    tensor([  -0.6931472, -200.       ])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.logsigmoid(input)
+
+
+class Tanhshrink(Module):
+    """``x - tanh(x)``. Source: ``torch.nn.Tanhshrink``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Tanhshrink()(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.0359724])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.tanhshrink(input)
+
+
+class Softsign(Module):
+    """``x / (1 + |x|)``. Source: ``torch.nn.Softsign``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Softsign()(gg.tensor([-1.0, 3.0]))
+    tensor([-0.5 ,  0.75])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softsign(input)
+
+
+class GLU(Module):
+    """``a sigmoid(b)`` of the halves a and b along ``dim``. Source: ``torch.nn.GLU``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.GLU()(gg.tensor([3.0, 0.0]))
+    tensor([1.5])
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """Its parameters."""
+        return f"dim={self.dim}"
+
+
 class _AlongAxis(Module):
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -83,3 +203,32 @@ class LogSoftmax(_AlongAxis):
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.log_softmax(input, self.dim)
+
+
+class Softmin(_AlongAxis):
+    """``softmax(-x)`` along the axis ``dim``. Source: ``torch.nn.Softmin``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Softmin(dim=-1)(gg.tensor([3.0, 3.0]))
+    tensor([0.5, 0.5])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softmin(input, self.dim)
+
+
+class Softmax2d(Module):
+    """Probabilities over the channels of images ``(N, C, H, W)`` or ``(C, H, W)``. Source: ``torch.nn.Softmax2d``.
+
+    Raises (when called):
+        ValueError: the input has another number of axes.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Softmax2d()(gg.zeros((4, 1, 1))).shape
+    (4, 1, 1)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected an input with 3 or 4 axes, got shape {input.shape}")
+        return functional.softmax(input, -3)

@@ -1,4 +1,7 @@
-"""ReLU and sigmoid, each one fused kernel forward and one backward."""
+"""Activation functions, each one fused kernel forward and one backward.
+
+Formulas and sources are at :mod:`gpugrad.nn.functional`, which gives them their names and arguments.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +40,169 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
 
 
 sigmoid.vjp(x=lambda xp, g, y: kernels.sigmoid_backward(xp, g, y))
+
+
+@primitive
+def leaky(xp: Namespace, x: Array, /, slope: float) -> Array:
+    """``x`` where it is positive, else ``slope x``.
+
+    >>> import gpugrad as gg
+    >>> leaky(gg.tensor([-1.0, 2.0]), 0.5)
+    tensor([-0.5,  2. ])
+    """
+    return kernels.leaky_forward(xp, x, slope)
+
+
+leaky.vjp(x=lambda xp, g, x, slope: kernels.leaky_backward(xp, g, x, slope))
+
+
+@primitive
+def elu(xp: Namespace, x: Array, /, scale: float, low: float, rate: float) -> Array:
+    """``scale x`` where x is positive, else ``low (e^(rate x) - 1)``: ELU, SELU and CELU.
+
+    >>> import gpugrad as gg
+    >>> elu(gg.tensor([-1.0, 2.0]), 1.0, 1.0, 1.0)
+    tensor([-0.63212055,  2.        ])
+    """
+    return kernels.elu_forward(xp, x, scale, low, rate)
+
+
+elu.vjp(x=lambda xp, g, y, scale, low, rate: kernels.elu_backward(xp, g, y, scale, low, rate))
+
+
+@primitive
+def silu(xp: Namespace, x: Array, /) -> Array:
+    """``x sigmoid(x)``.
+
+    >>> import gpugrad as gg
+    >>> silu(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.7615942])
+    """
+    return kernels.silu_forward(xp, x)
+
+
+silu.vjp(x=lambda xp, g, x: kernels.silu_backward(xp, g, x))
+
+
+@primitive
+def gelu(xp: Namespace, x: Array, /) -> Array:
+    """``x`` times the normal distribution function of x.
+
+    >>> import gpugrad as gg
+    >>> gelu(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.9544997])
+    """
+    return kernels.gelu_forward(xp, x)
+
+
+gelu.vjp(x=lambda xp, g, x: kernels.gelu_backward(xp, g, x))
+
+
+@primitive
+def gelu_tanh(xp: Namespace, x: Array, /) -> Array:
+    """:func:`gelu`, approximated by a tanh.
+
+    >>> import gpugrad as gg
+    >>> gelu_tanh(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.9545977])
+    """
+    return kernels.gelu_tanh_forward(xp, x)
+
+
+gelu_tanh.vjp(x=lambda xp, g, x: kernels.gelu_tanh_backward(xp, g, x))
+
+
+@primitive
+def softplus(xp: Namespace, x: Array, /, beta: float, limit: float) -> Array:
+    """``log(1 + e^(beta x)) / beta``, and x itself where ``beta x`` is above the limit.
+
+    >>> import gpugrad as gg
+    >>> softplus(gg.tensor([0.0, 30.0]), 1.0, 20.0)
+    tensor([ 0.6931472, 30.       ])
+    """
+    return kernels.softplus_forward(xp, x, beta, limit)
+
+
+softplus.vjp(x=lambda xp, g, x, beta, limit: kernels.softplus_backward(xp, g, x, beta, limit))
+
+
+@primitive
+def mish(xp: Namespace, x: Array, /) -> Array:
+    """``x tanh(log(1 + e^x))``.
+
+    >>> import gpugrad as gg
+    >>> mish(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.9439589])
+    """
+    return kernels.mish_forward(xp, x)
+
+
+mish.vjp(x=lambda xp, g, x: kernels.mish_backward(xp, g, x))
+
+
+@primitive
+def hardtanh(xp: Namespace, x: Array, /, low: float, high: float) -> Array:
+    """``x`` between the limits, the limits outside; the gradient is 0 there, and at the limits too.
+
+    >>> import gpugrad as gg
+    >>> hardtanh(gg.tensor([-3.0, 0.5]), -1.0, 1.0)
+    tensor([-1. ,  0.5])
+    """
+    return kernels.hardtanh_forward(xp, x, low, high)
+
+
+hardtanh.vjp(x=lambda xp, g, x, low, high: kernels.hardtanh_backward(xp, g, x, low, high))
+
+
+@primitive
+def hardswish(xp: Namespace, x: Array, /) -> Array:
+    """``x min(max(x + 3, 0), 6) / 6``.
+
+    >>> import gpugrad as gg
+    >>> hardswish(gg.tensor([-4.0, 3.0]))
+    tensor([-0.,  3.])
+    """
+    return kernels.hardswish_forward(xp, x)
+
+
+hardswish.vjp(x=lambda xp, g, x: kernels.hardswish_backward(xp, g, x))
+
+
+@primitive
+def hardshrink(xp: Namespace, x: Array, /, width: float) -> Array:
+    """``x``, and 0 between ``-width`` and ``width``.
+
+    >>> import gpugrad as gg
+    >>> hardshrink(gg.tensor([0.25, 2.0]), 0.5)
+    tensor([0., 2.])
+    """
+    return kernels.hardshrink_forward(xp, x, width)
+
+
+@primitive
+def softshrink(xp: Namespace, x: Array, /, width: float) -> Array:
+    """``x`` moved towards 0 by ``width``, and 0 where that would pass it.
+
+    >>> import gpugrad as gg
+    >>> softshrink(gg.tensor([0.25, 2.0]), 0.5)
+    tensor([0. , 1.5])
+    """
+    return kernels.softshrink_forward(xp, x, width)
+
+
+hardshrink.vjp(x=lambda xp, g, x, width: kernels.shrink_backward(xp, g, x, width))
+softshrink.vjp(x=lambda xp, g, x, width: kernels.shrink_backward(xp, g, x, width))
+
+
+@primitive
+def softsign(xp: Namespace, x: Array, /) -> Array:
+    """``x / (1 + |x|)``.
+
+    >>> import gpugrad as gg
+    >>> softsign(gg.tensor([-1.0, 3.0]))
+    tensor([-0.5 ,  0.75])
+    """
+    return kernels.softsign_forward(xp, x)
+
+
+softsign.vjp(x=lambda xp, g, x: kernels.softsign_backward(xp, g, x))

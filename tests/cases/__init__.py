@@ -12,14 +12,18 @@ from __future__ import annotations
 import gpugrad as gg
 
 from . import (
+    activation,
     arithmetic,
+    extras,
     fourier,
     functions,
     indexing,
     linalg,
     linear,
+    order,
     others,
     reductions,
+    sampled,
     selection,
     shapes,
     special,
@@ -28,7 +32,8 @@ from . import (
 from .row import Row
 
 FAMILIES = (
-    arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special, others, windows,
+    activation, arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special,
+    others, windows, extras, order, sampled,
 )  # fmt: skip
 
 ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]

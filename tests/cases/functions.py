@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy
-
 from .domains import above_one, apart, nonzero, positive, within
 from .row import Row, binary, complex_too, unary
 
@@ -37,8 +35,6 @@ ROWS: list[Row] = [
     unary("rounding", "conj"),
     unary("rounding", "angle", nonzero, flat=True),
     unary("rounding", "nan_to_num", variants=[{}, {"nan": 2.0, "posinf": 3.0, "neginf": -3.0}]),
-    unary("activation", "relu", nonzero, numpy=lambda x: numpy.maximum(x, 0)),
-    unary("activation", "sigmoid", numpy=lambda x: 1 / (1 + numpy.exp(-x))),
 ]  # fmt: skip
 
 REAL = """functions.logaddexp trigonometry.hypot trigonometry.atan2 rounding.floor rounding.ceil rounding.trunc
