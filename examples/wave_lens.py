@@ -1,12 +1,11 @@
 """A lens for waves, found by gradients through the simulation: one sheet of glass, two foci.
 
-    python examples/wave_lens.py                               120 x 180 points, 480 steps; half a minute
+    python examples/wave_lens.py                               120 x 180 points, 480 steps; a quarter of a minute
     python examples/wave_lens.py --device cuda --scale 4       four times as fine, on the GPU
 
-The wave equation is stepped forward in time with `roll` and arithmetic, in NumPy's names. A plane wave comes
-in from the left; what is learned is how slow the wave is at each point of the glass, so that as much of it as possible
-arrives at two points on the right. `gg.checkpoint` of every 20 steps keeps their first states alone. Written to
-``--out``: ``wave_lens.png``.
+The wave equation is stepped forward in time with `numpy.roll` and arithmetic. A plane wave comes in from the left; what
+is learned is how slow the wave is at each point of the glass, so that as much of it as possible arrives at two points
+on the right. `gg.checkpoint` of every 20 steps keeps their first states alone. Written to ``--out``: ``wave_lens.png``.
 """
 
 import argparse
@@ -48,7 +47,7 @@ def scene(scale: float = 1.0) -> Scene:
 
     spots = [array(((x - 140) ** 2 + (y - row) ** 2 < 2.5**2) / scale**2) for row in (36, 84)]
     glass, source = (x >= 40) & (x < 64) & (y >= 16) & (y < 104), abs(x - 24) < 0.5 / scale
-    return Scene(array(glass), array(source), spots, array(damping), 15 * scale, round(480 * scale))
+    return Scene(array(glass), array(source / scale), spots, array(damping), 15 * scale, round(480 * scale))
 
 
 def laplacian(u):

@@ -140,7 +140,8 @@ def test_gradients_through_the_trajectory(example, where):
 
 def test_the_parameters_are_found(example):
     module = example("fit_ode")
-    found, errors, losses = module.fit(module.observations(years=11, noise=0.0), module.GUESS)
+    with gg.default_device("cpu"):
+        found, errors, losses = module.fit(module.observations(years=11, noise=0.0), module.GUESS)
     numpy.testing.assert_allclose(found, module.TRUTH, atol=1e-4)
     assert losses[-1] < 1e-8 < 1 < losses[0]
     assert (errors < 1e-3).all()
