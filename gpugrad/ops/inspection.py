@@ -79,8 +79,8 @@ def finfo(type: Any, /) -> FloatInfo:
     1.1920928955078125e-07
     """
     found = _host.finfo(_dtype(type))
-    limits = (float(getattr(found, name)) for name in ("eps", "max", "min", "smallest_normal"))
-    return FloatInfo(int(found.bits), *limits, dtype=backend.as_dtype(found.dtype))
+    eps, max, min, smallest = (float(getattr(found, name)) for name in ("eps", "max", "min", "smallest_normal"))
+    return FloatInfo(int(found.bits), eps, max, min, smallest, backend.as_dtype(found.dtype))
 
 
 def iinfo(type: Any, /) -> IntInfo:
