@@ -25,46 +25,53 @@ WIDE = 1024
 """Enough columns for BLAS to be fast, if they fit into the buffer."""
 HOST_BYTES = 4 * 2**20
 DEVICE_BYTES = 256 * 2**20
-"""The largest buffer of columns for more than one image."""
+"""The largest buffer of columns; images that are larger go through it in strips of rows."""
+
+Piece = tuple[slice, slice, slice, Window]
 
 
-def _images_at_once(array: Array, channels: int, window: Window) -> int:
-    """How many images go through the buffer together."""
+def _pieces(array: Array, channels: int, window: Window) -> Iterator[Piece]:
+    """What goes through the buffer at once: images, positions of the output, rows of the input, the window there."""
     count: int = array.shape[0]
     host = backend.device_of(array).is_host
+    limit = HOST_BYTES if host else DEVICE_BYTES
     image: int = max(1, channels) * window.size * window.positions * array.dtype.itemsize
-    wanted = -(-WIDE // window.positions) if host else count
-    return max(1, min((HOST_BYTES if host else DEVICE_BYTES) // image, wanted, count))
+    some = max(1, min(limit // image, -(-WIDE // window.positions) if host else count, count))
+    rows = window.outer[0] if window.plain or not image // limit else limit * window.outer[0] // image
+    for positions, seen, strip in window.strips(rows):
+        for start in range(0, count, some):
+            yield slice(start, min(start + some, count)), positions, seen, strip
 
 
-def _columns(xp: Namespace, x: Array, window: Window, groups: int) -> Iterator[tuple[slice, Array]]:
-    """Some images at a time, and their columns, shape ``(groups, C/groups K, n P)``. The next ones overwrite them."""
-    count, channels = x.shape[:2]
-    rows = channels // groups * window.size
-    some = _images_at_once(x, channels, window)
-    direct = window.plain and some == 1
+def _columns(xp: Namespace, x: Array, window: Window, groups: int) -> Iterator[tuple[slice, slice, Array]]:
+    """Piece by piece: images, positions and columns ``(groups, C/groups K, n P)``, which the next ones overwrite."""
+    channels = x.shape[1]
     moved = xp.swapaxes(x, 0, 1)
-    buffer = None if direct else xp.zeros((channels, window.size, some, *window.outer), dtype=x.dtype)
-    for start in range(0, count, some):
-        images = slice(start, min(start + some, count))
-        part = moved[:, images]
-        if buffer is None:
+    buffer = filled = None
+    for images, positions, seen, strip in _pieces(x, channels, window):
+        part = moved[:, images, seen]
+        if strip.plain and part.shape[1] == 1:
             columns = part
         else:
-            columns = buffer[:, :, : part.shape[1]]
-            for number, inner, outer in window.taps:  # what lies outside of the image stays zero
+            shape = (channels, window.size, part.shape[1], *strip.outer)
+            if buffer is None or buffer.shape != shape or filled is not strip:
+                buffer, filled = xp.zeros(shape, dtype=x.dtype), strip
+            columns = buffer
+            for number, inner, outer in strip.taps:  # what lies outside of the image stays zero
                 columns[(slice(None), number, slice(None), *outer)] = part[(..., *inner)]
-        yield images, xp.reshape(columns, (groups, rows, part.shape[1] * window.positions))
+        size = part.shape[1] * strip.positions
+        yield images, positions, xp.reshape(columns, (groups, channels // groups * window.size, size))
 
 
-def _by_channel(xp: Namespace, g: Array, images: slice, groups: int) -> Array:
-    """Some images of ``g`` as ``(groups, O/groups, n P)``."""
-    part = xp.swapaxes(g[images], 0, 1)
+def _by_channel(xp: Namespace, g: Array, images: slice, positions: slice, groups: int) -> Array:
+    """Some images of ``g``, shape ``(N, O, P)``, as ``(groups, O/groups, n P)``."""
+    part = xp.swapaxes(g[images, :, positions], 0, 1)
     return xp.reshape(part, (groups, g.shape[1] // groups, prod(part.shape[1:])))
 
 
 def _matrices(xp: Namespace, w: Array, groups: int) -> Array:
-    return xp.reshape(w, (groups, w.shape[0] // groups, prod(w.shape[1:])))
+    matrices = xp.reshape(w, (groups, w.shape[0] // groups, prod(w.shape[1:])))
+    return xp.ascontiguousarray(matrices)  # BLAS takes no negative strides
 
 
 @atomic
@@ -73,22 +80,22 @@ def convolve(xp: Namespace, x: Array, w: Array, bias: Array | None, window: Wind
 
     Shapes: ``(N, C, *inner)``, ``(O, C/groups, *kernel)`` and ``(O,)`` to ``(N, O, *outer)``.
     """
-    outputs, positions = w.shape[0], window.positions
+    outputs = w.shape[0]
     matrices = _matrices(xp, w, groups)
     offset = None if bias is None else xp.reshape(bias, (groups, outputs // groups, 1))
     dtype = xp.result_type(x.dtype, w.dtype, *(() if bias is None else (bias.dtype,)))
-    y = xp.empty((x.shape[0], outputs, positions), dtype=dtype)
-    for images, columns in _columns(xp, x, window, groups):
-        n = images.stop - images.start
-        if n == 1:
-            out = xp.reshape(y[images], (groups, outputs // groups, positions))
-            xp.matmul(matrices, columns, out=out)
+    y = xp.empty((x.shape[0], outputs, window.positions), dtype=dtype)
+    for images, positions, columns in _columns(xp, x, window, groups):
+        n, size = images.stop - images.start, positions.stop - positions.start
+        whole = n == 1 and size == window.positions
+        if whole:
+            out = xp.matmul(matrices, columns, out=xp.reshape(y[images], (groups, outputs // groups, size)))
         else:
             out = xp.matmul(matrices, columns)
         if offset is not None:
             out = xp.add(out, offset, out=out if out.dtype == dtype else None)
-        if n > 1:
-            y[images] = xp.swapaxes(xp.reshape(out, (outputs, n, positions)), 0, 1)
+        if not whole:
+            y[images, :, positions] = xp.swapaxes(xp.reshape(out, (outputs, n, size)), 0, 1)
     return xp.reshape(y, (x.shape[0], outputs, *window.outer))
 
 
@@ -106,25 +113,24 @@ def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window
     Shapes: ``(N, O, *outer)``, ``(O, C/groups, *kernel)`` and ``(C,)`` to ``(N, C, *inner)``.
     """
     count, channels = g.shape[0], w.shape[1] * groups
-    if set(window.stride) <= {1} and w.shape[0] <= channels:  # reading is faster than adding up
+    if window.plain or (set(window.stride) <= {1} and w.shape[0] <= channels):  # reading is faster than adding up
         return convolve(xp, g, _mirrored(xp, w, groups), bias, window.mirrored, groups)
     matrices = xp.swapaxes(_matrices(xp, w, groups), 1, 2)
     dtype = xp.result_type(g.dtype, w.dtype, *(() if bias is None else (bias.dtype,)))
     x = xp.zeros((count, channels, *window.inner), dtype=dtype)
     if bias is not None:
         x[...] = xp.reshape(bias, (channels, *(1 for _ in window.inner)))
-    moved = xp.swapaxes(x, 0, 1)
-    some = _images_at_once(g, channels, window)
+    moved, flat = xp.swapaxes(x, 0, 1), xp.reshape(g, (count, g.shape[1], window.positions))
     buffer = None
-    for start in range(0, count, some):
-        images = slice(start, min(start + some, count))
+    for images, positions, seen, strip in _pieces(g, channels, window):
         n = images.stop - images.start
-        if buffer is None or n < some:
-            buffer = xp.empty((groups, matrices.shape[1], n * window.positions), dtype=dtype)
-        xp.matmul(matrices, _by_channel(xp, g, images, groups), out=buffer)
-        columns = xp.reshape(buffer, (channels, window.size, n, *window.outer))
-        part = moved[:, images]
-        for number, inner, outer in window.taps:
+        shape = (groups, matrices.shape[1], n * strip.positions)
+        if buffer is None or buffer.shape != shape:
+            buffer = xp.empty(shape, dtype=dtype)
+        xp.matmul(matrices, _by_channel(xp, flat, images, positions, groups), out=buffer)
+        columns = xp.reshape(buffer, (channels, window.size, n, *strip.outer))
+        part = moved[:, images, seen]
+        for number, inner, outer in strip.taps:
             place = part[(..., *inner)]
             xp.add(place, columns[(slice(None), number, slice(None), *outer)], out=place)
     return x
@@ -138,8 +144,10 @@ def filters(xp: Namespace, x: Array, g: Array, window: Window, groups: int) -> A
     """
     outputs, channels = g.shape[1], x.shape[1] // groups
     w = xp.zeros((groups, outputs // groups, channels * window.size), dtype=xp.result_type(x.dtype, g.dtype))
-    for images, columns in _columns(xp, x, window, groups):
-        xp.add(w, xp.matmul(_by_channel(xp, g, images, groups), xp.swapaxes(columns, 1, 2)), out=w)
+    flat = xp.reshape(g, (g.shape[0], outputs, window.positions))
+    for images, positions, columns in _columns(xp, x, window, groups):
+        upstream = _by_channel(xp, flat, images, positions, groups)
+        xp.add(w, xp.matmul(upstream, xp.swapaxes(columns, 1, 2)), out=w)
     return xp.reshape(w, (outputs, channels, *window.kernel))
 
 

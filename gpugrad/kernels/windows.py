@@ -9,8 +9,8 @@ out of the slice. Source: Dumoulin and Visin 2016, "A guide to convolution arith
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import product
 
 from .shapes import Shape
@@ -61,6 +61,13 @@ class Window:
         before = tuple(span - b for span, b in zip(spans, self.before, strict=True))
         return Window(self.kernel, self.stride, self.dilation, before, self.outer, self.inner)
 
+    def strips(self, rows: int) -> tuple[tuple[slice, slice, Window], ...]:
+        """The window cut along the first axis of the output into strips of at most so many rows.
+
+        Each comes with its positions (flat) and with the rows of the input that it sees.
+        """
+        return _strips(self, -(-self.outer[0] // -(-self.outer[0] // max(1, rows))))
+
     @cached_property
     def per_axis(self) -> tuple[tuple[tuple[int, slice, slice], ...], ...]:
         """For each axis the offsets that meet anything: ``(offset, slice of the input, slice of the output)``."""
@@ -91,3 +98,25 @@ def _along(
             read = slice(first * stride + start, last * stride + start + 1, stride)
             found.append((offset, read, slice(first, last + 1)))
     return found
+
+
+@lru_cache(maxsize=256)
+def _strips(window: Window, rows: int) -> tuple[tuple[slice, slice, Window], ...]:
+    kernel, stride, dilation, before, inner, outer = (
+        sizes[0] for sizes in (window.kernel, window.stride, window.dilation, window.before, window.inner, window.outer)
+    )
+    width = math.prod(window.outer[1:])
+    found = []
+    for low in range(0, outer, rows):
+        high = min(low + rows, outer)
+        start, last = low * stride - before, (high - 1) * stride + dilation * (kernel - 1) - before
+        first = min(max(start, 0), inner)
+        seen = slice(first, max(first, min(last + 1, inner)))
+        strip = replace(
+            window,
+            before=(first - start, *window.before[1:]),
+            inner=(seen.stop - first, *window.inner[1:]),
+            outer=(high - low, *window.outer[1:]),
+        )
+        found.append((slice(low * width, high * width), seen, strip))
+    return tuple(found)

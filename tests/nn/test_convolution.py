@@ -103,9 +103,11 @@ def test_a_transpose_is_a_transpose(name, shape, weight, options, rng):
     assert (w.grad * w).sum().item() == pytest.approx((y * g).sum().item(), abs=1e-9)
 
 
-@pytest.mark.parametrize("images", [1, 2, 5])
-def test_any_number_of_images_at_a_time_gives_the_same(images, rng, monkeypatch):
-    monkeypatch.setattr(kernels, "_images_at_once", lambda array, channels, window: images)
+@pytest.mark.parametrize("limit", [1, 5000, 20000, 10**9])
+def test_any_size_of_the_buffer_gives_the_same(limit, rng, monkeypatch):
+    """One row of an image at a time, some rows, some images, all at once."""
+    monkeypatch.setattr(kernels, "HOST_BYTES", limit)
+    monkeypatch.setattr(kernels, "DEVICE_BYTES", limit)
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle of this test")
     for name, shape, weight, options in FUNCTIONS:
         if len(shape) == len(weight):
