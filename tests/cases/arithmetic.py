@@ -54,6 +54,5 @@ ROWS: list[Row] = [
     *[constants("comparison", name, whole) for name in ("bitwise_left_shift", "bitwise_right_shift")],
     constants("comparison", "bitwise_invert", whole, ONE, torch=lambda torch, x: torch.bitwise_not(x)),
 ]  # fmt: skip
-ROWS = complex_too(
-    ROWS, "arithmetic._sign", "arithmetic.floor_divide", "arithmetic.remainder", "arithmetic.m", "arithmetic._clip"
-)
+ORDERED = ("arithmetic.floor_divide", "arithmetic.remainder", "arithmetic.maximum", "arithmetic.minimum")
+ROWS = complex_too(ROWS, *ORDERED, "arithmetic._clip", "arithmetic._sign")
