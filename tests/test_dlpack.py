@@ -182,6 +182,17 @@ def test_the_namespace():
         x.__array_namespace__(api_version="1999.12")
 
 
+def test_libraries_find_the_namespace():
+    compat = pytest.importorskip("array_api_compat")
+    x = gg.ones(2).requires_grad_()
+    assert compat.is_array_api_obj(x)
+    assert compat.array_namespace(x, gg.zeros(2), 1.0, None) is gg
+    assert compat.device(x) == x.device
+    assert compat.to_device(x, x.device) is x
+    with pytest.raises(TypeError, match="Multiple namespaces"):
+        compat.array_namespace(x, numpy.ones(2))
+
+
 def test_what_the_namespace_can_do(device):
     info = gg.__array_namespace_info__()
     assert info.capabilities()["boolean indexing"] is True

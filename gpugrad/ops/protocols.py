@@ -287,6 +287,7 @@ def _carried(
     """The arguments of NumPy's function as gpugrad's takes them; what is at NumPy's default is left to ours."""
     several: list[Any] = []
     named: dict[str, Any] = {}
+    dtype = None
     places = _places(function, ours, len(args), tuple(kwargs))
     for (parameter, place, default), value in zip(places, (*args, *kwargs.values()), strict=True):
         if place == "*":
@@ -295,13 +296,24 @@ def _carried(
             continue
         elif place:
             named[place] = value
+        elif parameter == "dtype":
+            dtype = value
         else:
             writes = _WRITES if parameter == "out" else f"{value!r} is not known to gpugrad.{ours.__name__}"
             raise TypeError(f"{name}: {parameter}={writes} [{user_line()}]")
     placed = (*PLACED, inspect.Parameter.VAR_POSITIONAL)
     mine = _signature(ours)
     first = [*itertools.takewhile(lambda n: n in named and mine[n].kind in placed, mine)]
-    return [*map(named.pop, first), *several], named
+    arrays = [*map(named.pop, first), *several]
+    if dtype is not None:  # what ours computes in the dtype of its input
+        arrays[0] = _cast(arrays[0], dtype)
+    return arrays, named
+
+
+def _cast(value: Any, dtype: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_cast(entry, dtype) for entry in value]
+    return creation.astype(creation.asarray(value), dtype)
 
 
 @cache

@@ -35,7 +35,8 @@ def same(found, expected):
         return
     assert isinstance(found, gg.Tensor)
     assert (found.shape, found.dtype) == (numpy.shape(expected), expected.dtype)
-    numpy.testing.assert_allclose(found.numpy(), expected, rtol=1e-14, atol=1e-14)
+    tolerance = 1e-6 if expected.dtype == numpy.float32 else 1e-14
+    numpy.testing.assert_allclose(found.numpy(), expected, rtol=tolerance, atol=tolerance)
 
 
 # ---------------------------------------------------------------- ufuncs
@@ -213,6 +214,8 @@ CALLS = {
     "amax": lambda np, x, v: np.amax(x, 1, keepdims=True),
     "sum of an axis": lambda np, x, v: np.sum(x, 0, np.float32),
     "mean": lambda np, x, v: np.mean(x, axis=(0, 1)),
+    "mean with dtype": lambda np, x, v: np.mean(x, axis=1, dtype=np.float32),
+    "concatenate with dtype": lambda np, x, v: np.concatenate([v, v], dtype=np.float32),
     "var with ddof": lambda np, x, v: np.var(x, axis=0, ddof=1),
     "std with correction": lambda np, x, v: np.std(x, correction=1),
     "clip": lambda np, x, v: np.clip(x, 0.3, 0.6),
