@@ -50,6 +50,21 @@ from .core.modes import (
 )
 from .custom import KernelMismatchError, Launch, elementwise_kernel, kernel_checks, raw_kernel
 from .ops.activation import relu, sigmoid
+from .ops.aliases import (
+    absolute,
+    amax,
+    amin,
+    around,
+    bitwise_not,
+    conjugate,
+    fix,
+    invert,
+    left_shift,
+    mod,
+    power,
+    right_shift,
+    true_divide,
+)
 from .ops.arithmetic import (
     abs,
     add,
@@ -88,6 +103,26 @@ from .ops.comparison import (
     logical_xor,
     not_equal,
 )
+from .ops.conditions import (
+    allclose,
+    argwhere,
+    array_equal,
+    array_equiv,
+    choose,
+    compress,
+    extract,
+    flatnonzero,
+    isclose,
+    iscomplex,
+    isneginf,
+    isposinf,
+    isreal,
+    isscalar,
+    piecewise,
+    select,
+)
+from .ops.counting import bincount, digitize, histogram
+from .ops.covariance import corrcoef, cov
 from .ops.creation import (
     arange,
     asarray,
@@ -105,6 +140,7 @@ from .ops.creation import (
     zeros_like,
 )
 from .ops.diagonals import diag, diagonal, trace, tril, triu
+from .ops.editing import append, block, delete, fliplr, flipud, insert, resize, rollaxis, transpose
 from .ops.exchange import VERSION as _VERSION
 from .ops.exchange import array_namespace_info as _array_namespace_info
 from .ops.exchange import from_dlpack
@@ -126,9 +162,12 @@ from .ops.functions import (
 )
 from .ops.indexing import set_at
 from .ops.inspection import broadcast_shapes, can_cast, finfo, iinfo, isdtype, result_type
+from .ops.interpolation import gradient, interp, trapezoid, unwrap
 from .ops.linear import einsum, matmul
+from .ops.nan import nanargmax, nanargmin, nancumprod, nancumsum, nanprod, nanstd, nanvar
 from .ops.padding import pad
 from .ops.products import cross, dot, inner, kron, outer, tensordot, vecdot
+from .ops.quantiles import argpartition, median, nanmedian, nanpercentile, nanquantile, partition, percentile, quantile
 from .ops.reduction import (
     all,
     any,
@@ -187,6 +226,8 @@ from .ops.shaping import (
     swapaxes,
     unstack,
 )
+from .ops.shorthand import diagflat, ediff1d, geomspace, logspace, matvec, polyval, ptp, tri, vander, vdot, vecmat
+from .ops.signal import convolve, correlate
 from .ops.softmax import logsumexp
 from .ops.stacking import (
     array_split,
@@ -230,6 +271,23 @@ from .ops.trigonometry import (
     sinh,
     tan,
 )
+from .ops.ufuncs import (
+    cbrt,
+    deg2rad,
+    degrees,
+    divmod,
+    fabs,
+    float_power,
+    fmax,
+    fmin,
+    fmod,
+    heaviside,
+    ldexp,
+    logaddexp2,
+    modf,
+    rad2deg,
+    radians,
+)
 from .transforms import (
     checkpoint,
     elementwise_grad,
@@ -256,31 +314,52 @@ _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the
 from . import data, fft, linalg, nn, optim, random, special  # noqa: E402  they compute with the names above
 
 __all__ = [
-    "__version__", "abs", "acos", "acosh", "add", "all", "angle", "any", "arange", "arccos", "arccosh", "arcsin",
-    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_split", "asarray", "asin", "asinh",
-    "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and",
-    "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool",
-    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "ceil", "checkpoint", "clip", "column_stack",
-    "complex128", "complex64", "concat", "concatenate", "conj", "copysign", "cos", "cosh", "count_nonzero", "cross",
+    "__version__", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
+    "append", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around",
+    "array_equal", "array_equiv", "array_split", "asarray", "asin", "asinh",
+    "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bincount", "bitwise_and",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "block", "bool",
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt", "ceil", "checkpoint", "choose",
+    "clip", "column_stack",
+    "complex128", "complex64", "compress", "concat", "concatenate", "conj", "conjugate", "convolve", "copysign",
+    "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross",
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
-    "device", "diag", "diagonal", "diff", "divide", "dot", "dstack", "e", "einsum", "elementwise_grad",
-    "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1", "eye",
-    "fft", "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "from_dlpack", "full",
+    "deg2rad", "degrees", "delete", "device", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod",
+    "dot", "dstack", "e", "ediff1d", "einsum", "elementwise_grad",
+    "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1",
+    "extract", "eye",
+    "fabs", "fft", "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float16", "float32", "float64",
+    "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "from_dlpack", "full",
     "full_like",
-    "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "GradientError", "greater",
-    "greater_equal", "hessian", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf", "inner", "int16", "int32",
-    "int64", "int8", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "jvp",
-    "kernel_checks", "KernelMismatchError", "kron", "Launch", "less", "less_equal", "linalg", "linspace", "log",
-    "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
-    "matrix_transpose", "max", "maximum", "mean", "memory_summary", "meshgrid", "min", "minimum", "moveaxis",
-    "multiply", "nan", "nan_to_num", "nanmax", "nanmean", "nanmin", "nansum", "negative", "newaxis", "nextafter",
-    "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "permute_dims", "pi",
-    "positive", "pow", "primitive", "prod", "put_along_axis", "random", "ravel", "raw_kernel", "real", "reciprocal",
-    "relu", "remainder", "repeat", "reshape", "result_type", "roll", "rot90", "round", "searchsorted", "set_at",
+    "geomspace", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "gradient",
+    "GradientError", "greater",
+    "greater_equal", "heaviside", "hessian", "histogram", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf",
+    "inner", "insert", "int16", "int32",
+    "int64", "int8", "interp", "invert", "is_grad_enabled", "isclose", "iscomplex", "isdtype", "isfinite", "isin",
+    "isinf", "isnan", "isneginf", "isposinf", "isreal", "isscalar", "jacobian", "jvp",
+    "kernel_checks", "KernelMismatchError", "kron", "Launch", "ldexp", "left_shift", "less", "less_equal", "linalg",
+    "linspace", "log",
+    "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logspace", "logsumexp", "matmul",
+    "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "memory_summary", "meshgrid", "min", "minimum",
+    "mod", "modf", "moveaxis",
+    "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean",
+    "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "negative",
+    "newaxis", "nextafter",
+    "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "partition", "percentile",
+    "permute_dims", "pi",
+    "piecewise", "polyval", "positive", "pow", "power", "primitive", "prod", "ptp", "put_along_axis", "quantile",
+    "rad2deg", "radians", "random", "ravel", "raw_kernel", "real", "reciprocal",
+    "relu", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "roll", "rollaxis", "rot90",
+    "round", "searchsorted", "select", "set_at",
     "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "signbit", "sin", "sinc",
     "sinh", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
     "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "tile", "topk", "trace",
-    "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "vsplit", "vstack", "where", "zeros",
+    "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc", "uint16", "uint32", "uint64", "uint8",
+    "unique_all", "unique_counts", "unique_inverse",
+    "unique_values", "unstack", "unwrap", "value_and_grad", "vander", "var", "vdot", "vecdot", "vecmat", "vjp",
+    "vmap", "vsplit", "vstack", "where", "zeros",
     "zeros_like",
 ]  # fmt: skip

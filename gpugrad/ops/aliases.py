@@ -1,0 +1,13 @@
+"""NumPy's other names of operations: the array API standard has one name for each."""
+
+from __future__ import annotations
+
+from .arithmetic import abs, divide, pow, remainder
+from .comparison import bitwise_invert, bitwise_left_shift, bitwise_right_shift
+from .reduction import max, min
+from .rounding import conj, round, trunc
+
+absolute, power, true_divide, mod = abs, pow, divide, remainder
+invert, bitwise_not, left_shift, right_shift = bitwise_invert, bitwise_invert, bitwise_left_shift, bitwise_right_shift
+amax, amin = max, min
+conjugate, around, fix = conj, round, trunc

@@ -1,0 +1,161 @@
+"""Counting: how often each integer occurs, how many elements fall into each bin.
+
+Counts are constants; sums of weights have gradients for the weights. Source: NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import backend
+from ..backend import Array, Namespace
+from ..backend.dtypes import float64
+from ..core import Tensor, primitive
+from .arithmetic import minimum
+from .beside import beside
+from .creation import asarray, astype
+from .indexing import _gather
+from .reduction import sum
+from .scans import diff
+from .selection import searchsorted
+from .shaping import reshape
+
+
+@primitive
+def _counted(xp: Namespace, x: Array, /, least: int) -> Array:
+    return xp.bincount(x, minlength=least)
+
+
+_counted.nondifferentiable()
+
+
+@primitive
+def _weighed(xp: Namespace, x: Array, weights: Array, /, least: int) -> Array:
+    """Both count in float64; the result has the dtype of the weights."""
+    return xp.astype(xp.bincount(x, weights=weights, minlength=least), weights.dtype)
+
+
+def _weighed_weights(xp: Namespace, g: Array, x: Array) -> Array:
+    return _gather.on(xp, g, index=x.data if isinstance(x, Tensor) else x)
+
+
+_weighed.vjp(weights=_weighed_weights)
+
+
+def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Array:
+    """How often each of 0, 1, 2, ... occurs, or the sum of the weights of each. The GPU is waited for.
+
+    Args:
+        x: integers of at least 0, shape ``(N,)``.
+        weights: shape ``(N,)``; the result has their dtype, and each gets the gradient of its sum.
+        minlength: the least length of the result, which else ends with the largest integer.
+
+    Raises:
+        TypeError: no integers.
+        ValueError: negative integers, or other shapes.
+
+    >>> import gpugrad as gg
+    >>> gg.bincount(gg.tensor([0, 2, 2])), gg.bincount(gg.tensor([0, 2, 2]), gg.tensor([0.5, 1.0, 1.5]))
+    (tensor([1, 0, 2]), tensor([0.5, 0. , 2.5]))
+    """
+    t = x if isinstance(x, Tensor) else asarray(x)
+    if t.ndim != 1:
+        raise ValueError(f"bincount: expected integers of shape (N,), got shape {t.shape}")
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"bincount: expected integers, got {t.dtype}")
+    if weights is None:
+        return _counted(t, minlength)
+    w = beside(weights, t)
+    if w.shape != t.shape:
+        raise ValueError(f"bincount: expected weights of shape {t.shape}, got {w.shape}")
+    w = w if backend.is_floating(w.dtype) else astype(w, float64)
+    return _weighed(t, w, minlength)
+
+
+@primitive
+def _digitized(xp: Namespace, x: Array, bins: Array, /, right: bool) -> Array:
+    return xp.digitize(x, bins, right=right)
+
+
+_digitized.nondifferentiable()
+
+
+def digitize(x: Array, bins: Array, right: bool = False) -> Array:
+    """The number of the bin of each element: ``bins[i-1] <= x < bins[i]``, or with ``right`` ``<`` and ``<=``.
+
+    Args:
+        x: shape ``(...)``.
+        bins: the edges, shape ``(N,)``, increasing; on the CPU decreasing ones are recognized.
+        right: whether an edge belongs to the bin that it ends.
+
+    >>> import gpugrad as gg
+    >>> gg.digitize(gg.tensor([0.5, 1.0, 9.0]), gg.tensor([0.0, 1.0, 2.0]))
+    tensor([1, 2, 3])
+    """
+    t = asarray(x)
+    return _digitized(t, beside(bins, t), right)
+
+
+@primitive(outputs=True)
+def _histogram(xp: Namespace, x: Array, /, bins: int, range: tuple[float, float] | None) -> tuple[Array, ...]:
+    return tuple(xp.histogram(x, bins, range=range))
+
+
+_histogram.nondifferentiable()
+
+
+@primitive
+def _in_bins(xp: Namespace, x: Array, edges: Array, /) -> Array:
+    return xp.histogram(x, edges)[0]
+
+
+_in_bins.nondifferentiable()
+
+
+def histogram(
+    x: Array, bins: int | Sequence[float] | Array = 10, range: tuple[float, float] | None = None,
+    density: bool = False, weights: Array | None = None,
+) -> tuple[Array, Array]:  # fmt: skip
+    """How many elements fall into each bin, and the edges of the bins. The last bin has both its edges.
+
+    Args:
+        x: shape ``(...)``.
+        bins: how many of equal width, or the edges, shape ``(N + 1,)``, increasing.
+        range: the first and the last edge; None for the smallest and the largest element.
+        density: divide by the number of all and by the width of the bin: the integral is 1.
+        weights: of the shape of ``x``; sums of weights have a gradient, counts are constants.
+
+    Raises:
+        ValueError: less than one bin, or weights of another shape.
+
+    >>> import gpugrad as gg
+    >>> gg.histogram(gg.tensor([1.0, 2.0, 4.0]), bins=2, range=(0.0, 4.0))
+    (tensor([1, 2]), tensor([0., 2., 4.]))
+    """
+    t = x if isinstance(x, Tensor) else asarray(x)
+    flat = reshape(t, (t.size,))
+    edges: Any
+    if isinstance(bins, int):
+        counts, edges = _histogram(flat, bins, range)
+        edges = astype(edges, t.dtype, copy=False) if backend.is_floating(t.dtype) else edges
+    else:
+        edges = beside(bins, t)
+        counts = _in_bins(flat, edges) if weights is None else None
+    if weights is not None:
+        w = beside(weights, t)
+        if w.shape != t.shape:
+            raise ValueError(f"histogram: expected weights of shape {t.shape}, got {w.shape}")
+        counts = _summed(flat, edges, reshape(w, (t.size,)))
+    if density:
+        counts = counts / (sum(counts) * diff(edges))
+    return counts, edges
+
+
+def _summed(x: Tensor, edges: Tensor, weights: Tensor) -> Tensor:
+    """The sums of weights in bins: what is outside goes to two more bins, before and behind, that are cut off."""
+    last = edges.shape[0] - 1
+    number = searchsorted(edges, x, side="right")
+    number = number - astype(x == edges[last], number.dtype)
+    weighed: Tensor = bincount(minimum(number, last + 1), weights, minlength=last + 2)
+    return weighed[1 : last + 1]

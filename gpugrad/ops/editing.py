@@ -1,0 +1,229 @@
+"""Tensors put together of others: blocks, insertions, deletions; axes turned and moved.
+
+Source: NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..backend import Array
+from ..core import Tensor
+from .beside import beside
+from .creation import asarray, zeros
+from .shaping import broadcast_to, concat, flip, permute_dims, reshape
+from .stacking import moveaxis, ravel
+
+Position = int | slice | Sequence[int] | Array
+
+
+def _axis(name: str, axis: int, ndim: int) -> int:
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{name}: axis {axis} is out of bounds for {ndim} axes")
+    return axis % ndim
+
+
+# -------------------------------------------------------------------- joining
+
+
+def append(x: Array, values: Array, axis: int | None = None) -> Array:
+    """``values`` behind ``x`` along ``axis``, or (None) both flattened.
+
+    Raises:
+        ValueError: the other axes differ.
+
+    >>> import gpugrad as gg
+    >>> gg.append(gg.tensor([1.0, 2.0]), [3.0])
+    tensor([1., 2., 3.])
+    """
+    t = asarray(x)
+    return concat([t, beside(values, t)], axis=axis)
+
+
+def block(arrays: Any) -> Array:
+    """Nested lists of tensors as one: the innermost lists are joined along the last axis, those around them along the
+    last but one, and so on.
+
+    Raises:
+        ValueError: the lists are not nested to one depth, or empty, or the shapes do not fit.
+
+    >>> import gpugrad as gg
+    >>> gg.block([[gg.ones((2, 2)), gg.zeros((2, 1))], [gg.zeros((1, 2)), gg.tensor([[5.0]])]])
+    tensor([[1., 1., 0.],
+            [1., 1., 0.],
+            [0., 0., 5.]])
+    """
+    depth, ndim = _depth(arrays)
+    return _joined(arrays, depth, max(depth, ndim))
+
+
+def _depth(part: Any) -> tuple[int, int]:
+    """How deeply nested, and the most axes of what is inside."""
+    if not isinstance(part, list):
+        return 0, len(getattr(part, "shape", ()))
+    found = [_depth(inner) for inner in part]
+    if not found or len({depth for depth, _ in found}) != 1:
+        raise ValueError("block: expected lists of tensors that are all nested to one depth, and none empty")
+    return found[0][0] + 1, max(ndim for _, ndim in found)
+
+
+def _joined(part: Any, depth: int, ndim: int) -> Array:
+    if not depth:
+        t = part if isinstance(part, Tensor) else asarray(part)
+        return reshape(t, (1,) * (ndim - t.ndim) + t.shape)
+    return concat([_joined(inner, depth - 1, ndim) for inner in part], axis=-depth)
+
+
+def insert(x: Array, index: Position, values: Array, axis: int | None = None) -> Array:
+    """``x`` with ``values`` before the elements at ``index`` along ``axis`` (None: flattened).
+
+    Args:
+        x: shape ``(..., N, ...)``.
+        index: one place, to which all of ``values`` goes, or several, or a slice, one value for each; all of them
+            places in ``x`` as it was, from -N to N.
+        values: a number or what broadcasts to the place; takes the dtype of ``x``.
+        axis: along which.
+
+    Raises:
+        IndexError: out of bounds.
+
+    >>> import gpugrad as gg
+    >>> gg.insert(gg.tensor([1.0, 2.0, 3.0]), 1, 9.0), gg.insert(gg.tensor([1.0, 2.0]), [0, 2], [8.0, 9.0])
+    (tensor([1., 9., 2., 3.]), tensor([8., 1., 2., 9.]))
+    """
+    t = asarray(x)
+    t, axis = (ravel(t), 0) if axis is None else (t, _axis("insert", axis, t.ndim))
+    n = t.shape[axis]
+    single = isinstance(index, int) or getattr(index, "shape", None) == ()
+    places = _places("insert", index, n, n)
+    v = beside(values, t, t.dtype)
+    if single:
+        v = reshape(v, (1,) * (t.ndim - v.ndim) + v.shape)
+        v = moveaxis(v, 0, axis)
+    many = v.shape[axis] if single else len(places)
+    v = broadcast_to(v, (*t.shape[:axis], many, *t.shape[axis + 1 :]))
+    parts, done = [], 0
+    order = sorted(range(len(places)), key=places.__getitem__)
+    for i in order:
+        parts += [_slice(t, axis, done, places[i]), v if single else _slice(v, axis, i, i + 1)]
+        done = places[i]
+    return concat([*parts, _slice(t, axis, done, n)], axis=axis)
+
+
+def delete(x: Array, index: Position, axis: int | None = None) -> Array:
+    """``x`` without the elements at ``index`` along ``axis`` (None: flattened); they get gradient 0.
+
+    Args:
+        x: shape ``(..., N, ...)``.
+        index: one place, several, a slice, or a mask of booleans.
+        axis: along which.
+
+    Raises:
+        IndexError: out of bounds.
+
+    >>> import gpugrad as gg
+    >>> gg.delete(gg.tensor([1.0, 2.0, 3.0]), [0, -1])
+    tensor([2.])
+    """
+    t = asarray(x)
+    t, axis = (ravel(t), 0) if axis is None else (t, _axis("delete", axis, t.ndim))
+    n = t.shape[axis]
+    parts, done = [], 0
+    for place in sorted(set(_places("delete", index, n, n - 1))):
+        if place > done:
+            parts.append(_slice(t, axis, done, place))
+        done = place + 1
+    return concat([*parts, _slice(t, axis, done, n)], axis=axis)
+
+
+def _places(name: str, index: Any, n: int, last: int) -> list[int]:
+    """Places from 0 to ``last`` along an axis of n elements; the host reads a tensor of them."""
+    if isinstance(index, slice):
+        return list(range(*index.indices(n)))
+    found = index.tolist() if hasattr(index, "tolist") else index
+    listed = list(found) if isinstance(found, list | tuple | range) else [found]
+    if listed and all(isinstance(i, bool) for i in listed):
+        if len(listed) != n:
+            raise IndexError(f"{name}: expected {n} booleans, got {len(listed)}")
+        return [i for i, chosen in enumerate(listed) if chosen]
+    for i in listed:
+        if not isinstance(i, int) or not -n <= i <= last:
+            raise IndexError(f"{name}: index {i} is out of bounds for an axis of size {n}")
+    return [i + n if i < 0 else i for i in listed]
+
+
+def _slice(x: Array, axis: int, start: int, stop: int) -> Array:
+    return x[(*(slice(None),) * axis, slice(start, stop))]
+
+
+def resize(x: Array, shape: int | tuple[int, ...], /) -> Array:
+    """The elements in row-major order in another shape, cut off or, if there are too few, begun again.
+
+    >>> import gpugrad as gg
+    >>> gg.resize(gg.tensor([1.0, 2.0, 3.0]), (2, 2))
+    tensor([[1., 2.],
+            [3., 1.]])
+    """
+    t = ravel(asarray(x))
+    wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+    size = math.prod(wanted)
+    if not t.size:
+        return zeros(wanted, dtype=t.dtype, device=t.device)
+    if size > t.size:
+        times = -(-size // t.size)
+        t = reshape(broadcast_to(t, (times, t.size)), (times * t.size,))
+    return reshape(t[:size] if size < t.size else t, wanted)
+
+
+# -------------------------------------------------------------------- axes
+
+
+def fliplr(x: Array, /) -> Array:
+    """:func:`flip` along the second axis.
+
+    >>> import gpugrad as gg
+    >>> gg.fliplr(gg.tensor([[1.0, 2.0]]))
+    tensor([[2., 1.]])
+    """
+    if len(x.shape) < 2:
+        raise ValueError(f"fliplr: expected at least two axes, got shape {x.shape}")
+    return flip(x, axis=1)
+
+
+def flipud(x: Array, /) -> Array:
+    """:func:`flip` along the first axis.
+
+    >>> import gpugrad as gg
+    >>> gg.flipud(gg.tensor([1.0, 2.0]))
+    tensor([2., 1.])
+    """
+    if not x.shape:
+        raise ValueError("flipud: expected at least one axis, got shape ()")
+    return flip(x, axis=0)
+
+
+def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
+    """One axis moved before another, or (``start = x.ndim``) to the end; :func:`moveaxis` is easier to read.
+
+    >>> import gpugrad as gg
+    >>> gg.rollaxis(gg.zeros((2, 3, 4)), 2).shape
+    (4, 2, 3)
+    """
+    ndim = len(x.shape)
+    source = _axis("rollaxis", axis, ndim)
+    place = start + ndim if start < 0 else start
+    if not 0 <= place <= ndim:
+        raise ValueError(f"rollaxis: start {start} is out of bounds for {ndim} axes")
+    return moveaxis(x, source, place - 1 if source < place else place)
+
+
+def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
+    """The axes in another order, by default the reverse one. :func:`permute_dims` under NumPy's name.
+
+    >>> import gpugrad as gg
+    >>> gg.transpose(gg.zeros((2, 3, 4))).shape
+    (4, 3, 2)
+    """
+    return permute_dims(x, tuple(reversed(range(len(x.shape)))) if axes is None else tuple(axes))

@@ -1,0 +1,133 @@
+"""More reductions and scans that pass over NaN, which gets gradient 0; see ``statistics`` for the first of them.
+
+Source: NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import backend
+from ..backend import Array, Namespace
+from ..core import primitive
+from ..kernels.shapes import Axis, Shape, kept
+from .arithmetic import where
+from .comparison import isnan
+from .reduction import prod
+from .scans import cumprod, cumsum
+
+
+def _with(x: Array, number: float) -> Array:
+    """``x`` with a number for NaN."""
+    return where(isnan(x), number, x) if x.dtype.kind in "fc" else x
+
+
+def nanprod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The product of what is not NaN; the product of nothing is 1.
+
+    >>> import gpugrad as gg
+    >>> gg.nanprod(gg.tensor([3.0, float('nan'), 2.0]))
+    tensor(6.)
+    """
+    return prod(_with(x, 1), axis=axis, keepdims=keepdims)
+
+
+def nancumsum(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
+    """:func:`cumsum` with 0 for NaN.
+
+    >>> import gpugrad as gg
+    >>> gg.nancumsum(gg.tensor([3.0, float('nan'), 2.0]))
+    tensor([3., 3., 5.])
+    """
+    return cumsum(_with(x, 0), axis=axis, dtype=dtype)
+
+
+def nancumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
+    """:func:`cumprod` with 1 for NaN.
+
+    >>> import gpugrad as gg
+    >>> gg.nancumprod(gg.tensor([3.0, float('nan'), 2.0]))
+    tensor([3., 3., 6.])
+    """
+    return cumprod(_with(x, 1), axis=axis, dtype=dtype)
+
+
+@primitive
+def nanvar(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
+    """The variance of what is not NaN, as :func:`var`; NaN where no more than ``correction`` elements are left.
+
+    >>> import gpugrad as gg
+    >>> gg.nanvar(gg.tensor([1.0, float('nan'), 3.0]))
+    tensor(1.)
+    """
+    function = xp.nanvar if backend.is_floating(x.dtype) else xp.var
+    return function(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+def _centred(xp: Namespace, x: Array, axis: Axis, correction: float) -> Array:
+    """``(x - mean) / (n - correction)``, 0 for NaN."""
+    there = xp.logical_not(xp.isnan(x))
+    count = xp.sum(xp.astype(there, x.dtype), axis=axis, keepdims=True)
+    mean = xp.sum(xp.where(there, x, 0), axis=axis, keepdims=True) / count
+    free = count - correction
+    return xp.where(there, x - mean, 0) / xp.where(free > 0, free, math.nan)
+
+
+nanvar.vjp(
+    x=lambda xp, g, x, x_shape, axis, correction: (
+        2 * xp.reshape(g, kept(x_shape, axis)) * _centred(xp, x, axis, correction)
+    )
+)
+
+
+@primitive
+def nanstd(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
+    """The standard deviation of what is not NaN, the root of :func:`nanvar`; where it is 0, so is the gradient.
+
+    >>> import gpugrad as gg
+    >>> gg.nanstd(gg.tensor([1.0, float('nan'), 3.0]))
+    tensor(1.)
+    """
+    function = xp.nanstd if backend.is_floating(x.dtype) else xp.std
+    return function(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+def _nanstd_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
+    flat = y == 0
+    scaled = xp.where(flat, 0, g / xp.where(flat, 1, y))
+    return xp.reshape(scaled, kept(x_shape, axis)) * _centred(xp, x, axis, correction)
+
+
+nanstd.vjp(x=_nanstd_x)
+
+
+@primitive
+def nanargmax(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The index of the first largest element that is not NaN over ``axis`` (of the flattened tensor for None).
+
+    Raises:
+        ValueError: there is nothing but NaN (on the CPU; a GPU is not waited for).
+
+    >>> import gpugrad as gg
+    >>> gg.nanargmax(gg.tensor([1.0, float('nan'), 3.0]))
+    tensor(2)
+    """
+    return xp.nanargmax(x, axis=axis, keepdims=keepdims)
+
+
+nanargmax.nondifferentiable()
+
+
+@primitive
+def nanargmin(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The index of the first smallest element that is not NaN; as :func:`nanargmax`.
+
+    >>> import gpugrad as gg
+    >>> gg.nanargmin(gg.tensor([2.0, float('nan'), 3.0]))
+    tensor(0)
+    """
+    return xp.nanargmin(x, axis=axis, keepdims=keepdims)
+
+
+nanargmin.nondifferentiable()

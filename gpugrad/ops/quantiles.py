@@ -1,0 +1,288 @@
+"""Medians, quantiles, and what else follows from the order of the elements.
+
+A quantile is an element, or lies between two neighbours in the order, which share the gradient as they share the value.
+Of equal elements, the first in ``x`` is the first in the order, so exactly one of them gets the gradient of its place.
+NaN gives NaN; the functions whose names begin with ``nan`` pass over it. Source: NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import backend
+from ..backend import Array, Namespace, is_floating
+from ..backend.dtypes import float64, int64
+from ..core import Tensor, primitive
+from ..kernels.shapes import Axis, axes, kept
+from .arithmetic import clip, where
+from .beside import beside
+from .comparison import isnan, logical_not
+from .creation import asarray, astype
+from .indexing import _scatter_add, index_namespace
+from .reduction import sum
+from .rounding import ceil, floor
+from .rounding import round as rounded
+from .selection import argsort, sort, take_along_axis
+from .shaping import permute_dims, reshape
+
+METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+# -------------------------------------------------------------------- elements by their place in the order
+
+
+@primitive
+def _ordered(xp: Namespace, x: Array, /, places: tuple[int, ...]) -> Array:
+    """Shape ``(M, N)`` to ``(M, K)``: the elements at these places in the order of each row; NaN if there is one."""
+    last = x.shape[-1] - 1
+    rows = xp.partition(x, sorted({*places, last}), axis=-1)
+    y = xp.stack([rows[:, k] for k in places], axis=-1)
+    return xp.where(xp.isnan(rows[:, last:]), math.nan, y) if is_floating(x.dtype) else y
+
+
+def _ordered_x(xp: Namespace, g: Array, x: Array, x_shape: tuple[int, ...], places: tuple[int, ...]) -> Array:
+    order = argsort.on(xp, x, axis=-1)
+    return _scatter_add.on(xp, g, index=_at(order, list(places)), shape=x_shape)
+
+
+_ordered.vjp(x=_ordered_x)
+
+
+def _at(order: Array, places: list[int]) -> tuple[Array, Array]:
+    """The index, a plain one, of the elements that ``order`` has at these places of each row."""
+    columns = order[:, places]
+    columns = columns.data if isinstance(columns, Tensor) else columns
+    raw = index_namespace(columns)
+    return raw.reshape(raw.arange(columns.shape[0]), (-1, 1)), columns
+
+
+@primitive
+def partition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int = -1) -> Array:
+    """The elements along ``axis`` such that the one in place ``kth`` is where sorting would put it.
+
+    Smaller ones are before it and larger ones behind it, in no particular order. Several places come as a tuple.
+
+    Raises:
+        ValueError: there is no such place.
+
+    >>> import gpugrad as gg
+    >>> gg.partition(gg.tensor([3.0, 1.0, 2.0]), 0)[0]
+    tensor(1.)
+    """
+    return xp.partition(x, kth, axis=axis)
+
+
+def _partition_x(xp: Namespace, g: Array, x: Array, y: Array, axis: int) -> Array:
+    """By way of the order, in which both have the same elements: a library's two partitions need not agree."""
+    in_order = xp.take_along_axis(g, argsort.on(xp, y, axis=axis), axis=axis)
+    return xp.take_along_axis(in_order, argsort.on(xp, argsort.on(xp, x, axis=axis), axis=axis), axis=axis)
+
+
+partition.vjp(x=_partition_x)
+
+
+@primitive
+def argpartition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int = -1) -> Array:
+    """The positions of the elements that :func:`partition` puts in order; a constant.
+
+    >>> import gpugrad as gg
+    >>> gg.argpartition(gg.tensor([3.0, 1.0, 2.0]), 0)[0]
+    tensor(1)
+    """
+    return xp.argpartition(x, kth, axis=axis)
+
+
+argpartition.nondifferentiable()
+
+
+# -------------------------------------------------------------------- quantiles
+
+
+def _rows(name: str, x: Array, axis: Axis) -> Array:
+    """Shape ``(M, N)``: the reduced axes as the last one, all others as the first."""
+    ndim = len(x.shape)
+    for a in () if axis is None else (axis,) if isinstance(axis, int) else axis:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"{name}: axis {a} is out of bounds for shape {x.shape}")
+    reduced = axes(axis, ndim)
+    order = tuple(i for i in range(ndim) if i not in reduced) + reduced
+    inside = math.prod(x.shape[i] for i in reduced)
+    if order != tuple(range(ndim)):
+        x = permute_dims(x, order)
+    return reshape(x, (math.prod(x.shape[: ndim - len(reduced)]), inside))
+
+
+def _outside(x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> tuple[int, ...]:
+    reduced = axes(axis, len(x_shape))
+    return kept(x_shape, axis) if keepdims else tuple(n for i, n in enumerate(x_shape) if i not in reduced)
+
+
+def _share(method: str, rank: float) -> tuple[int, int, float]:
+    """The places below and above a rank, and how much of the upper one there is.
+
+    Where the rank is a place, the two are the same, half and half: 0 times an infinite neighbour would be NaN.
+    """
+    below, above = math.floor(rank), math.ceil(rank)
+    if method == "nearest":
+        below = above = round(rank)
+    elif method == "lower":
+        above = below
+    elif method == "higher":
+        below = above
+    return below, above, 0.5 if method == "midpoint" or below == above else rank - below
+
+
+def _known(x: Array, ranks: list[float], method: str) -> Array:
+    """Shape ``(M, K)``: the quantiles of the rows at ranks that the host knows."""
+    shares = [_share(method, rank) for rank in ranks]
+    count = len(shares)
+    if all(below == above for below, above, _ in shares):
+        return _ordered(x, tuple(below for below, _, _ in shares))
+    both = _ordered(x, tuple(below for below, _, _ in shares) + tuple(above for _, above, _ in shares))
+    weights = [part for _, _, part in shares]
+    weight: Any = weights[0] if len(set(weights)) == 1 else beside(weights, both, both.dtype)
+    return both[:, :count] * (1 - weight) + both[:, count:] * weight
+
+
+def _computed(x: Array, q: Array, method: str, pass_over: bool) -> Array:
+    """Shape ``(M, K)``: the quantiles of the rows at fractions that only the device knows, or of what is not NaN."""
+    rows = sort(x, axis=-1)
+    last = x.shape[-1] - 1
+    missing = isnan(rows) if is_floating(x.dtype) else None
+    if pass_over and missing is not None:
+        ranks = q * astype(sum(astype(logical_not(missing), int64), axis=-1, keepdims=True) - 1, rows.dtype)
+    else:
+        ranks = reshape(q * last, (1, -1))
+    below, above = floor(ranks), ceil(ranks)
+    if method == "nearest":
+        below = above = rounded(ranks)
+    elif method == "lower":
+        above = below
+    elif method == "higher":
+        below = above
+    lower, upper = (take_along_axis(rows, astype(clip(place, 0, last), int64), axis=-1) for place in (below, above))
+    weight = 0.5 if method != "linear" else where(below == above, 0.5 + (ranks - below), ranks - below)
+    y = lower * (1 - weight) + upper * weight
+    return y if pass_over or missing is None else where(missing[:, last:], math.nan, y)
+
+
+def _listed(name: str, q: Any, most: int) -> tuple[list[float], tuple[int, ...]]:
+    """Fractions that the host knows, one after another, and the shape that they came in."""
+    given = asarray(q, dtype=float64, device="cpu")
+    fractions = [number / most for number in reshape(given, (-1,)).tolist()]
+    if not all(0 <= fraction <= 1 for fraction in fractions):
+        raise ValueError(f"{name}: expected q from 0 to {most}, got {q}")
+    return fractions, given.shape
+
+
+def _quantile(
+    name: str, x: Array, q: Any, axis: Axis, method: str, keepdims: bool, *, pass_over: bool = False, most: int = 1
+) -> Array:
+    t = asarray(x)
+    if method not in METHODS:
+        raise ValueError(f"{name}: expected method {', '.join(map(repr, METHODS))}, got {method!r}")
+    if t.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected numbers that have an order, got {t.dtype}")
+    if not is_floating(t.dtype) and method in ("linear", "midpoint"):
+        t = astype(t, float64)
+    rows = _rows(name, t, axis)
+    if not rows.shape[1]:
+        raise ValueError(f"{name}: expected at least one element, got shape {t.shape} over axis {axis}")
+    if isinstance(q, Tensor) or (backend.is_array(q) and not backend.device_of(q).is_host):
+        shape = tuple(q.shape)
+        fractions = reshape(asarray(q), (-1,))
+        y = _computed(rows, fractions / most if most > 1 else fractions, method, pass_over)
+    else:
+        known, shape = _listed(name, q, most)
+        if pass_over and is_floating(t.dtype):
+            y = _computed(rows, beside(known, t, t.dtype), method, pass_over)
+        else:
+            y = _known(rows, [fraction * (rows.shape[1] - 1) for fraction in known], method)
+    return reshape(permute_dims(y, (1, 0)) if shape else y, (*shape, *_outside(t.shape, axis, keepdims)))
+
+
+def quantile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Array:
+    """The element below which the fraction q of the elements over ``axis`` lies, interpolated between neighbours.
+
+    With the elements ``x_0 <= ... <= x_(n-1)`` in order and ``r = q (n - 1)``, that is ``x_r`` where r is an integer.
+
+    Args:
+        x: shape ``(...)``.
+        q: fractions from 0 to 1, of any shape, which comes first in the result. A tensor may be a variable; it is not
+            looked at, and what is not from 0 to 1 counts as the nearer of the two.
+        axis: one, several, or None for all.
+        method: for r between places a and b: "linear", between their elements; "lower", that of a; "higher", that of
+            b; "midpoint", their mean; "nearest", that of the nearer, the even one of two.
+        keepdims: whether the reduced axes stay with size 1.
+
+    Raises:
+        ValueError: another method, q not from 0 to 1, or no elements.
+
+    Source: ``numpy.quantile``; the gradients are those of ``torch.quantile``.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor([1.0, 4.0, 2.0], requires_grad=True)
+    >>> y = gg.quantile(x, [0.25, 1.0])
+    >>> y
+    tensor([1.5, 4. ], op=reshape)
+    >>> y.sum().backward()
+    >>> x.grad
+    tensor([0.5, 1. , 0.5])
+    """
+    return _quantile("quantile", x, q, axis, method, keepdims)
+
+
+def percentile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Array:
+    """:func:`quantile` for q from 0 to 100.
+
+    >>> import gpugrad as gg
+    >>> gg.percentile(gg.tensor([1.0, 4.0, 2.0]), 75)
+    tensor(3.)
+    """
+    return _quantile("percentile", x, q, axis, method, keepdims, most=100)
+
+
+def median(x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The element in the middle of the order over ``axis``, or the mean of the two there, which share the gradient.
+
+    PyTorch's ``median`` is the lower of the two; this is NumPy's, and ``quantile(x, 0.5)``.
+
+    Raises:
+        ValueError: there are no elements.
+
+    >>> import gpugrad as gg
+    >>> gg.median(gg.tensor([4.0, 1.0, 2.0, 3.0]))
+    tensor(2.5)
+    """
+    return _quantile("median", x, 0.5, axis, "linear", keepdims)
+
+
+def nanquantile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Array:
+    """:func:`quantile` of what is not NaN; NaN gets gradient 0, and the quantile of nothing is NaN.
+
+    >>> import gpugrad as gg
+    >>> gg.nanquantile(gg.tensor([1.0, float('nan'), 4.0, 2.0]), 0.75)
+    tensor(3.)
+    """
+    return _quantile("nanquantile", x, q, axis, method, keepdims, pass_over=True)
+
+
+def nanpercentile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Array:
+    """:func:`nanquantile` for q from 0 to 100.
+
+    >>> import gpugrad as gg
+    >>> gg.nanpercentile(gg.tensor([1.0, float('nan'), 4.0, 2.0]), 75)
+    tensor(3.)
+    """
+    return _quantile("nanpercentile", x, q, axis, method, keepdims, pass_over=True, most=100)
+
+
+def nanmedian(x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """:func:`median` of what is not NaN; NaN gets gradient 0, and the median of nothing is NaN.
+
+    >>> import gpugrad as gg
+    >>> gg.nanmedian(gg.tensor([1.0, float('nan'), 4.0, 2.0]))
+    tensor(2.)
+    """
+    return _quantile("nanmedian", x, 0.5, axis, "linear", keepdims, pass_over=True)
