@@ -36,7 +36,7 @@ def loss(w, x, y, penalty):
 def for_scipy(f: Callable, values: list[float] | None = None) -> Callable:
     """``f`` and its gradient for SciPy, which keeps its variables on the host, wherever gpugrad computes.
 
-    Each value is appended to ``values``, if there is such a list.
+    On the CPU ``gg.value_and_grad(f)`` itself would do. Each value is appended to ``values``, if there is such a list.
     """
     value_and_grad = gg.value_and_grad(f)
 

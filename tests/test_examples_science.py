@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.optimize import minimize
 
 import gpugrad as gg
 from gpugrad.testing import cuda_simulator
@@ -70,6 +71,9 @@ def test_logistic_regression_agrees_with_scikit_learn(example, where):
     assert type(module.loss(found.x, *train, 1.0)) is numpy.float64  # the same lines are NumPy's, for arrays
     assert module.loss(found.x, *train, 1.0) == pytest.approx(values[0], rel=1e-12)
     assert found.nfev < 100
+    if where == "cpu":  # as examples/README.md says
+        same = minimize(gg.value_and_grad(module.loss), numpy.zeros(31), (*train, 1.0), "L-BFGS-B", jac=True)
+        assert same.fun == pytest.approx(found.fun, rel=1e-6)
     peer = linear_model.LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(train.x, train.y)
     numpy.testing.assert_allclose(found.x[1:], peer.coef_[0], atol=1e-5)
     numpy.testing.assert_allclose(found.x[:1], peer.intercept_, atol=1e-5)
