@@ -263,7 +263,8 @@ minimum.vjp(
 def _clip(xp: Namespace, x: Array, min: Array | None, max: Array | None, /) -> Array:
     y = xp.clip(x, min, max)
     wanted = getattr(x, "dtype", y.dtype)
-    return y if y.dtype == wanted or y.dtype.kind != wanted.kind else xp.astype(xp.asarray(y), wanted)
+    alike = y.dtype.kind == wanted.kind or (y.dtype.kind in "iu" and wanted.kind in "iu")
+    return xp.astype(xp.asarray(y), wanted) if alike and y.dtype != wanted else y
 
 
 def _inside(x: Array, min: Array | None, max: Array | None) -> Array:

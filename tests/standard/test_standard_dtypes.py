@@ -203,3 +203,5 @@ def test_clip_keeps_the_dtype_of_its_array(bound):
     y.sum().backward()
     assert (x.grad.dtype, x.grad.tolist()) == (gg.float32, [0.0, 1.0])
     assert gg.clip(gg.asarray(3.0), None, low).dtype == gg.float32
+    small = gg.clip(gg.asarray([1, 200], dtype=gg.uint8), max=gg.asarray([100, 100], dtype=gg.int8))
+    assert (small.dtype, small.tolist()) == (gg.uint8, [1, 100])
