@@ -191,16 +191,6 @@ def images(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     return reshape(y, (size, given[0].shape[1], *y.shape[1:]))
 
 
-def filtered(op: Any, size: int, operands: list[Any], params: Params) -> Any:
-    """Convolutions: with the same filters for all samples as other images, else sample by sample."""
-    x, *filters = operands
-    if any(isinstance(w, Batched) and w.each for w in filters):
-        return one_by_one(op, size, operands, params)
-    data = reshape(x.data, (size * x.shape[0], *x.shape[1:]))
-    y = inner(op, data, *(w.data if isinstance(w, Batched) else w for w in filters), **params)
-    return reshape(y, (size, x.shape[0], *y.shape[1:]))
-
-
 # ---------------------------------------------------------------- sample by sample
 
 

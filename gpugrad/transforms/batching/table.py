@@ -30,6 +30,7 @@ from ...ops import (
     statistics,
     trigonometry,
 )
+from . import convolution as images
 from . import indexing as at
 from . import rules
 from .array import Batched, inside_of
@@ -72,7 +73,8 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.on_diagonal, [linear._on_diagonal]),
     (rules.matmul, [linear.matmul]),
     (rules.einsum, [linear._einsum]),
-    (rules.filtered, [convolution._convolve, convolution._spread]),
+    (images.filtered, [convolution._convolve, convolution._spread]),
+    (images.gradients_of_filters, [convolution._filters]),
     (rules.images, _all_of(pooling)),
     (at.sliced, [indexing._slice, indexing._place]),
     (at.gathered, [indexing._gather]),
