@@ -12,6 +12,14 @@ from ..backend import Array, Namespace
 from ..core import primitive
 
 
+def real_ones(*operands: Array) -> tuple[Array, ...]:
+    """The operands, of which none is complex: CuPy would take them where NumPy does not."""
+    for x in operands:
+        if type(x) is complex or (hasattr(x, "dtype") and x.dtype.kind == "c"):
+            raise TypeError(f"expected real numbers, got {getattr(x, 'dtype', x)}")
+    return operands
+
+
 @primitive
 def floor(xp: Namespace, x: Array, /) -> Array:
     """The largest integer not above ``x``; the gradient is 0.
@@ -92,7 +100,7 @@ def copysign(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.copysign(gg.tensor([1.0, -2.0]), gg.tensor([-0.0, 3.0]))
     tensor([-1.,  2.])
     """
-    return xp.copysign(x1, x2)
+    return xp.copysign(*real_ones(x1, x2))
 
 
 copysign.vjp(
@@ -109,7 +117,7 @@ def nextafter(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.nextafter(gg.tensor([1.0]), 2.0)
     tensor([1.0000001])
     """
-    return xp.nextafter(x1, x2)
+    return xp.nextafter(*real_ones(x1, x2))
 
 
 nextafter.nondifferentiable()

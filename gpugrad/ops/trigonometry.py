@@ -10,6 +10,7 @@ from math import factorial, pi
 
 from ..backend import Array, Namespace
 from ..core import primitive
+from .rounding import real_ones
 
 
 @primitive
@@ -181,7 +182,7 @@ def hypot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.hypot(gg.tensor([3.0, 3e30]), gg.tensor([4.0, 4e30]))
     tensor([5.e+00, 5.e+30])
     """
-    return xp.hypot(x1, x2)
+    return xp.hypot(*real_ones(x1, x2))
 
 
 hypot.vjp(
@@ -200,7 +201,7 @@ def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.atan2(gg.tensor([1.0, -1.0]), gg.tensor([1.0, -1.0]))
     tensor([ 0.7853982, -2.3561945])
     """
-    return xp.atan2(x1, x2)
+    return xp.atan2(*real_ones(x1, x2))
 
 
 def _turn(xp: Namespace, g: Array, across: Array, other: Array) -> Array:

@@ -245,6 +245,14 @@ def test_what_numpy_refuses(name, count):
         getattr(gg, name)(*[gg.tensor(numpy.ones(2, complex))] * count)
 
 
+@pytest.mark.parametrize("name", ["hypot", "atan2", "copysign", "nextafter"])
+def test_what_cupy_would_take_is_refused_before(name):
+    with pytest.raises(TypeError, match=f"{name}: expected real numbers, got complex128"):
+        getattr(gg, name)(gg.tensor([1.0]), gg.tensor(numpy.ones(1, complex)))
+    with pytest.raises(TypeError, match=f"{name}: expected real numbers, got 1j"):
+        getattr(gg, name)(1j, gg.tensor([1.0]))
+
+
 @pytest.mark.parametrize("value", [1j, numpy.complex64(1j), [1j], numpy.array([1j])])
 def test_no_part_is_lost_in_writing(value):
     for dtype in (gg.float32, gg.int64):
