@@ -66,12 +66,13 @@ def nanvar(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0,
 
 
 def _centred(xp: Namespace, x: Array, axis: Axis, correction: float) -> Array:
-    """``(x - mean) / (n - correction)``, 0 for NaN."""
+    """``(x - mean) / (n - correction)``, 0 for NaN; of complex numbers the conjugate."""
     there = xp.logical_not(xp.isnan(x))
     count = xp.sum(xp.astype(there, x.dtype), axis=axis, keepdims=True)
     mean = xp.sum(xp.where(there, x, 0), axis=axis, keepdims=True) / count
     free = count - correction
-    return xp.where(there, x - mean, 0) / xp.where(free > 0, free, math.nan)
+    centred = xp.where(there, x - mean, 0) / xp.where(free > 0, free, math.nan)
+    return xp.conj(centred) if x.dtype.kind == "c" else centred
 
 
 nanvar.vjp(

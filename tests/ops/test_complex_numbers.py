@@ -207,6 +207,18 @@ def test_reductions_pass_over_nan(z):
         assert gg.gradgradcheck(lambda x, f=f: f(gg.concat([x, gg.tensor(z)])), gg.tensor(z[:1]))
 
 
+@pytest.mark.parametrize("name", ["nanvar", "nanstd"])
+def test_spread_passes_over_nan(name, z):
+    f = getattr(gg, name)
+
+    def with_nan(x):
+        return f(gg.concat([x, gg.tensor([complex(numpy.nan, 1)], dtype=gg.complex128)]), correction=1)
+
+    numpy.testing.assert_allclose(with_nan(gg.tensor(z)).numpy(), getattr(numpy, name[3:])(z, ddof=1))
+    assert gg.gradcheck(with_nan, gg.tensor(z))
+    assert gg.gradgradcheck(with_nan, gg.tensor(z))
+
+
 def test_rounding_takes_the_parts():
     z = gg.tensor(numpy.array([1.26 - 2.74j]), requires_grad=True)
     y = gg.round(z, 1)
