@@ -1,7 +1,7 @@
 """NumPy's own functions on Tensors, recorded: ``numpy.sin(t)`` is ``gg.sin(t)``.
 
 Which function answers to which is written down nowhere: it is gpugrad's of the same name, in the module of the same
-name (``numpy.linalg.norm``, ``gg.linalg.norm``); ``RENAMED`` has the few that the array standard calls otherwise. What
+name (``numpy.linalg.norm``, ``gg.linalg.norm``); ``RENAMED`` has the few that gpugrad calls otherwise. What
 the user gave, and nothing else, is carried over by the two signatures, so NumPy's defaults stay NumPy's.
 
 Where gpugrad has no such function, that is an error, for Tensors that need no gradient too. NumPy could compute a
@@ -32,12 +32,8 @@ from ..core import GradientError, Tensor
 from ..core.errors import _PACKAGE, user_line
 from . import arithmetic, creation, shaping
 
-RENAMED = {
-    "absolute": "abs", "amax": "max", "amin": "min", "around": "round", "conjugate": "conj", "expit": "sigmoid",
-    "invert": "bitwise_invert", "left_shift": "bitwise_left_shift", "power": "pow",
-    "right_shift": "bitwise_right_shift", "rint": "round", "true_divide": "divide",
-}  # fmt: skip
-"""Functions of NumPy, CuPy and SciPy that the array standard has under another name."""
+RENAMED = {"expit": "sigmoid", "rint": "round"}
+"""Functions of NumPy, CuPy and SciPy that gpugrad has under another name only."""
 
 PARAMETERS = {"a_max": "max", "a_min": "min", "ddof": "correction"}
 """Parameters likewise."""
