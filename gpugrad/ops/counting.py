@@ -23,24 +23,24 @@ from .shaping import reshape
 
 
 @primitive
-def _counted(xp: Namespace, x: Array, /, least: int) -> Array:
+def _bincount(xp: Namespace, x: Array, /, least: int) -> Array:
     return xp.bincount(x, minlength=least)
 
 
-_counted.nondifferentiable()
+_bincount.nondifferentiable()
 
 
 @primitive
-def _weighed(xp: Namespace, x: Array, weights: Array, /, least: int) -> Array:
+def _bincount_of_weights(xp: Namespace, x: Array, weights: Array, /, least: int) -> Array:
     """Both count in float64; the result has the dtype of the weights."""
     return xp.astype(xp.bincount(x, weights=weights, minlength=least), weights.dtype)
 
 
-def _weighed_weights(xp: Namespace, g: Array, x: Array) -> Array:
+def _bincount_weights(xp: Namespace, g: Array, x: Array) -> Array:
     return _gather.on(xp, g, index=x.data if isinstance(x, Tensor) else x)
 
 
-_weighed.vjp(weights=_weighed_weights)
+_bincount_of_weights.vjp(weights=_bincount_weights)
 
 
 def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Array:
@@ -65,20 +65,20 @@ def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Arra
     if t.dtype.kind not in "iu":
         raise TypeError(f"bincount: expected integers, got {t.dtype}")
     if weights is None:
-        return _counted(t, minlength)
+        return _bincount(t, minlength)
     w = beside(weights, t)
     if w.shape != t.shape:
         raise ValueError(f"bincount: expected weights of shape {t.shape}, got {w.shape}")
     w = w if backend.is_floating(w.dtype) else astype(w, float64)
-    return _weighed(t, w, minlength)
+    return _bincount_of_weights(t, w, minlength)
 
 
 @primitive
-def _digitized(xp: Namespace, x: Array, bins: Array, /, right: bool) -> Array:
+def _digitize(xp: Namespace, x: Array, bins: Array, /, right: bool) -> Array:
     return xp.digitize(x, bins, right=right)
 
 
-_digitized.nondifferentiable()
+_digitize.nondifferentiable()
 
 
 def digitize(x: Array, bins: Array, right: bool = False) -> Array:
@@ -94,7 +94,7 @@ def digitize(x: Array, bins: Array, right: bool = False) -> Array:
     tensor([1, 2, 3])
     """
     t = asarray(x)
-    return _digitized(t, beside(bins, t), right)
+    return _digitize(t, beside(bins, t), right)
 
 
 @primitive(outputs=True)

@@ -26,7 +26,7 @@ from .shaping import concat, reshape
 
 
 @primitive
-def _interpolated(
+def _interp(
     xp: Namespace, x: Array, points: Array, values: Array, /, left: float | None, right: float | None
 ) -> Array:
     dtype = xp.result_type(x, points, values)
@@ -34,8 +34,8 @@ def _interpolated(
     return xp.astype(xp.interp(x, points, values, left=left, right=right), dtype)
 
 
-@_interpolated.joint_vjp
-def _interpolated_all(
+@_interp.joint_vjp
+def _interp_all(
     xp: Namespace, g: Array, wanted: tuple[str, ...], x: Array, points: Array, values: Array, x_shape: tuple[int, ...],
     left: float | None, right: float | None,
 ) -> list[Array]:  # fmt: skip
@@ -93,14 +93,15 @@ def interp(
     >>> gg.interp(gg.tensor([0.5, 1.5, 9.0]), gg.tensor([0.0, 1.0, 2.0]), gg.tensor([0.0, 10.0, 0.0]))
     tensor([5., 5., 0.])
     """
-    first = next((a for a in (x, xp, fp) if isinstance(a, Tensor)), None)
-    at, points, values = (asarray(a) if first is None else beside(a, first) for a in (x, xp, fp))
+    first = next((a for a in (x, xp, fp) if isinstance(a, Tensor)), asarray(x))
+    like = first.dtype if backend.is_floating(first.dtype) else None  # what lists of numbers are taken for
+    at, points, values = (beside(a, first, None if hasattr(a, "dtype") else like) for a in (x, xp, fp))
     if points.ndim != 1 or points.shape != values.shape or not points.size:
         raise ValueError(f"interp: expected points of shape (N,) twice, got {points.shape} and {values.shape}")
     if not backend.is_floating(result_type(at, points, values)):
         at = astype(at, float64)
     if period is None:
-        return _interpolated(at, points, values, left, right)
+        return _interp(at, points, values, left, right)
     if not period:
         raise ValueError("interp: expected a period other than 0, got 0")
     length = abs(period)
@@ -108,7 +109,7 @@ def interp(
     order = argsort(points)
     points, values = take(points, order), take(values, order)
     points = concat([points[-1:] - length, points, points[:1] + length])
-    return _interpolated(at, points, concat([values[-1:], values, values[:1]]), None, None)
+    return _interp(at, points, concat([values[-1:], values, values[:1]]), None, None)
 
 
 # -------------------------------------------------------------------- derivatives and integrals along an axis

@@ -15,17 +15,17 @@ MODES = ("full", "same", "valid")
 
 
 @primitive
-def _convolved(xp: Namespace, a: Array, v: Array, /, mode: str) -> Array:
+def _convolve(xp: Namespace, a: Array, v: Array, /, mode: str) -> Array:
     return xp.convolve(a, v, mode)
 
 
 def _transposed(xp: Namespace, g: Array, other: Array, size: int, mode: str) -> Array:
     """The gradient of the operand with so many elements. A valid convolution slides the shorter along the longer."""
     back = "full" if mode == "valid" and size >= other.shape[0] else "valid"
-    return _convolved.on(xp, g, xp.flip(other), mode=back)
+    return _convolve.on(xp, g, xp.flip(other), mode=back)
 
 
-_convolved.vjp(
+_convolve.vjp(
     a=lambda xp, g, v, a_shape, mode: _transposed(xp, g, v, a_shape[0], mode),
     v=lambda xp, g, a, v_shape, mode: _transposed(xp, g, a, v_shape[0], mode),
 )
@@ -42,8 +42,8 @@ def _cut(name: str, a: Array, v: Array, mode: str, start: int) -> Array:
     if mode not in MODES:
         raise ValueError(f"{name}: expected mode {', '.join(map(repr, MODES))}, got {mode!r}")
     if mode != "same":
-        return _convolved(a, v, mode)
-    return _convolved(a, v, "full")[start : start + max(a.size, v.size)]
+        return _convolve(a, v, mode)
+    return _convolve(a, v, "full")[start : start + max(a.size, v.size)]
 
 
 def convolve(a: Array, v: Array, mode: str = "full") -> Array:

@@ -85,8 +85,8 @@ ROWS: list[Row] = [
         for static in PADS for width in (2, ((0, 1), (7, 0)))
     ],
     # -------------------------------------------------------- conditions
-    Row("ops.arithmetic.where", lambda x, y: gg.select([MASK, OTHER], [x, y * x], y), shapes=[((2, 3), (3,))],
-        numpy=lambda x, y: numpy.select([MASK, OTHER], [x, y * x], y), label="select", large=None),
+    Row("ops.arithmetic.where", lambda x, y: gg.select([gg.tensor(MASK), gg.tensor(OTHER)], [x, y * x], y),
+        shapes=[((2, 3), (3,))], numpy=lambda x, y: numpy.select([MASK, OTHER], [x, y * x], y), label="select", large=None),
     Row("ops.indexing._set_at", lambda x: gg.piecewise(x, [MASK, OTHER], [gg.exp, lambda t: t * t, 3.0]),
         shapes=[((2, 3),)], numpy=lambda x: numpy.piecewise(x, [MASK, OTHER], [numpy.exp, lambda t: t * t, 3.0]),
         label="piecewise", large=None),

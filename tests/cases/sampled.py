@@ -68,15 +68,15 @@ SPACINGS = [
 
 ROWS: list[Row] = [
     # -------------------------------------------------------- convolution
-    Row("ops.signal._convolved", gg.convolve, shapes=LENGTHS, variants=[{}, {"mode": "same"}, {"mode": "valid"}],
+    Row("ops.signal._convolve", gg.convolve, shapes=LENGTHS, variants=[{}, {"mode": "same"}, {"mode": "valid"}],
         numpy=numpy.convolve, torch=_torch_convolve, large=((700,), (300,)), single=1e-4),
-    Row("ops.signal._convolved", gg.correlate, shapes=LENGTHS, variants=[{}, {"mode": "same"}, {"mode": "full"}],
+    Row("ops.signal._convolve", gg.correlate, shapes=LENGTHS, variants=[{}, {"mode": "same"}, {"mode": "full"}],
         numpy=numpy.correlate, large=((300,), (700,)), label="correlate", single=1e-4),
     # -------------------------------------------------------- functions known at points
-    Row("ops.interpolation._interpolated", gg.interp, at_and_points, large=((3, 40), (200,), (200,)),
+    Row("ops.interpolation._interp", gg.interp, at_and_points, large=((3, 40), (200,), (200,)),
         shapes=[((3, 4), (5,), (5,)), ((), (4,), (4,)), ((3,), (2,), (2,)), ((2,), (1,), (1,)), ((0,), (2,), (2,))],
         variants=[{}, {"left": -1.0, "right": 2.0}, {"left": 3.0}], numpy=_same_dtype(numpy.interp)),
-    Row("ops.interpolation._interpolated", gg.interp, around, shapes=[((3, 4), (5,), (5,)), ((3,), (1,), (1,))],
+    Row("ops.interpolation._interp", gg.interp, around, shapes=[((3, 4), (5,), (5,)), ((3,), (1,), (1,))],
         variants=[{"period": 1.7}], numpy=_same_dtype(numpy.interp), large=None, label="periodic", single=1e-4),
     Row("ops.interpolation.unwrap", gg.unwrap, angles, shapes=TABLES, numpy=numpy.unwrap,
         variants=[{}, {"axis": 0}, {"discont": 5.0}, {"period": 3.0}]),
@@ -107,7 +107,8 @@ ROWS: list[Row] = [
             numpy=lambda x, kw=static: numpy.cov(x, **kw).astype(x.dtype), large=None, label=f"cov, {name}",
             torch=None if name == "columns" else lambda torch, x, kw=static: torch.cov(
                 x, correction=kw.get("ddof", 0 if kw.get("bias") else 1),
-                **{k: torch.tensor(v, dtype=None if k == "fweights" else x.dtype) for k, v in kw.items() if k.endswith("weights")}))
+                **{k: torch.tensor(v, dtype=None if k == "fweights" else x.dtype)
+                   for k, v in kw.items() if k.endswith("weights")}))
         for name, static in COVARIANCES
     ],
     Row("ops.linear.matmul", gg.cov, shapes=[((5,),)], numpy=lambda x: numpy.cov(x, dtype=x.dtype), label="cov of one",
@@ -119,19 +120,19 @@ ROWS: list[Row] = [
     Row("ops.linear.matmul", gg.corrcoef, shapes=[((3, 5),)], label="corrcoef", large=((20, 300),), single=1e-4,
         numpy=lambda x: numpy.corrcoef(x, dtype=x.dtype), torch=lambda torch, x: torch.corrcoef(x)),
     # -------------------------------------------------------- counting
-    Row("ops.counting._counted", gg.bincount, whole, shapes=[((9,),), ((0,),)], variants=[{"minlength": 8}],
+    Row("ops.counting._bincount", gg.bincount, whole, shapes=[((9,),), ((0,),)], variants=[{"minlength": 8}],
         numpy=numpy.bincount, constant=True, large=None),
-    Row("ops.counting._weighed", gg.bincount, weighed, shapes=[((9,), (9,)), ((1,), (1,))], large=None,
+    Row("ops.counting._bincount_of_weights", gg.bincount, weighed, shapes=[((9,), (9,)), ((1,), (1,))], large=None,
         variants=[{"minlength": 8}], numpy=lambda x, w, minlength: numpy.bincount(x, w, minlength).astype(w.dtype),
         torch=None),
-    Row("ops.counting._digitized", lambda x, **kw: gg.digitize(x, [-1.0, 0.0, 0.5], **kw),
+    Row("ops.counting._digitize", lambda x, **kw: gg.digitize(x, [-1.0, 0.0, 0.5], **kw),
         shapes=[((3, 4),), ((),), ((0,),)], variants=[{}, {"right": True}], constant=True, large=None,
         numpy=lambda x, **kw: numpy.digitize(x, [-1.0, 0.0, 0.5], **kw)),
     Row("ops.counting._histogram", lambda x: gg.histogram(x, 4, (-1.5, 2.0))[0], shapes=[((3, 4),), ((0,),)],
         constant=True, large=None, numpy=lambda x: numpy.histogram(x, 4, (-1.5, 2.0))[0]),
     Row("ops.counting._in_bins", lambda x: gg.histogram(x, [-1.0, 0.0, 0.5])[0], shapes=[((3, 4),), ((0,),)],
         constant=True, large=None, numpy=lambda x: numpy.histogram(x, [-1.0, 0.0, 0.5])[0]),
-    Row("ops.counting._weighed", lambda w: gg.histogram(BINNED, [-1.0, 0.0, 0.5], weights=w)[0], shapes=[((2, 3),)],
-        large=None, label="histogram",
+    Row("ops.counting._bincount_of_weights", lambda w: gg.histogram(gg.tensor(BINNED), [-1.0, 0.0, 0.5], weights=w)[0],
+        shapes=[((2, 3),)], large=None, label="histogram",
         numpy=lambda w: numpy.histogram(BINNED, [-1.0, 0.0, 0.5], weights=w)[0]),
 ]  # fmt: skip
