@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
-from .creation import asarray
-from .matrices import adjoint, check_matrices, conjugate, degenerate, eye_like, quotients, skew
+from .matrices import adjoint, as_tensor, conjugate, degenerate, eye_like, matrices, quotients, skew
 from .rounding import conj
 from .shaping import matrix_transpose
 from .solving import solve
@@ -61,7 +60,7 @@ def cholesky(x: Array, /, *, upper: bool = False) -> Array:
     """
     if not upper:
         return _cholesky(x)
-    return _adjoint(_cholesky(_adjoint(asarray(x))))
+    return _adjoint(_cholesky(_adjoint(as_tensor(x))))
 
 
 def _adjoint(x: Tensor) -> Tensor:
@@ -136,8 +135,7 @@ def qr(x: Array, /, *, mode: str = "reduced") -> Any:
     """
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"qr: expected mode 'reduced', 'complete' or 'r', got {mode!r}")
-    t = asarray(x)
-    check_matrices("qr", t)
+    t = matrices("qr", x)
     result = QRResult(*_qr(t, "reduced" if mode == "r" else mode))
     return result.R if mode == "r" else result
 
@@ -208,8 +206,7 @@ def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
     >>> gg.linalg.svd(gg.tensor([[0.0, 3.0], [2.0, 0.0]])).S
     tensor([3., 2.])
     """
-    t = asarray(x)
-    check_matrices("svd", t)
+    t = matrices("svd", x)
     return SVDResult(*_svd(t, full_matrices))
 
 

@@ -8,7 +8,9 @@ literature, and gives the conjugate of what it finds. For real matrices nothing 
 from __future__ import annotations
 
 from ..backend import Array, Namespace
+from ..core import Tensor
 from . import linear
+from .creation import asarray
 
 transposed = linear._T
 
@@ -52,11 +54,18 @@ def quotients(xp: Namespace, x: Array, values: Array, *upstream: Array) -> Array
     return degenerate(xp, x * (1 - eye) / xp.where(zero, 1, d), zero & (eye == 0), *upstream)
 
 
-def check_matrices(name: str, x: Array) -> None:
-    """Refuse an array of fewer than two axes.
+def as_tensor(x: Array) -> Tensor:
+    """A Tensor as it is, anything else as one."""
+    return x if isinstance(x, Tensor) else asarray(x)
+
+
+def matrices(name: str, x: Array) -> Tensor:
+    """``x`` as a Tensor of at least two axes.
 
     Raises:
         ValueError: it has fewer.
     """
-    if len(x.shape) < 2:
-        raise ValueError(f"{name}: expected matrices, of at least two axes, got shape {x.shape}")
+    t = as_tensor(x)
+    if len(t.shape) < 2:
+        raise ValueError(f"{name}: expected matrices, of at least two axes, got shape {t.shape}")
+    return t

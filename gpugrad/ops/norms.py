@@ -7,6 +7,7 @@ Source: Python array API standard 2024.12 for ``vector_norm``, ``matrix_norm`` a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, Namespace
@@ -15,9 +16,9 @@ from ..core import primitive
 from ..kernels.shapes import Axis, Shape, axes, kept, length
 from .arithmetic import abs, divide, multiply, where
 from .comparison import equal, not_equal
-from .creation import asarray, astype
+from .creation import astype
 from .decompositions import svdvals
-from .matrices import check_matrices, conjugate
+from .matrices import as_tensor, conjugate, matrices
 from .reduction import max, min, sum
 from .rounding import real
 from .shaping import expand_dims, permute_dims, reshape
@@ -29,9 +30,9 @@ def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool) ->
     """Of a vector over one axis or several; ``ord`` is finite and not 0."""
     if isinstance(axis, int):
         return xp.linalg.norm(x, ord, axis, keepdims)
-    if axis is None and ord == 2:
-        return xp.linalg.norm(x, keepdims=keepdims)
     reduced = axes(axis, len(x.shape))
+    if ord == 2 and len(reduced) in (2, len(x.shape)):
+        return xp.linalg.norm(x, None, None if len(reduced) == len(x.shape) else reduced, keepdims)
     order = (*(i for i in range(len(x.shape)) if i not in reduced), *reduced)
     rest = tuple(x.shape[i] for i in order[: len(order) - len(reduced)])
     rows = xp.reshape(xp.permute_dims(x, order), (*rest, length(x.shape, axis)))
@@ -56,6 +57,14 @@ def _norm_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, ord: fl
 _norm.vjp(x=_norm_x)
 
 
+def _numbers(name: str, axis: Sequence[int], ndim: int) -> tuple[int, ...]:
+    """Axes counted from 0, each once."""
+    numbers = tuple(i + ndim if i < 0 else i for i in axis)
+    if len(set(numbers)) != len(numbers) or not all(0 <= i < ndim for i in numbers):
+        raise ValueError(f"{name}: expected different axes of {ndim}, got {tuple(axis)}")
+    return numbers
+
+
 def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float | str = 2) -> Array:
     """``(sum |x|^p)^(1/p)`` with ``p = ord``, over ``axis``, all axes for None.
 
@@ -71,7 +80,7 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
 
     Raises:
         TypeError: ``ord`` is no number.
-        ValueError: the smallest of nothing.
+        ValueError: axes that are not there, or the smallest of nothing.
 
     >>> import gpugrad as gg
     >>> x = gg.tensor([3.0, -4.0, 0.0], requires_grad=True)
@@ -81,9 +90,11 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
     """
     if not isinstance(ord, int | float):
         raise TypeError(f"vector_norm: expected a number for ord, got {ord!r}")
-    t = asarray(x)
+    t = as_tensor(x)
     if t.dtype.kind not in "fc":
         t = astype(t, float64)
+    if isinstance(axis, tuple):
+        axis = _numbers("vector_norm", axis, t.ndim)
     if ord == 0:
         return sum(astype(not_equal(t, 0), real(t).dtype), axis=axis, keepdims=keepdims)
     if ord == 1 or (ord == math.inf and not length(t.shape, axis)):
@@ -110,8 +121,7 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str | None 
     >>> gg.linalg.matrix_norm(gg.tensor([[1.0, -2.0], [3.0, 4.0]]), ord=1)
     tensor(6.)
     """
-    t = asarray(x)
-    check_matrices("matrix_norm", t)
+    t = matrices("matrix_norm", x)
     if ord in ("fro", "f", None):
         return vector_norm(t, axis=(-2, -1), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
@@ -140,16 +150,15 @@ def norm(x: Array, ord: float | str | None = None, axis: Axis = None, keepdims: 
     >>> gg.linalg.norm(gg.tensor([[3.0, 4.0], [6.0, 8.0]]), axis=1)
     tensor([ 5., 10.])
     """
-    t = asarray(x)
+    t = as_tensor(x)
     if ord is None:
         return vector_norm(t, axis=axis, keepdims=keepdims)
-    over = tuple(range(t.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    over = _numbers("norm", range(t.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis, t.ndim)
     if len(over) == 1:
         return vector_norm(t, axis=over[0], keepdims=keepdims, ord=ord)
-    last = [i % t.ndim for i in over]
-    if len(over) != 2 or last[0] == last[1]:
+    if len(over) != 2:
         raise ValueError(f"norm: expected one axis or two for ord {ord!r}, got {over} of shape {t.shape}")
-    y = matrix_norm(permute_dims(t, (*(i for i in range(t.ndim) if i not in last), *last)), ord=ord)
+    y = matrix_norm(permute_dims(t, (*(i for i in range(t.ndim) if i not in over), *over)), ord=ord)
     return reshape(y, kept(t.shape, over)) if keepdims else y
 
 
@@ -170,8 +179,7 @@ def cond(x: Array, p: float | str | None = None) -> Array:
     >>> gg.linalg.cond(gg.tensor([[2.0, 0.0], [0.0, 8.0]]))
     tensor(4.)
     """
-    t = asarray(x)
-    check_matrices("cond", t)
+    t = matrices("cond", x)
     if not math.prod(t.shape):
         raise ValueError(f"cond: expected matrices with elements, got shape {t.shape}")
     if p not in (None, 2, -2):
@@ -205,7 +213,6 @@ def matrix_rank(x: Array, /, *, rtol: Any = None) -> Array:
     >>> gg.linalg.matrix_rank(gg.tensor([[1.0, 2.0], [2.0, 4.0]]))
     tensor(1)
     """
-    t = asarray(x)
-    check_matrices("matrix_rank", t)
+    t = matrices("matrix_rank", x)
     part = tolerance(t, rtol)
     return _rank(t, part[..., None] if getattr(part, "shape", ()) else part)

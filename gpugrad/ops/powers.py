@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import cache
 
 from ..backend import Array
-from .creation import asarray, ones_like
+from .creation import ones_like
 from .diagonals import tril, triu
 from .linear import matmul
-from .matrices import check_matrices
+from .matrices import as_tensor, matrices
 from .shaping import expand_dims, squeeze
 from .solving import inv
 
@@ -34,8 +34,7 @@ def matrix_power(x: Array, n: int, /) -> Array:
     tensor([[1., 3.],
             [0., 1.]])
     """
-    t, exponent = asarray(x), operator.index(n)
-    check_matrices("matrix_power", t)
+    t, exponent = matrices("matrix_power", x), operator.index(n)
     if t.shape[-1] != t.shape[-2]:
         raise ValueError(f"matrix_power: expected square matrices, got shape {t.shape}")
     if exponent == 0:
@@ -67,7 +66,7 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
     >>> gg.linalg.multi_dot([gg.ones((2, 3)), gg.ones((3, 4)), gg.ones(4)])
     tensor([12., 12.])
     """
-    chain = [asarray(x) for x in arrays]
+    chain = [as_tensor(x) for x in arrays]
     shapes = [x.shape for x in chain]
     inner = all(len(shape) == 2 for shape in shapes[1:-1])
     if len(chain) < 2 or not inner or not all(len(shapes[i]) in (1, 2) for i in (0, -1)):

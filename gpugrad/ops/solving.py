@@ -18,10 +18,9 @@ from typing import Any, NamedTuple
 from ..backend import Array, Namespace
 from ..backend.dtypes import float64
 from ..core import Tensor, primitive
-from .creation import asarray
 from .diagonals import tril, triu
 from .inspection import finfo
-from .matrices import adjoint, check_matrices, conjugate, transposed
+from .matrices import adjoint, as_tensor, conjugate, matrices, transposed
 from .shaping import flip, permute_dims, reshape
 
 Shape = tuple[int, ...]
@@ -131,8 +130,7 @@ def pinv(x: Array, /, rcond: Any = None, *, rtol: Any = None) -> Array:
     >>> gg.linalg.pinv(gg.tensor([[2.0], [0.0]]))
     tensor([[0.5, 0. ]])
     """
-    t = asarray(x)
-    check_matrices("pinv", t)
+    t = matrices("pinv", x)
     return _pinv(t, tolerance(t, rcond if rtol is None else rtol))
 
 
@@ -189,8 +187,7 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> LstsqResult:
     >>> gg.linalg.lstsq(gg.tensor([[1.0], [1.0]]), gg.tensor([1.0, 3.0])).x
     tensor([2.])
     """
-    t = asarray(a)
-    check_matrices("lstsq", t)
+    t = matrices("lstsq", a)
     x, residuals, rank, s = _lstsq(t, b, tolerance(t, rcond))
     return LstsqResult(x, residuals, Tensor(rank.data), Tensor(s.data))
 
@@ -216,8 +213,7 @@ def solve_triangular(a: Array, b: Array, *, lower: bool = False) -> Array:
     >>> gg.linalg.solve_triangular(gg.tensor([[2.0, 9.0], [1.0, 1.0]]), gg.tensor([2.0, 2.0]), lower=True)
     tensor([1., 1.])
     """
-    t, c = asarray(a), asarray(b)
-    check_matrices("solve_triangular", t)
+    t, c = matrices("solve_triangular", a), as_tensor(b)
     if not lower:
         return solve(triu(t), c)
     rows = -1 if c.ndim == 1 else -2
@@ -242,7 +238,7 @@ def tensorsolve(a: Array, b: Array, axes: Sequence[int] | None = None) -> Array:
     >>> gg.linalg.tensorsolve(gg.reshape(gg.eye(4), (2, 2, 4)), gg.ones((2, 2)))
     tensor([1., 1., 1., 1.])
     """
-    t, c = asarray(a), asarray(b)
+    t, c = as_tensor(a), as_tensor(b)
     if axes is not None:
         last = [axis % t.ndim for axis in axes]
         t = permute_dims(t, (*(i for i in range(t.ndim) if i not in last), *last))
@@ -269,7 +265,7 @@ def tensorinv(a: Array, ind: int = 2) -> Array:
     >>> gg.linalg.tensorinv(gg.reshape(2 * gg.eye(4), (2, 2, 4))).shape
     (4, 2, 2)
     """
-    t = asarray(a)
+    t = as_tensor(a)
     first, last = t.shape[: max(ind, 0)], t.shape[max(ind, 0) :]
     size = math.prod(first)
     if ind <= 0 or math.prod(last) != size:
