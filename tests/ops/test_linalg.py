@@ -353,7 +353,13 @@ def test_samples_of_a_vmap_are_solved_as_batches_are(rng):
     a = constant(rng.standard_normal((4, 3, 3)) + 4 * numpy.eye(3))
     b = constant(rng.standard_normal((4, 3)))
     near(gg.vmap(L.solve)(a, b), numpy.linalg.solve(a.numpy(), b.numpy()[..., None])[..., 0])
+    near(gg.vmap(L.solve, (None, 0))(a, b), numpy.stack([numpy.linalg.solve(a.numpy(), v) for v in b.numpy()]))
+    near(gg.vmap(L.solve, (0, None))(a, b[0]), numpy.linalg.solve(a.numpy(), b.numpy()[0]))
     near(gg.vmap(gg.grad(lambda x: L.slogdet(x).logabsdet))(a), numpy.linalg.inv(a.numpy()).swapaxes(1, 2))
+    near(gg.vmap(L.norm)(a), numpy.sqrt((a.numpy() ** 2).sum((1, 2))))
+    near(gg.vmap(lambda x, y: L.lstsq(x, y).x)(a[..., :2], b), [
+        numpy.linalg.lstsq(x[:, :2], y)[0] for x, y in zip(a.numpy(), b.numpy(), strict=True)
+    ])  # fmt: skip
 
 
 def test_jvp_runs_forward_through_decompositions():
@@ -383,7 +389,10 @@ def test_jvp_runs_forward_through_decompositions():
         (lambda x: L.lstsq(x, gg.ones(3)), "lstsq: "),
         (lambda x: L.matrix_norm(x[0]), "matrix_norm: expected matrices"),
         (lambda x: L.matrix_norm(x, ord=3), "matrix_norm: expected ord 'fro', 'nuc', 1, 2, inf, .* got 3"),
-        (lambda x: L.norm(x, ord=2, axis=(0, 0)), r"norm: expected one axis or two for ord 2, got \(0, 0\)"),
+        (lambda x: L.norm(x, ord=2, axis=(0, 0)), r"norm: expected different axes of 2, got \(0, 0\)"),
+        (lambda x: L.norm(x, ord=2, axis=(0, 2)), r"norm: expected different axes of 2, got \(0, 2\)"),
+        (lambda x: L.vector_norm(x, axis=(0, -3)), r"vector_norm: expected different axes of 2, got \(0, -3\)"),
+        (lambda x: L.vector_norm(x, axis=2), "axis 2 is out of bounds"),
         (lambda x: L.norm(x[0][None, None], ord=2), "norm: expected one axis or two"),
         (lambda x: L.cond(x[:0]), "cond: expected matrices with elements"),
         (lambda x: L.matrix_rank(x[0]), "matrix_rank: expected matrices"),

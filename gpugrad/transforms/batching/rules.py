@@ -166,6 +166,16 @@ def matmul(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     return squeeze(y, axis=dropped) if dropped else y
 
 
+def solved(op: Any, size: int, operands: list[Any], params: Params) -> Any:
+    """``solve``: a vector as a column, so that batch axes broadcast."""
+    x1, x2 = operands
+    column = len(x2.shape) == 1
+    b = Batched(expand_dims(x2.data, axis=-1), x2.level, x2.each) if column else x2
+    rank = rank_of([x1, b])
+    y = inner(op, aligned(x1, rank), aligned(b, rank))
+    return squeeze(y, axis=-1) if column else y
+
+
 def einsum(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     """One more label, for the samples."""
     used = "".join(params["terms"])

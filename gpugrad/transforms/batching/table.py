@@ -12,11 +12,15 @@ from ...ops import (
     comparison,
     convolution,
     creation,
+    decompositions,
+    determinants,
     diagonals,
+    eigenvalues,
     fourier,
     functions,
     indexing,
     linear,
+    norms,
     padding,
     pooling,
     reduction,
@@ -25,6 +29,7 @@ from ...ops import (
     selection,
     shaping,
     softmax,
+    solving,
     special,
     stacking,
     statistics,
@@ -43,13 +48,14 @@ def _all_of(*modules: ModuleType) -> list[Any]:
 
 FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, rounding, special, trigonometry)),
+    (rules.elementwise, [*_all_of(determinants, decompositions, eigenvalues), solving.inv, solving._pinv, norms._rank]),
     (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),
     (
         rules.reduction,
         [
             reduction.sum, reduction.mean, reduction.max, reduction.min, reduction.prod, reduction.var, reduction.std,
             reduction.all, reduction.any, softmax.logsumexp, statistics.count_nonzero, statistics.nanmax,
-            statistics.nanmin,
+            statistics.nanmin, norms._norm,
         ],
     ),
     (
@@ -72,6 +78,7 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.padded, [padding._pad]),
     (rules.on_diagonal, [linear._on_diagonal]),
     (rules.matmul, [linear.matmul]),
+    (rules.solved, [solving.solve]),
     (rules.einsum, [linear._einsum]),
     (images.filtered, [convolution._convolve, convolution._spread]),
     (images.gradients_of_filters, [convolution._filters]),
