@@ -26,7 +26,7 @@ from .creation import asarray
 from .indexing import getitem
 from .reduction import argmax, mean
 from .selection import take_along_axis
-from .shaping import permute_dims, reshape
+from .shaping import permute_dims, reshape, squeeze
 from .windows import batched, sizes, sliding
 
 # -------------------------------------------------------------------- the operations
@@ -259,21 +259,18 @@ def _check_not_empty(name: str, x: Tensor) -> None:
 def _gathered(x: Tensor, outer: Shape) -> tuple[Tensor, Tensor]:
     """The maxima of uneven windows: their elements side by side, short windows filled up with their last element."""
     inner = x.shape[2:]
-    strides = [1] * len(inner)
-    for i in reversed(range(len(inner) - 1)):
-        strides[i] = strides[i + 1] * inner[i + 1]
-    flat = [[0]]
-    for n, m, step in zip(inner, outer, strides, strict=True):
+    table: Tensor = asarray([[0]], device=x.device)  # flat indices: for each place, those of its window
+    for n, m in zip(inner, outer, strict=True):
         parts = _parts(n, m)
         widest = max(stop - start for start, stop in parts)
-        rows = [[min(start + k, stop - 1) * step for k in range(widest)] for start, stop in parts]
-        flat = [[a + b for a in first for b in second] for first in flat for second in rows]
-    table = asarray(flat, device=x.device)
+        rows = [[min(start + k, stop - 1) for k in range(widest)] for start, stop in parts]
+        pairs = table[:, None, :, None] * n + asarray(rows, device=x.device)[:, None, :]
+        table = reshape(pairs, (table.shape[0] * m, table.shape[1] * widest))
     planes = reshape(x, (*x.shape[:2], prod(inner)))
-    elements = getitem(planes, (slice(None), slice(None), table))  # (N, C, places, window)
-    first = argmax(elements.detach(), axis=-1, keepdims=True)
-    values = take_along_axis(elements, first, axis=-1)
-    found = take_along_axis(table.reshape((1, 1, *table.shape)), first, axis=-1)
+    elements = getitem(planes.detach(), (slice(None), slice(None), table))  # (N, C, places, window)
+    first = argmax(elements, axis=-1, keepdims=True)
+    found = squeeze(take_along_axis(table.reshape((1, 1, *table.shape)), first, axis=-1), axis=-1)
+    values = take_along_axis(planes, found, axis=-1)  # so that the gradient knows the chosen elements alone
     return reshape(values, (*x.shape[:2], *outer)), reshape(found, (*x.shape[:2], *outer))
 
 

@@ -23,6 +23,8 @@ def sizes(name: str, what: str, given: Any, ndim: int, least: int) -> Shape:
     >>> sizes("conv2d", "stride", 2, 2, least=1)
     (2, 2)
     """
+    if type(given) is int and given >= least:
+        return (given,) * ndim
     try:
         found = tuple(map(operator.index, given)) if isinstance(given, tuple | list) else (operator.index(given),)
     except TypeError:
