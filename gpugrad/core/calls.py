@@ -1,8 +1,8 @@
 """Calling an operation: from Tensors to a Tensor, recording what the gradient rules named.
 
 :func:`general` handles every case. What most programs spend their time on has a shorter path each: operations of one
-and of two arrays without static parameters, and of one array with them. When anything is unusual they turn to
-:func:`general`. The four do the same and are tested against each other.
+and of two arrays without static parameters, of one array with them, and of any number of arrays. When anything is
+unusual they turn to :func:`general`. The five do the same and are tested against each other.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def make(op: Primitive) -> Callable[..., Any]:
         return _binary(op)
     if len(op.inputs) == 1 and not op.variadic and not op.residuals and not op.outputs and not op.optional:
         return _unary_with_static(op)
+    if op.variadic and not op.residuals and not op.outputs and not op.view:
+        return _variadic(op)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return general(op, args, kwargs)
@@ -166,6 +168,46 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
         parents = m if plan.one else (m,)
         if view and isinstance(m, OWNED):
             return Tensor(y, View(m if isinstance(m, Leaf) else m.leaf, plan, parents, kept, y.shape, dtype))
+        return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
+
+    return call
+
+
+def _variadic(op: Primitive) -> Callable[..., Any]:
+    """Any number of Tensors on arrays of one kind, and static parameters: what joins them."""
+    forward, plans, defaults = op.forward, op.plans, op.defaults
+
+    def call(*operands: Any, **params: Any) -> Any:
+        if careful.on or not operands:
+            return general(op, operands, params)
+        arrays: list[Any] = []
+        nodes: list[Node | None] = []
+        kind, mask = None, 0
+        for x in operands:
+            if not isinstance(x, Tensor):
+                return general(op, operands, params)
+            array, node = x.data, x.node
+            if type(array) is not kind:
+                if kind is not None:
+                    return general(op, operands, params)
+                kind = type(array)
+            if node is not None:
+                mask |= 1 << len(arrays)
+            arrays.append(array)
+            nodes.append(node)
+        xp = NAMESPACES[kind]  # type: ignore[index]
+        try:
+            y = forward(xp, *arrays, **params)
+        except Exception as error:
+            raise explain(op.name, error, arrays) from error
+        if type(y) is not kind:
+            y = xp.asarray(y)
+        if not mask or not recording():
+            return Tensor(y)
+        plan, dtype = plans[mask], y.dtype
+        if plan is None or dtype.kind in "biu":
+            return Tensor(y)
+        parents, kept = _edges(plan, arrays, nodes, y, (), {**defaults, **params} if defaults else params)
         return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
 
     return call

@@ -66,6 +66,8 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
     >>> gg.asarray(numpy.arange(3.0)).dtype
     dtype('float64')
     """
+    if isinstance(obj, Tensor) and dtype is None and device is None and not copy:
+        return Tensor(obj.data, obj.node)  # the caller may rebind what it gets
     wanted = None if dtype is None else backend.as_dtype(dtype)
     if isinstance(obj, Tensor) and obj.node is not None:
         moved = to(obj, device=device, dtype=wanted)
@@ -73,7 +75,7 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
             raise ValueError(f"asarray: {obj.dtype} on {obj.device} to {moved.dtype} on {moved.device} needs a copy")
         if moved is not obj:
             return moved
-        return positive(obj) if copy else Tensor(obj.data, obj.node)  # the caller may rebind what it gets
+        return positive(obj) if copy else Tensor(obj.data, obj.node)
     array = obj.data if isinstance(obj, Tensor) else obj
     if not backend.is_array(array):
         array = _from_python(array, wanted)
@@ -122,7 +124,7 @@ def _no_part_lost(name: str, dtype: Any, wanted: Any) -> None:
 
 
 def _new(function: str, *args: Any, dtype: Any, device: Device | str | None, **kwargs: Any) -> Tensor:
-    place = modes.get_default_device() if device is None else Device(device)
+    place = modes.get_default_device() if device is None else device if type(device) is Device else Device(device)
     owner = backend.backend_for(place)
     wanted = modes.get_default_dtype() if dtype is None else backend.as_dtype(dtype)
     with owner.using(place):

@@ -12,10 +12,14 @@ from typing import Any
 from .. import backend
 from ..backend import Array, Namespace
 from ..core import GradientError, Tensor, primitive
+from ..core.modes import careful
 from ..kernels import indexing as kernels
 from .creation import asarray
 
 Shape = tuple[int, ...]
+
+PLAIN = frozenset({int, type(None)})
+"""What is to be left as it is in a slice."""
 
 
 @primitive(view=True)
@@ -67,8 +71,10 @@ def getitem(x: Tensor, index: Any, /) -> Tensor:
     >>> x.grad
     tensor([2., 0., 1.])
     """
+    if type(index) is int:
+        return _slice(x, index)  # type: ignore[no-any-return]
     key = plain_index(index, x)
-    y: Tensor = _slice(x, index=key) if is_basic(key) else _gather(x, index=key)
+    y: Tensor = _slice(x, key) if is_basic(key) else _gather(x, key)
     return y
 
 
@@ -149,7 +155,7 @@ def _entries(index: Any) -> tuple[Any, ...]:
 
 def is_basic(index: Any) -> bool:
     """Whether an index reads a view: only integers, slices, ``None`` and ``...``."""
-    return all(e is None or e is Ellipsis or type(e) in (int, slice) for e in _entries(index))
+    return type(index) is slice or all(e is None or e is Ellipsis or type(e) in (int, slice) for e in _entries(index))
 
 
 def index_namespace(index: Any) -> Namespace:
@@ -160,15 +166,17 @@ def index_namespace(index: Any) -> Namespace:
 
 def plain_index(index: Any, x: Tensor) -> Any:
     """The index with Tensors as their arrays, lists as arrays beside ``x``, and numbers as Python integers."""
-    entries = tuple(_plain_entry(e, x) for e in _entries(index))
-    return entries if isinstance(index, tuple) else entries[0]
+    return tuple([_plain_entry(e, x) for e in index]) if isinstance(index, tuple) else _plain_entry(index, x)
 
 
 def _plain_entry(entry: Any, x: Tensor) -> Any:
     if entry is None or entry is Ellipsis or type(entry) is int:
         return entry
     if isinstance(entry, slice):
-        return slice(*(None if s is None else operator.index(s) for s in (entry.start, entry.stop, entry.step)))
+        start, stop, step = entry.start, entry.stop, entry.step
+        if type(start) in PLAIN and type(stop) in PLAIN and type(step) in PLAIN:
+            return entry
+        return slice(*(None if s is None else operator.index(s) for s in (start, stop, step)))
     if isinstance(entry, list | bool):
         entry = asarray(
             entry if entry != [] else [], dtype=backend.dtypes.int64 if entry == [] else None, device=x.device
@@ -178,9 +186,10 @@ def _plain_entry(entry: Any, x: Tensor) -> Any:
     if backend.is_array(entry):
         if entry.dtype.kind not in "iub":
             raise IndexError(f"expected integers or booleans as an index, got an array of {entry.dtype}")
-        here = backend.device_of(entry)
-        if here != x.device:
-            raise ValueError(f"the index is on {here}, the tensor on {x.device}; nothing is moved silently")
+        if type(entry) is not type(x.data) or careful.on:  # else there is only one device
+            here = backend.device_of(entry)
+            if here != x.device:
+                raise ValueError(f"the index is on {here}, the tensor on {x.device}; nothing is moved silently")
         return entry
     try:
         return operator.index(entry)

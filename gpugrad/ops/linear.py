@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from string import ascii_letters
 
 from ..backend import Array, Namespace
@@ -125,10 +126,12 @@ def einsum(subscripts: str, *operands: Array, optimize: bool = True) -> Array:
     >>> gg.einsum("ij,j->i", gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1.0, 1.0]))
     tensor([3., 7.])
     """
-    terms, result = _parsed(subscripts, [len(x.shape) for x in operands])
-    arrays = list(operands)
-    for k, term in enumerate(terms):
-        for label in [label for label, n in Counter(term).items() if n > 1]:
+    if not isinstance(subscripts, str):
+        raise ValueError(f"einsum: expected subscripts such as 'ij,jk->ik', got {subscripts!r}")  # noqa: TRY004
+    parsed, result = _parsed(subscripts, tuple([len(x.shape) for x in operands]))
+    arrays, terms = list(operands), list(parsed)
+    for k, term in enumerate(parsed):
+        for label in sorted(set(term)) if len(set(term)) < len(term) else ():
             while term.count(label) > 1:
                 first = term.index(label)
                 second = term.index(label, first + 1)
@@ -142,13 +145,14 @@ def einsum(subscripts: str, *operands: Array, optimize: bool = True) -> Array:
     return _einsum(*arrays, terms=tuple(terms), result=result)
 
 
-def _parsed(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
+@lru_cache(1024)
+def _parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
     """The labels of each operand and of the result, ``...`` written out in unused letters."""
 
     def wrong(why: str) -> ValueError:
         return ValueError(f"einsum: {subscripts!r} does not fit {len(ndims)} operands with {ndims} axes: {why}")
 
-    if not isinstance(subscripts, str) or not re.fullmatch(r"[a-zA-Z.,\s]*(->[a-zA-Z.\s]*)?", subscripts):
+    if not re.fullmatch(r"[a-zA-Z.,\s]*(->[a-zA-Z.\s]*)?", subscripts):
         raise ValueError(f"einsum: expected subscripts such as 'ij,jk->ik', got {subscripts!r}")
     inputs, arrow, result = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
@@ -174,7 +178,7 @@ def _parsed(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
     unknown = set(result) - set("".join(written))
     if unknown or len(set(result)) != len(result):
         raise wrong(f"the result {result!r} names an axis twice or one that no term has")
-    return written, result
+    return tuple(written), result
 
 
 @primitive(view=True)

@@ -86,9 +86,10 @@ def inner(x1: Array, x2: Array, /) -> Array:
     >>> gg.inner(gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0]))
     tensor(11.)
     """
-    if not x1.shape or not x2.shape:
+    m, n = len(x1.shape), len(x2.shape)
+    if not m or not n:
         return multiply(x1, x2)
-    return matmul(x1, x2) if len(x1.shape) == len(x2.shape) == 1 else tensordot(x1, x2, axes=((-1,), (-1,)))
+    return matmul(x1, x2) if m == n == 1 else tensordot(x1, x2, axes=((-1,), (-1,)))
 
 
 def dot(x1: Array, x2: Array, /) -> Array:
@@ -101,11 +102,10 @@ def dot(x1: Array, x2: Array, /) -> Array:
     >>> gg.dot(gg.tensor([1.0, 2.0]), gg.tensor([[3.0], [4.0]]))
     tensor([11.])
     """
-    if not x1.shape or not x2.shape:
+    m, n = len(x1.shape), len(x2.shape)
+    if not m or not n:
         return multiply(x1, x2)
-    if len(x1.shape) <= 2 and len(x2.shape) <= 2:
-        return matmul(x1, x2)
-    return tensordot(x1, x2, axes=((-1,), (-min(2, len(x2.shape)),)))
+    return matmul(x1, x2) if m <= 2 and n <= 2 else tensordot(x1, x2, axes=((-1,), (-min(2, n),)))
 
 
 def kron(x1: Array, x2: Array, /) -> Array:

@@ -10,9 +10,8 @@ from typing import Any
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels.scan import weighted_tails
-from .arithmetic import subtract
-from .comparison import not_equal
-from .shaping import concat, reshape, which_axis
+from .creation import asarray
+from .shaping import Shape, concat, reshape, which_axis
 
 
 def _cut(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
@@ -98,6 +97,22 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis or 0, dtype=dtype)
 
 
+@primitive
+def _diff(xp: Namespace, x: Array, /, n: int, axis: int) -> Array:
+    return xp.diff(x, n=n, axis=axis)
+
+
+def _diff_x(xp: Namespace, g: Array, x_shape: Shape, n: int, axis: int) -> Array:
+    if n >= x_shape[axis]:  # nothing was left to take a difference of
+        return xp.broadcast_to(xp.sum(g, axis=axis, keepdims=True), x_shape)  # zeros
+    widths = tuple((n, n) if i == axis else (0, 0) for i in range(len(x_shape)))
+    d = xp.diff(xp.pad(g, widths), n=n, axis=axis)
+    return -d if n % 2 else d
+
+
+_diff.vjp(x=_diff_x)
+
+
 def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Array | None = None, append: Array | None = None) -> Array:
     """Each element minus the one before it along ``axis``, n times over; one element fewer each time.
 
@@ -120,9 +135,6 @@ def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Array | None = None, 
     if n < 0 or not x.shape:
         raise ValueError(f"diff: expected at least one axis and n >= 0, got shape {x.shape} and n={n}")
     axis = which_axis("diff", axis, len(x.shape))
-    parts = [part for part in (prepend, x, append) if part is not None]
-    x = concat(parts, axis=axis) if len(parts) > 1 else x
-    for _ in range(n):
-        change = not_equal if x.dtype.kind == "b" else subtract
-        x = change(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
-    return x
+    if prepend is not None or append is not None:
+        x = concat([part for part in (prepend, x, append) if part is not None], axis=axis)
+    return _diff(x, n, axis) if n else asarray(x)

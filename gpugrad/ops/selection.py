@@ -27,8 +27,9 @@ def take(x: Array, indices: Array, /, axis: int | None = None) -> Array:
             [3., 4.]])
     """
     t = asarray(x)
-    t, axis = (reshape(t, (-1,)), 0) if axis is None else (t, which_axis("take", axis, t.ndim))
-    return getitem(t, (*(slice(None),) * axis, indices))
+    if axis is None:
+        return getitem(t if t.ndim == 1 else reshape(t, (-1,)), (indices,))
+    return getitem(t, (*(slice(None),) * which_axis("take", axis, t.ndim), indices))
 
 
 def _along(name: str, x: Tensor, indices: Array, axis: int) -> tuple[Any, ...]:

@@ -139,9 +139,10 @@ def matrix_transpose(x: Array, /) -> Array:
     >>> gg.matrix_transpose(gg.zeros((5, 2, 3))).shape
     (5, 3, 2)
     """
-    if x.ndim < 2:
+    ndim = len(x.shape)
+    if ndim < 2:
         raise ValueError(f"matrix_transpose: expected at least two axes, got shape {x.shape}")
-    return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    return permute_dims(x, (*range(ndim - 2), ndim - 1, ndim - 2))
 
 
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
@@ -151,8 +152,9 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     >>> gg.swapaxes(gg.zeros((2, 3, 4)), 0, 2).shape
     (4, 3, 2)
     """
-    order = list(range(x.ndim))
-    axis1, axis2 = (which_axis("swapaxes", axis, x.ndim) for axis in (axis1, axis2))
+    ndim = len(x.shape)
+    order = list(range(ndim))
+    axis1, axis2 = which_axis("swapaxes", axis1, ndim), which_axis("swapaxes", axis2, ndim)
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return permute_dims(x, tuple(order))
 

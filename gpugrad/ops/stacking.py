@@ -48,7 +48,7 @@ def ravel(x: Array) -> Array:
     >>> gg.ravel(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([1., 2., 3., 4.])
     """
-    return reshape(x, (-1,)) if math.prod(x.shape) else reshape(x, (0,))
+    return asarray(x) if len(x.shape) == 1 else reshape(x, (math.prod(x.shape),))
 
 
 @primitive
@@ -209,7 +209,8 @@ def atleast_3d(x: Array, /) -> Array:
     >>> gg.atleast_3d(gg.zeros(3)).shape
     (1, 3, 1)
     """
-    return asarray(x) if len(x.shape) > 2 else expand_dims(atleast_2d(x), -1)
+    shape = x.shape
+    return asarray(x) if len(shape) > 2 else reshape(x, (*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1))
 
 
 def vstack(arrays: Sequence[Array], /) -> Array:

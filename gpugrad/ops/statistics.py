@@ -11,7 +11,7 @@ import math
 from .. import backend
 from ..backend import Array, Namespace
 from ..core import primitive
-from ..kernels.shapes import Axis, length
+from ..kernels.shapes import Axis, kept, length
 from .arithmetic import divide, multiply, where
 from .comparison import isnan, logical_not
 from .creation import asarray, astype
@@ -27,7 +27,8 @@ def count_nonzero(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool 
     >>> gg.count_nonzero(gg.tensor([[1.0, 0.0], [2.0, 3.0]]), axis=0)
     tensor([2, 1])
     """
-    return xp.sum(x != 0, axis=axis, dtype=xp.int64, keepdims=keepdims)
+    count = xp.asarray(xp.count_nonzero(x, axis=axis), dtype=xp.int64)
+    return xp.reshape(count, kept(x.shape, axis)) if keepdims else count
 
 
 count_nonzero.nondifferentiable()

@@ -102,10 +102,10 @@ ROWS: list[Row] = [
             label=f"{short} flat", large=None)
         for long, short in (("cumulative_sum", "cumsum"), ("cumulative_prod", "cumprod"))
     ],
-    Row("ops.arithmetic.subtract", gg.diff, shapes=[((4, 5),)], numpy=numpy.diff, label="diff",
-        variants=[{}, {"n": 2}, {"axis": 0}, {"n": 3, "axis": -2}],
+    Row("ops.scans._diff", gg.diff, shapes=[((4, 5),)], numpy=numpy.diff, label="diff",
+        variants=[{}, {"n": 2}, {"axis": 0}, {"n": 3, "axis": -2}, {"n": 6}, {"n": 4, "axis": 0}],
         torch=lambda torch, x, n=1, axis=-1: torch.diff(x, n, axis)),
-    Row("ops.arithmetic.subtract", lambda x, a, b: gg.diff(x, prepend=a, append=b), shapes=[((2, 3), (2, 1), (2, 2))],
+    Row("ops.scans._diff", lambda x, a, b: gg.diff(x, prepend=a, append=b), shapes=[((2, 3), (2, 1), (2, 2))],
         numpy=lambda x, a, b: numpy.diff(x, prepend=a, append=b), label="diff between", large=None),
     *[
         Row(f"ops.softmax.{name}", getattr(softmax, name), shapes=[((2, 3),), ((4,),), ((2, 0, 3),)], large=LARGE,
