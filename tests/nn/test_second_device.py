@@ -58,3 +58,32 @@ def test_training_on_the_second_gpu_is_that_on_the_cpu():
     assert loss == pytest.approx(expected, abs=1e-6)
     for a, b in zip(found, weights, strict=True):
         assert a == pytest.approx(b, abs=1e-5)
+
+
+def test_convolutions_and_pooling_on_the_second_gpu():
+    if cuda_simulator.is_installed():
+        pytest.skip("installs its own simulator")
+
+    def run(device):
+        gg.random.seed(0)
+        model = nn.Sequential(
+            nn.Conv2d(2, 6, 3, padding=1, padding_mode="circular"), nn.MaxPool2d(3, 2, 1), nn.Conv2d(6, 6, 3, groups=3),
+            nn.AvgPool2d(2, 1, 1, count_include_pad=False), nn.ConvTranspose2d(6, 2, 3, 2), nn.LPPool2d(1, 2),
+            nn.AdaptiveMaxPool2d(3), nn.AdaptiveAvgPool2d(2), nn.Unfold(2),
+        )  # fmt: skip
+        model.to(device)
+        x = gg.arange(162, dtype=gg.float32, device=device).reshape((1, 2, 9, 9)) / 100
+        (model(x.requires_grad_()) ** 2).sum().backward()
+        y, where = F.max_pool2d(x, 2, return_indices=True)
+        values = [x.grad, y, where, *F.adaptive_max_pool2d(x, 4, return_indices=True)]
+        values += [p.grad for p in model.parameters()]
+        assert all(v.device == device for v in values)
+        return [v.detach().numpy() for v in values]
+
+    with gg.default_device("cpu"):
+        expected = run("cpu")
+    with cuda_simulator.installed(devices=2):
+        found = run("cuda:1")
+        gg.set_default_device(None)
+    for a, b in zip(found, expected, strict=True):
+        assert a == pytest.approx(b, rel=1e-4, abs=1e-5)

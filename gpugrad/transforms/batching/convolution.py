@@ -22,10 +22,11 @@ def filtered(op: Any, size: int, operands: list[Any], params: Params) -> Any:
 
 def grouped(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     """Convolutions with filters of their own for each sample, as groups of channels of the same images."""
-    images, filters, *rest = (None if x is None else everywhere(x, size) for x in operands)
-    joined = (None if b is None else reshape(b, (size * b.shape[1],)) for b in rest)
+    x, w, *rest = operands
+    filters, biases = everywhere(w, size), (None if b is None else everywhere(b, size) for b in rest)
+    joined = (None if b is None else reshape(b, (size * b.shape[1],)) for b in biases)
     filters = reshape(filters, (size * filters.shape[1], *filters.shape[2:]))
-    y = inner(op, _as_channels(images), filters, *joined, **_more_groups(params, size))
+    y = inner(op, _as_channels(everywhere(x, size)), filters, *joined, **_more_groups(params, size))
     parts = reshape(y, (y.shape[0], size, y.shape[1] // size, *y.shape[2:]))
     return permute_dims(parts, (1, 0, *range(2, parts.ndim)))
 
