@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout of elements and of whole channels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from . import functional
 from .module import Module
 
 
-class Dropout(Module):
+class _Dropout(Module):
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        self.p = functional.dropout_probability(p)
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class Dropout(_Dropout):
     """In training mode, each element is 0 with probability p, and the others are divided by ``1 - p``.
 
     So the expected value is the input, and evaluation mode has nothing to do. The mask comes from
@@ -24,13 +34,82 @@ class Dropout(Module):
     tensor([1., 1., 1.])
     """
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = functional.dropout_probability(p)
-
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout(input, self.p, self.training)
 
-    def extra_repr(self) -> str:
-        """The probability."""
-        return f"p={self.p}"
+
+class Dropout1d(_Dropout):
+    """Dropout of whole channels of inputs of shape ``(N, C, L)`` or ``(C, L)``.
+
+    Raises (when called):
+        ValueError: the input has another number of axes.
+
+    Source: Tompson et al. 2015; ``torch.nn.Dropout1d``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Dropout1d(1.0)(gg.ones((1, 2, 1))).sum()
+    tensor(0.)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.dropout1d(input, self.p, self.training)
+
+
+class Dropout2d(_Dropout):
+    """Dropout of whole channels of inputs of shape ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    Raises (when called):
+        ValueError: the input has another number of axes.
+
+    Source: Tompson et al. 2015; ``torch.nn.Dropout2d``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Dropout2d(1.0)(gg.ones((1, 2, 1, 1))).sum()
+    tensor(0.)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.dropout2d(input, self.p, self.training)
+
+
+class Dropout3d(_Dropout):
+    """Dropout of whole channels of inputs of shape ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    Raises (when called):
+        ValueError: the input has another number of axes.
+
+    Source: Tompson et al. 2015; ``torch.nn.Dropout3d``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.Dropout3d(1.0)(gg.ones((1, 2, 1, 1, 1))).sum()
+    tensor(0.)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.dropout3d(input, self.p, self.training)
+
+
+class AlphaDropout(_Dropout):
+    """Dropout for SELU, which keeps mean and variance. Source: ``torch.nn.AlphaDropout``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.AlphaDropout(0.5).eval()(gg.ones((1, 3)))
+    tensor([[1., 1., 1.]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.alpha_dropout(input, self.p, self.training)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """:class:`AlphaDropout` of whole channels of inputs of shape ``(N, C, ...)``.
+
+    Source: ``torch.nn.FeatureAlphaDropout``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.FeatureAlphaDropout(0.5).eval()(gg.ones((1, 3)))
+    tensor([[1., 1., 1.]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.feature_alpha_dropout(input, self.p, self.training)

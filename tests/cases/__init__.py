@@ -20,6 +20,7 @@ from . import (
     indexing,
     linalg,
     linear,
+    normalization,
     order,
     others,
     reductions,
@@ -33,7 +34,7 @@ from .row import Row
 
 FAMILIES = (
     activation, arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special,
-    others, windows, extras, order, sampled,
+    others, windows, extras, order, sampled, normalization,
 )  # fmt: skip
 
 ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import backend, random
+from ... import backend
 from ...backend import NAMESPACES
 from ...core import Tensor
 from ...ops import softmax as ops
-from ...ops.arithmetic import where
 from ...ops.creation import asarray, astype
-from ...random import Generator
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -38,48 +36,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ValueError(f"linear: expected an input of shape (..., {weight.shape[-1]}), got {input.shape}")
     y = input @ weight.T
     return y if bias is None else y + bias
-
-
-def dropout_probability(p: float) -> float:
-    """``p``, if it is a probability.
-
-    Raises:
-        ValueError: it is outside [0, 1].
-
-    >>> dropout_probability(0.5)
-    0.5
-    """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: expected a probability in [0, 1], got {p}")
-    return p
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
-    """Each element is 0 with probability p, the others are divided by ``1 - p``; the gradient passes where they do.
-
-    Args:
-        input: shape ``(...)``.
-        p: the probability of 0.
-        training: otherwise the result is the input.
-        generator: where the mask comes from; None for ``gpugrad.random``. The graph keeps the mask as booleans.
-
-    Raises:
-        ValueError: p is outside [0, 1].
-
-    Source: Srivastava et al. 2014; "inverted" as in CS231n, neural networks part 2.
-
-    >>> import gpugrad as gg
-    >>> from gpugrad import nn
-    >>> nn.functional.dropout(gg.ones(4), 0.5, generator=gg.random.Generator(0))
-    tensor([2., 0., 0., 0.])
-    """
-    dropout_probability(p)
-    if not training or p == 0:
-        return input
-    source = generator or random.default_generator
-    kept = source.bernoulli(1 - p, input.shape, device=input.device)
-    dropped: Tensor = where(kept, input * (1 / (1 - p) if p < 1 else 0), 0)
-    return dropped
 
 
 def softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:

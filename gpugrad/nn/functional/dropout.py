@@ -1,0 +1,167 @@
+"""Dropout of elements and of whole channels. Each mask is a new one, from ``generator`` or ``gpugrad.random``."""
+
+from __future__ import annotations
+
+import math
+
+from ... import random
+from ...core import Tensor
+from ...ops.arithmetic import where
+from ...random import Generator
+from .activation import SELU_ALPHA, SELU_SCALE
+
+
+def dropout_probability(p: float) -> float:
+    """``p``, if it is a probability.
+
+    Raises:
+        ValueError: it is outside [0, 1].
+
+    >>> dropout_probability(0.5)
+    0.5
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: expected a probability in [0, 1], got {p}")
+    return p
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """Each element is 0 with probability p, the others are divided by ``1 - p``; the gradient passes where they do.
+
+    Args:
+        input: shape ``(...)``.
+        p: the probability of 0.
+        training: otherwise the result is the input.
+        generator: where the mask comes from; None for ``gpugrad.random``. The graph keeps the mask as booleans.
+
+    Raises:
+        ValueError: p is outside [0, 1].
+
+    Source: Srivastava et al. 2014; "inverted" as in CS231n, neural networks part 2.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.dropout(gg.ones(4), 0.5, generator=gg.random.Generator(0))
+    tensor([2., 0., 0., 0.])
+    """
+    dropout_probability(p)
+    if not training or p == 0:
+        return input
+    source = generator or random.default_generator
+    kept = source.bernoulli(1 - p, input.shape, device=input.device)
+    dropped: Tensor = where(kept, input * (1 / (1 - p) if p < 1 else 0), 0)
+    return dropped
+
+
+def _by_channel(
+    function: str, input: Tensor, p: float, training: bool, axes: tuple[int, ...], generator: Generator | None
+) -> Tensor:
+    """Dropout of channels: inputs with the larger number of axes have a batch axis in front."""
+    dropout_probability(p)
+    if input.ndim not in axes:
+        raise ValueError(f"{function}: expected an input with {' or '.join(map(str, axes))} axes, got {input.shape}")
+    if not training or p == 0:
+        return input
+    channels = input.shape[: 2 if input.ndim == max(axes) else 1]
+    source = generator or random.default_generator
+    shape = (*channels, *(1,) * (input.ndim - len(channels)))
+    kept = source.bernoulli(1 - p, shape, device=input.device)
+    dropped: Tensor = where(kept, input * (1 / (1 - p) if p < 1 else 0), 0)
+    return dropped
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """Dropout of whole channels of inputs of shape ``(N, C, L)`` or ``(C, L)``; arguments as for :func:`dropout`.
+
+    Raises:
+        ValueError: p is outside [0, 1], or another number of axes.
+
+    Source: Tompson et al. 2015.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.dropout1d(gg.ones((1, 2, 1)), 1.0).sum()
+    tensor(0.)
+    """
+    return _by_channel("dropout1d", input, p, training, (2, 3), generator)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """Dropout of whole channels of inputs of shape ``(N, C, H, W)`` or ``(C, H, W)``; arguments as for :func:`dropout`.
+
+    Raises:
+        ValueError: p is outside [0, 1], or another number of axes.
+
+    Source: Tompson et al. 2015.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.dropout2d(gg.ones((1, 2, 1, 1)), 1.0).sum()
+    tensor(0.)
+    """
+    return _by_channel("dropout2d", input, p, training, (3, 4), generator)
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """Dropout of whole channels of inputs of shape ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    Arguments as for :func:`dropout`.
+
+    Raises:
+        ValueError: p is outside [0, 1], or another number of axes.
+
+    Source: Tompson et al. 2015.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.dropout3d(gg.ones((1, 2, 1, 1, 1)), 1.0).sum()
+    tensor(0.)
+    """
+    return _by_channel("dropout3d", input, p, training, (4, 5), generator)
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """Dropout for SELU: dropped elements take its lowest value, and all are rescaled so that mean and variance stay.
+
+    With ``a = -scale alpha`` and q = 1 - p: ``s (x or a) + t`` with ``s = (q + a^2 q p)^(-1/2)`` and ``t = -s p a``.
+
+    Raises:
+        ValueError: p is outside [0, 1].
+
+    Source: Klambauer et al. 2017.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.alpha_dropout(gg.zeros(3), 0.0)
+    tensor([0., 0., 0.])
+    """
+    dropout_probability(p)
+    return _alpha(input, p, training, input.shape, generator)
+
+
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """:func:`alpha_dropout` of whole channels of inputs of shape ``(N, C, ...)``.
+
+    Raises:
+        ValueError: p is outside [0, 1], or fewer than two axes.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.feature_alpha_dropout(gg.zeros((2, 3, 4)), 0.0).shape
+    (2, 3, 4)
+    """
+    dropout_probability(p)
+    if input.ndim < 2:
+        raise ValueError(f"feature_alpha_dropout: expected an input (N, C, ...), got shape {input.shape}")
+    return _alpha(input, p, training, (*input.shape[:2], *(1,) * (input.ndim - 2)), generator)
+
+
+def _alpha(input: Tensor, p: float, training: bool, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return input * 0
+    lowest = -SELU_SCALE * SELU_ALPHA
+    scale = 1 / math.sqrt((1 - p) * (1 + p * lowest * lowest))
+    kept = (generator or random.default_generator).bernoulli(1 - p, shape, device=input.device)
+    y: Tensor = where(kept, input * scale - scale * p * lowest, scale * lowest - scale * p * lowest)
+    return y

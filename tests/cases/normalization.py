@@ -1,0 +1,49 @@
+"""Normalization."""
+
+from __future__ import annotations
+
+import numpy
+
+from gpugrad.ops.normalization import moments, normalize
+
+from .domains import real
+from .row import Row
+
+
+def plain(x, w=None, b=None, *, axes, eps, centred):
+    c = x - x.mean(axes, keepdims=True) if centred else x
+    y = c / numpy.sqrt((c * c).mean(axes, keepdims=True) + numpy.asarray(eps, x.dtype))
+    y = y if w is None else y * w
+    return y if b is None else y + b
+
+
+def of_torch(torch, *xs, axes, eps, centred):
+    x, *more = xs
+    c = x - x.mean(axes, keepdim=True) if centred else x
+    y = c / torch.sqrt((c * c).mean(axes, keepdim=True) + eps)
+    y = y * more[0] if more else y
+    return y + more[1] if len(more) > 1 else y
+
+
+LAYER = {"axes": (1,), "eps": 1e-3, "centred": True}
+BATCH = {"axes": (0, 2), "eps": 1e-3, "centred": True}
+GROUP = {"axes": (2, 3), "eps": 1e-3, "centred": True}
+
+
+def row(label, shapes, *variants):
+    return Row("ops.normalization.normalize", normalize, real, shapes, variants, plain, of_torch, single=1e-4,
+               large=None, label=label)  # fmt: skip
+
+
+ROWS: list[Row] = [
+    row("rows", [((2, 3),), ((3, 4), (4,)), ((3, 4), (4,), (4,)), ((0, 3), (3,), (3,))],
+        LAYER, {**LAYER, "centred": False}),
+    row("channels", [((3, 2, 2),), ((3, 2, 2), (1, 2, 1)), ((3, 2, 2), (1, 2, 1), (1, 2, 1))],
+        BATCH, {**BATCH, "centred": False}),
+    row("groups", [((2, 2, 2, 3), (1, 2, 2, 1), (1, 2, 2, 1))], GROUP),
+    Row("ops.normalization.normalize", lambda x, w, b, **kw: normalize(x, w, b, *moments(x.detach(), kw["axes"]), **kw),
+        real, [((3, 2, 2), (1, 2, 1), (1, 2, 1))], [BATCH], plain, of_torch, single=1e-4, large=None,
+        label="known moments"),
+    Row("ops.normalization.moments", moments, real, [((3, 2, 2),)], [{"axes": (0, 2)}], constant=True, large=None,
+        numpy=lambda x, axes: (x.mean(axes, keepdims=True), x.var(axes, keepdims=True))),
+]  # fmt: skip
