@@ -67,7 +67,7 @@ BINARY = {
         "2;-0:-inf -2;0:-inf -2;-0:inf 2;inf:0 -2;-inf:0 7;2:3 -7;2:-4"
     ),
     "remainder": (
-        "nan;[0 1]:nan [0 1];nan:nan [inf -inf];[inf -inf 2]:nan [0 -0 2];[0 -0]:nan 0;2:0 -0;2:0 0;-2:-0 -0;-2:-0 "
+        "nan;[0 1]:nan [0 1];nan:nan [inf -inf];[inf -inf 2 -2]:nan [0 -0 2];[0 -0]:nan 0;2:0 -0;2:0 0;-2:-0 -0;-2:-0 "
         "2;inf:2 -2;inf:inf 2;-inf:-inf -2;-inf:-2 7;4:3 -7;4:1 7;-4:-1 -7;-4:-3 8;4:0 8;-4:-0 -8;4:0 -8;-4:-0"
     ),
     "pow": (
@@ -148,6 +148,7 @@ COMPLEX = {
         "0,0:0,0 0,inf:~0,nan 0,nan:~0,nan 2,inf:nan,nan 2,nan:nan,nan inf,0:inf,0 inf,1:inf,inf inf,inf:~inf,nan "
         "inf,nan:~inf,nan nan,0:nan,0 nan,2:nan,nan nan,nan:nan,nan"
     ),
+    # of infinities C99's, which are those of the limit; the standard's text has the two exchanged
     "sqrt": (
         "0,0:0,0 -0,0:0,0 2,inf:inf,inf nan,inf:inf,inf 2,nan:nan,nan -inf,2:0,inf inf,2:inf,0 -inf,nan:nan,~inf "
         "inf,nan:inf,nan nan,2:nan,nan nan,nan:nan,nan"
@@ -160,6 +161,7 @@ COMPLEX = {
     "isfinite": "nan,1:0 1,nan:0 inf,nan:0 1,-inf:0 1,2:1",
     "isinf": "nan,1:0 nan,-inf:1 inf,nan:1 1,inf:1 1,2:0",
     "isnan": "nan,1:1 1,nan:1 inf,nan:1 1,inf:0 1,2:0",
+    "round": "1.5,-2.5:2,-2 -0,0.5:-0,0 nan,inf:nan,inf -inf,nan:-inf,nan",
     "conj": "1,2:1,-2 0,0:0,-0 nan,inf:nan,-inf",
     "negative": "1,-2:-1,2 0,-0:-0,0",
 }
