@@ -19,7 +19,7 @@ class Kernel:
     """A function ``kernel(xp, *arrays, *scalars)``: a reference, and what a backend that compiles runs instead.
 
     On any other array library, where the sources do not apply to the arrays, and when recorded (``xp`` is gpugrad),
-    the reference runs. A namespace that wants to see kernels whole has a method ``__kernel__(kernel, arguments)``.
+    the reference runs. Complex numbers are refused: they have no order, and few of these functions. A namespace that wants to see kernels whole has a method ``__kernel__(kernel, arguments)``.
     """
 
     def __init__(self, reference: Callable[..., Any], name: str | None = None) -> None:
@@ -31,6 +31,9 @@ class Kernel:
         self.scalars = tuple(p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY)
 
     def __call__(self, xp: Namespace, *arguments: Any) -> Any:
+        dtype = getattr(arguments[0], "dtype", None)
+        if dtype is not None and dtype.kind == "c":
+            raise TypeError(f"{self.name}: expected real numbers, got {dtype}")
         whole = getattr(xp, "__kernel__", None)
         if whole is not None:
             return whole(self, arguments)

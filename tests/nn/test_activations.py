@@ -133,3 +133,9 @@ def test_gumbel_softmax_draws_classes():
 def test_wrong_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call(gg.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("function", [F.mish, F.softsign, F.relu, F.sigmoid, F.softmax, F.gelu])
+def test_complex_numbers_are_refused(function):
+    with pytest.raises(TypeError, match="expected real numbers, got complex64"):
+        function(gg.tensor([1 + 2j]))
