@@ -14,13 +14,13 @@ Matrices are the last two axes, all others are batches. Defined, and differentia
 from .backend import Array
 from .ops.decompositions import cholesky, qr, svd, svdvals
 from .ops.determinants import det, slogdet
+from .ops.diagonals import _trace
 from .ops.diagonals import diagonal as _diagonal
 from .ops.eigenvalues import eig, eigh, eigvals, eigvalsh
 from .ops.linear import matmul
 from .ops.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from .ops.powers import matrix_power, multi_dot
 from .ops.products import cross, outer, tensordot, vecdot
-from .ops.reduction import sum as _sum
 from .ops.shaping import matrix_transpose
 from .ops.solving import inv, lstsq, pinv, solve, solve_triangular, tensorinv, tensorsolve
 
@@ -51,7 +51,7 @@ def trace(x: Array, /, *, offset: int = 0, dtype: object = None) -> Array:
     >>> gg.linalg.trace(gg.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
     tensor([5.])
     """
-    return _sum(_diagonal(x, offset, -2, -1), axis=-1, dtype=dtype)
+    return _trace(x, offset, -2, -1, dtype)
 
 
 __all__ = [

@@ -5,11 +5,13 @@ Source: Python array API standard 2024.12 for ``tril`` and ``triu``; the others 
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..backend import Array, Namespace
 from ..core import primitive
+from ..kernels.shapes import Shape
 from .linear import _diagonal, _on_diagonal
 from .padding import pad
-from .reduction import sum
 
 
 @primitive
@@ -84,6 +86,21 @@ def diag(x: Array, k: int = 0) -> Array:
     return pad(square, ((down, right), (right, down))) if k else square
 
 
+@primitive
+def _trace(xp: Namespace, x: Array, /, offset: int, axis1: int, axis2: int, dtype: Any = None) -> Array:
+    return xp.trace(x, offset, axis1, axis2, dtype)
+
+
+def _trace_x(xp: Namespace, g: Array, x_shape: Shape, offset: int, axis1: int, axis2: int) -> Array:
+    both = (axis1 % len(x_shape), axis2 % len(x_shape))
+    order = (*(i for i in range(len(x_shape)) if i not in both), *both)
+    h = xp.broadcast_to(xp.expand_dims(g, axis=(-2, -1)), tuple(x_shape[i] for i in order))
+    return xp.permute_dims(xp.tril(xp.triu(h, offset), offset), tuple(sorted(range(len(order)), key=order.__getitem__)))
+
+
+_trace.vjp(x=_trace_x)
+
+
 def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The sum of a diagonal, over the matrices in two axes; see :func:`diagonal`.
 
@@ -91,4 +108,4 @@ def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     >>> gg.trace(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor(5.)
     """
-    return sum(diagonal(x, offset, axis1, axis2), axis=-1)
+    return _trace(x, offset, axis1, axis2)

@@ -226,6 +226,6 @@ ROWS: list[Row] = [
     *[
         _row(operation, lambda lib, x, name=name, **static: getattr(lib, name)(x, **static), ANY, made=as_it_is,
              label=f"linalg.{name}", variants=[{}, {"offset": 1}, {"offset": -2}], torch=None)
-        for operation, name in (("linear._diagonal", "diagonal"), ("reduction.sum", "trace"))
+        for operation, name in (("linear._diagonal", "diagonal"), ("diagonals._trace", "trace"))
     ],
 ]  # fmt: skip

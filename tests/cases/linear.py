@@ -86,7 +86,7 @@ ROWS: list[Row] = [
         Row(f"ops.{operation}", getattr(gg, name), shapes=[((3, 3),), ((2, 4),), ((2, 4, 3),)], large=None, label=name,
             variants=[{}, {"offset": 1}, {"offset": -1}, {"offset": 7}, {"offset": 1, "axis1": -1, "axis2": 0}],
             numpy=getattr(numpy, name))
-        for operation, name in (("linear._diagonal", "diagonal"), ("reduction.sum", "trace"))
+        for operation, name in (("linear._diagonal", "diagonal"), ("diagonals._trace", "trace"))
     ],
     Row("ops.linear._diagonal", lambda x, k: gg.diag(x, k), shapes=[((3, 3),), ((2, 3),)], label="diag", large=None,
         variants=[{"k": 0}, {"k": 1}, {"k": -1}], numpy=numpy.diag, torch=lambda torch, x, k: torch.diag(x, k)),

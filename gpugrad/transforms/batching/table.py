@@ -67,7 +67,7 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
         ],
     ),
     (rules.any_axes("axis"), [scans._diff, shaping.expand_dims, shaping._split, stacking._repeat]),
-    (rules.any_axes("axis1", "axis2"), [linear._diagonal]),
+    (rules.any_axes("axis1", "axis2"), [diagonals._trace, linear._diagonal]),
     (rules.any_axes("axes"), [normalization.moments]),
     (rules.any_axes("axis", "axes"), [fourier._c2c, fourier._r2c, fourier._c2r, fourier._mirrored]),
     (rules.all_axes, [shaping.flip, softmax.softmax, softmax.log_softmax]),
