@@ -10,12 +10,13 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
+from ..backend.dtypes import bool_
 from ..core import Tensor, primitive
 from . import reduction
 from .arithmetic import clip, remainder, where
 from .beside import beside
-from .comparison import equal, isnan, logical_and, logical_or
-from .creation import asarray, zeros_like
+from .comparison import equal, isnan, logical_and, logical_or, not_equal
+from .creation import asarray, ones_like, zeros_like
 from .indexing import getitem, set_at
 from .inspection import broadcast_shapes
 from .rounding import imag
@@ -136,7 +137,7 @@ def compress(condition: Array, x: Array, axis: int | None = None) -> Array:
     >>> gg.compress([True, False], gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([[1., 2.]])
     """
-    t = asarray(x)
+    t = x if isinstance(x, Tensor) else asarray(x)
     mask = _tensor(condition, t)
     if mask.ndim != 1:
         raise ValueError(f"compress: expected a condition of shape (N,), got shape {mask.shape}")
@@ -243,7 +244,7 @@ def isreal(x: Array, /) -> Array:
     tensor([False,  True])
     """
     t = asarray(x)
-    return equal(imag(t), 0) if t.dtype.kind == "c" else equal(zeros_like(t), 0)
+    return equal(imag(t), 0) if t.dtype.kind == "c" else ones_like(t, dtype=bool_)
 
 
 def iscomplex(x: Array, /) -> Array:
@@ -253,7 +254,8 @@ def iscomplex(x: Array, /) -> Array:
     >>> gg.iscomplex(gg.tensor([1 + 2j, 3 + 0j]))
     tensor([ True, False])
     """
-    return equal(isreal(x), False)
+    t = asarray(x)
+    return not_equal(imag(t), 0) if t.dtype.kind == "c" else zeros_like(t, dtype=bool_)
 
 
 def isscalar(value: Any, /) -> bool:

@@ -13,7 +13,7 @@ from ..backend import Array
 from ..core import Tensor
 from .beside import beside
 from .creation import asarray, zeros
-from .shaping import broadcast_to, concat, flip, permute_dims, reshape
+from .shaping import broadcast_to, concat, permute_dims, reshape
 from .stacking import moveaxis, ravel
 
 Position = int | slice | Sequence[int] | Array
@@ -38,7 +38,7 @@ def append(x: Array, values: Array, axis: int | None = None) -> Array:
     >>> gg.append(gg.tensor([1.0, 2.0]), [3.0])
     tensor([1., 2., 3.])
     """
-    t = asarray(x)
+    t = x if isinstance(x, Tensor) else asarray(x)
     return concat([t, beside(values, t)], axis=axis)
 
 
@@ -93,8 +93,8 @@ def insert(x: Array, index: Position, values: Array, axis: int | None = None) ->
     >>> gg.insert(gg.tensor([1.0, 2.0, 3.0]), 1, 9.0), gg.insert(gg.tensor([1.0, 2.0]), [0, 2], [8.0, 9.0])
     (tensor([1., 9., 2., 3.]), tensor([8., 1., 2., 9.]))
     """
-    t = asarray(x)
-    t, axis = (ravel(t), 0) if axis is None else (t, _axis("insert", axis, t.ndim))
+    t = x if isinstance(x, Tensor) else asarray(x)
+    t, axis = (t if t.ndim == 1 else ravel(t), 0) if axis is None else (t, _axis("insert", axis, t.ndim))
     n = t.shape[axis]
     single = isinstance(index, int) or getattr(index, "shape", None) == ()
     places = _places("insert", index, n, n)
@@ -127,8 +127,8 @@ def delete(x: Array, index: Position, axis: int | None = None) -> Array:
     >>> gg.delete(gg.tensor([1.0, 2.0, 3.0]), [0, -1])
     tensor([2.])
     """
-    t = asarray(x)
-    t, axis = (ravel(t), 0) if axis is None else (t, _axis("delete", axis, t.ndim))
+    t = x if isinstance(x, Tensor) else asarray(x)
+    t, axis = (t if t.ndim == 1 else ravel(t), 0) if axis is None else (t, _axis("delete", axis, t.ndim))
     n = t.shape[axis]
     parts, done = [], 0
     for place in sorted(set(_places("delete", index, n, n - 1))):
@@ -189,7 +189,7 @@ def fliplr(x: Array, /) -> Array:
     """
     if len(x.shape) < 2:
         raise ValueError(f"fliplr: expected at least two axes, got shape {x.shape}")
-    return flip(x, axis=1)
+    return x[:, ::-1]
 
 
 def flipud(x: Array, /) -> Array:
@@ -201,7 +201,7 @@ def flipud(x: Array, /) -> Array:
     """
     if not x.shape:
         raise ValueError("flipud: expected at least one axis, got shape ()")
-    return flip(x, axis=0)
+    return x[::-1]
 
 
 def rollaxis(x: Array, axis: int, start: int = 0) -> Array:

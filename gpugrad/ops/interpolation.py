@@ -168,17 +168,17 @@ def _differences(f: Array, axis: int, step: Any, order: int) -> Array:
     n = f.shape[axis]
     if n <= order:
         raise ValueError(f"gradient: expected at least {order + 1} elements along axis {axis}, got shape {f.shape}")
-    first, second, third = (f[_along(axis, i, i + 1)] for i in (0, 1, min(2, n - 1)))
-    last, before, earlier = (f[_along(axis, i, i + 1)] for i in (n - 1, n - 2, max(n - 3, 0)))
     if not isinstance(step, int | float):
         step = beside(step, f, None if isinstance(step, Tensor) else f.dtype)
         if len(step.shape) > 1 or (step.shape and step.shape != (n,)):
             raise ValueError(f"gradient: expected a number or {n} coordinates for axis {axis}, got shape {step.shape}")
     if isinstance(step, int | float) or not step.shape:
+        first, second, before, last = (f[_along(axis, i, i + 1)] for i in (0, 1, n - 2, n - 1))
         inner = (f[_along(axis, 2, None)] - f[_along(axis, None, -2)]) / (2 * step)
         if order == 1:
             start, end = (second - first) / step, (last - before) / step
         else:
+            third, earlier = (f[_along(axis, i, i + 1)] for i in (2, n - 3))
             start = (4 * second - 3 * first - third) / (2 * step)
             end = (3 * last - 4 * before + earlier) / (2 * step)
         return concat([start, inner, end], axis=axis)

@@ -14,7 +14,7 @@ from .. import backend
 from ..backend import Array, Namespace, is_floating
 from ..backend.dtypes import float64, int64
 from ..core import Tensor, primitive
-from ..kernels.shapes import Axis, axes, kept
+from ..kernels.shapes import Axis, axes, kept, length
 from .arithmetic import clip, where
 from .beside import beside
 from .comparison import isnan, logical_not
@@ -43,15 +43,14 @@ def _ordered(xp: Namespace, x: Array, /, places: tuple[int, ...]) -> Array:
 
 def _ordered_x(xp: Namespace, g: Array, x: Array, x_shape: tuple[int, ...], places: tuple[int, ...]) -> Array:
     order = argsort.on(xp, x, axis=-1)
-    return _scatter_add.on(xp, g, index=_at(order, list(places)), shape=x_shape)
+    return _scatter_add.on(xp, g, index=_of_each_row(order[:, list(places)]), shape=x_shape)
 
 
 _ordered.vjp(x=_ordered_x)
 
 
-def _at(order: Array, places: list[int]) -> tuple[Array, Array]:
-    """The index, a plain one, of the elements that ``order`` has at these places of each row."""
-    columns = order[:, places]
+def _of_each_row(columns: Array) -> tuple[Array, Array]:
+    """The index of some columns of each row, a plain one."""
     columns = columns.data if isinstance(columns, Tensor) else columns
     raw = index_namespace(columns)
     return raw.reshape(raw.arange(columns.shape[0]), (-1, 1)), columns
@@ -151,7 +150,8 @@ def _computed(x: Array, q: Array, method: str, pass_over: bool) -> Array:
     last = x.shape[-1] - 1
     missing = isnan(rows) if is_floating(x.dtype) else None
     if pass_over and missing is not None:
-        ranks = q * astype(sum(astype(logical_not(missing), int64), axis=-1, keepdims=True) - 1, rows.dtype)
+        count = sum(astype(logical_not(missing), int64), axis=-1, keepdims=True)
+        ranks = q * astype(count - 1, rows.dtype)
     else:
         ranks = reshape(q * last, (1, -1))
     below, above = floor(ranks), ceil(ranks)
@@ -164,7 +164,9 @@ def _computed(x: Array, q: Array, method: str, pass_over: bool) -> Array:
     lower, upper = (take_along_axis(rows, astype(clip(place, 0, last), int64), axis=-1) for place in (below, above))
     weight = 0.5 if method != "linear" else where(below == above, 0.5 + (ranks - below), ranks - below)
     y = lower * (1 - weight) + upper * weight
-    return y if pass_over or missing is None else where(missing[:, last:], math.nan, y)
+    if missing is None:
+        return y
+    return where(missing[:, :1] if pass_over else missing[:, last:], math.nan, y)
 
 
 def _listed(name: str, q: Any, most: int) -> tuple[list[float], tuple[int, ...]]:
@@ -278,11 +280,31 @@ def nanpercentile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "line
     return _quantile("nanpercentile", x, q, axis, method, keepdims, pass_over=True, most=100)
 
 
-def nanmedian(x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
+@primitive
+def nanmedian(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """:func:`median` of what is not NaN; NaN gets gradient 0, and the median of nothing is NaN.
 
     >>> import gpugrad as gg
     >>> gg.nanmedian(gg.tensor([1.0, float('nan'), 4.0, 2.0]))
     tensor(2.)
     """
-    return _quantile("nanmedian", x, 0.5, axis, "linear", keepdims, pass_over=True)
+    return (xp.nanmedian if is_floating(x.dtype) else xp.median)(x, axis=axis, keepdims=keepdims)
+
+
+def _nanmedian_x(xp: Namespace, g: Array, x: Array, x_shape: tuple[int, ...], axis: Axis) -> Array:
+    """Half to each of the two in the middle of what is there, which may be the same."""
+    reduced = axes(axis, len(x_shape))
+    permuted = tuple(i for i in range(len(x_shape)) if i not in reduced) + reduced
+    moved = xp.permute_dims(x, permuted)
+    rows = xp.reshape(moved, (math.prod(moved.shape[: len(x_shape) - len(reduced)]), length(x_shape, axis)))
+    count = xp.sum(xp.astype(xp.logical_not(xp.isnan(rows)), int64), axis=-1, keepdims=True)
+    middle = xp.concat([xp.clip((count - 1) // 2, 0, None), xp.clip(count // 2, 0, None)], axis=-1)
+    columns = xp.take_along_axis(argsort.on(xp, rows, axis=-1), middle, axis=-1)
+    half = xp.where(count > 0, 0.5 * xp.reshape(g, (rows.shape[0], 1)), 0)
+    part = xp.broadcast_to(half, (rows.shape[0], 2))
+    pulled = _scatter_add.on(xp, part, index=_of_each_row(columns), shape=rows.shape)
+    back = tuple(sorted(range(len(permuted)), key=permuted.__getitem__))
+    return xp.permute_dims(xp.reshape(pulled, moved.shape), back)
+
+
+nanmedian.vjp(x=_nanmedian_x)

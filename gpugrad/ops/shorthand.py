@@ -9,11 +9,12 @@ from typing import Any
 
 from ..backend import Array, Device
 from ..core import Tensor
+from ..core.modes import get_default_dtype
 from ..kernels.shapes import Axis
 from .arithmetic import pow, subtract
 from .beside import beside
-from .creation import asarray, astype, linspace, ones
-from .diagonals import diag, tril
+from .creation import arange, asarray, astype, linspace
+from .diagonals import diag
 from .inspection import result_type
 from .linear import matmul
 from .reduction import max, min
@@ -33,7 +34,8 @@ def tri(
     tensor([[1., 0., 0.],
             [1., 1., 0.]])
     """
-    return tril(ones((n_rows, n_rows if n_cols is None else n_cols), dtype=dtype, device=device), k=k)
+    row, column = (arange(n, device=device) for n in (n_rows, n_rows if n_cols is None else n_cols))
+    return astype(expand_dims(row, 1) + k >= column, get_default_dtype() if dtype is None else dtype)
 
 
 def diagflat(x: Array, k: int = 0) -> Array:
@@ -84,7 +86,7 @@ def vdot(x1: Array, x2: Array, /) -> Array:
     >>> gg.vdot(gg.tensor([[1.0, 2.0]]), gg.tensor([[3.0], [4.0]]))
     tensor(11.)
     """
-    a, b = ravel(x1), ravel(x2)
+    a, b = (x if len(x.shape) == 1 else ravel(x) for x in (x1, x2))
     return matmul(conj(a) if a.dtype.kind == "c" else a, b)
 
 
@@ -155,7 +157,8 @@ def ediff1d(x: Array, to_end: Array | None = None, to_begin: Array | None = None
     >>> gg.ediff1d(gg.tensor([1.0, 4.0, 9.0]), to_begin=0.0)
     tensor([0., 3., 5.])
     """
-    t = ravel(asarray(x))
+    t = x if isinstance(x, Tensor) else asarray(x)
+    t = t if t.ndim == 1 else ravel(t)
     before, behind = (() if v is None else (ravel(beside(v, t, t.dtype)),) for v in (to_begin, to_end))
     change = diff(t)
     return concat([*before, change, *behind]) if before or behind else change

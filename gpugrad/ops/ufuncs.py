@@ -12,7 +12,7 @@ from ..backend import Array, Namespace
 from ..backend.dtypes import float64
 from ..core import primitive
 from .activation import sigmoid
-from .arithmetic import floor_divide, multiply, pow, remainder
+from .arithmetic import multiply, pow
 from .beside import beside
 from .creation import asarray, astype
 from .inspection import result_type
@@ -177,14 +177,22 @@ degrees = rad2deg
 """NumPy's other name of :func:`rad2deg`."""
 
 
-def divmod(x1: Array, x2: Array, /) -> tuple[Array, Array]:
-    """``(floor_divide(x1, x2), remainder(x1, x2))``.
+@primitive(outputs=True)
+def divmod(xp: Namespace, x1: Array, x2: Array, /) -> tuple[Array, Array]:
+    """``(floor_divide(x1, x2), remainder(x1, x2))``, at once.
 
     >>> import gpugrad as gg
     >>> gg.divmod(gg.tensor([7.0, -7.0]), 4.0)
     (tensor([ 1., -2.]), tensor([3., 1.]))
     """
-    return floor_divide(x1, x2), remainder(x1, x2)
+    quotient, rest = xp.divmod(x1, x2)
+    return quotient, rest
+
+
+divmod.vjp(
+    x1=lambda xp, g: g[1],
+    x2=lambda xp, g, x1, x2: -g[1] * xp.floor_divide(x1, x2),
+)
 
 
 def modf(x: Array, /) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ import numpy
 
 import gpugrad as gg
 
-from .domains import apart, mod_operands, nonzero, positive, real
+from .domains import PAIRS, apart, mod_operands, nonzero, positive, real
 from .order import with_holes
 from .row import AXES, CUBES, Row, binary, unary
 
@@ -58,7 +58,8 @@ ROWS: list[Row] = [
     row("arithmetic.multiply", "rad2deg", torch=lambda torch, x: torch.rad2deg(x)),
     row("arithmetic.pow", "float_power", inputs=positive, shapes=[((2, 3), (3,))], large=None,
         torch=lambda torch, x, y: torch.float_power(x, y).to(torch.float64)),
-    row("arithmetic.remainder", "divmod", inputs=mod_operands, shapes=[((2, 3), (3,))], large=None),
+    Row("ops.ufuncs.divmod", lambda x1, x2: gg.divmod(x1, x2), mod_operands, shapes=PAIRS, numpy=numpy.divmod,
+        large=None),
     row("arithmetic.multiply", "ldexp", lambda x: gg.ldexp(x, [2, -1, 0]), shapes=[((2, 3),)],
         numpy=lambda x: numpy.ldexp(x, numpy.array([2, -1, 0])), large=None),
     # -------------------------------------------------------- what passes over NaN
@@ -86,7 +87,8 @@ ROWS: list[Row] = [
     ],
     # -------------------------------------------------------- conditions
     Row("ops.arithmetic.where", lambda x, y: gg.select([gg.tensor(MASK), gg.tensor(OTHER)], [x, y * x], y),
-        shapes=[((2, 3), (3,))], numpy=lambda x, y: numpy.select([MASK, OTHER], [x, y * x], y), label="select", large=None),
+        shapes=[((2, 3), (3,))], numpy=lambda x, y: numpy.select([MASK, OTHER], [x, y * x], y), label="select",
+        large=None),
     Row("ops.indexing._set_at", lambda x: gg.piecewise(x, [MASK, OTHER], [gg.exp, lambda t: t * t, 3.0]),
         shapes=[((2, 3),)], numpy=lambda x: numpy.piecewise(x, [MASK, OTHER], [numpy.exp, lambda t: t * t, 3.0]),
         label="piecewise", large=None),

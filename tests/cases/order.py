@@ -69,8 +69,8 @@ ROWS: list[Row] = [
             torch=lambda torch, x, m=method: _torch_quantile(torch, x, [0.13, 0.9], method=m))
         for method in METHODS[1:]
     ],
-    Row("ops.indexing._gather", gg.nanmedian, with_holes, shapes=CUBES, variants=AXES, numpy=numpy.nanmedian,
-        label="nanmedian", torch=lambda torch, x, **kw: _torch_quantile(
+    Row("ops.quantiles.nanmedian", gg.nanmedian, with_holes, shapes=CUBES, variants=AXES, numpy=numpy.nanmedian,
+        torch=lambda torch, x, **kw: _torch_quantile(
             torch, x, 0.5, name="nanquantile", **kw)),
     *[
         Row("ops.indexing._gather", lambda x, m=method, **kw: gg.nanquantile(x, [0.3, 0.9], method=m, **kw),

@@ -127,6 +127,7 @@ nancumprod(a, axis=None, dtype=None, out=None)
 nancumsum(a, axis=None, dtype=None, out=None)
 nanmax(a, axis=None, out=None, keepdims=False)
 nanmean(a, axis=None, dtype=None, out=None, keepdims=False)
+nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False)
 nanmin(a, axis=None, out=None, keepdims=False)
 nanprod(a, axis=None, dtype=None, out=None, keepdims=False)
 nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False)
@@ -308,7 +309,7 @@ disable_experimental_feature_warning disp ediff1d find_common_type flatiter floa
 format_float_scientific format_parser fromDlpack from_dlpack frombuffer fromfile fromfunction fromiter fromstring
 fuse genfromtxt get_array_wrap get_default_pinned_memory_pool get_printoptions histogram2d histogramdd in1d infty
 issctype issubclass_ issubsctype kaiser lib load loadtxt make_aligned_dtype mask_indices memoize mgrid mintypecode
-msort nanmedian ndindex obj2sctype ogrid piecewise place poly poly1d polyfit polynomial printoptions product r_
+msort ndindex obj2sctype ogrid piecewise place poly poly1d polyfit polynomial printoptions product r_
 random real_if_close require resize rollaxis roots round_ row_stack safe_eval save savetxt savez savez_compressed
 sctype2char select set_printoptions set_string_function show_config singlecomplex sometrue sort_complex testing
 trapz trim_zeros typename typing vectorize who
