@@ -18,6 +18,7 @@ from math import prod
 
 from .. import backend
 from ..backend import Array, Namespace
+from .columns import added, gathered
 from .indexing import _atomic as atomic
 from .windows import Window
 
@@ -47,18 +48,13 @@ def _columns(xp: Namespace, x: Array, window: Window, groups: int) -> Iterator[t
     """Piece by piece: images, positions and columns ``(groups, C/groups K, n P)``, which the next ones overwrite."""
     channels = x.shape[1]
     moved = xp.swapaxes(x, 0, 1)
-    buffer = filled = None
+    buffers: dict[int, Array] = {}
+    before = None
     for images, positions, seen, strip in _pieces(x, channels, window):
         part = moved[:, images, seen]
-        if strip.plain and part.shape[1] == 1:
-            columns = part
-        else:
-            shape = (channels, window.size, part.shape[1], *strip.outer)
-            if buffer is None or buffer.shape != shape or filled is not strip:
-                buffer, filled = xp.zeros(shape, dtype=x.dtype), strip
-            columns = buffer
-            for number, inner, outer in strip.taps:  # what lies outside of the image stays zero
-                columns[(slice(None), number, slice(None), *outer)] = part[(..., *inner)]
+        if (part.shape[1], strip) != before:
+            buffers, before = {}, (part.shape[1], strip)
+        columns = gathered(xp, part, strip, buffers)
         size = part.shape[1] * strip.positions
         yield images, positions, xp.reshape(columns, (groups, channels // groups * window.size, size))
 
@@ -128,11 +124,8 @@ def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window
         if buffer is None or buffer.shape != shape:
             buffer = xp.empty(shape, dtype=dtype)
         xp.matmul(matrices, _by_channel(xp, flat, images, positions, groups), out=buffer)
-        columns = xp.reshape(buffer, (channels, window.size, n, *strip.outer))
-        part = moved[:, images, seen]
-        for number, inner, outer in strip.taps:
-            place = part[(..., *inner)]
-            xp.add(place, columns[(slice(None), number, slice(None), *outer)], out=place)
+        columns = xp.reshape(buffer, (channels, *window.kernel, n, *strip.outer))
+        added(xp, columns, moved[:, images, seen], strip)
     return x
 
 
@@ -155,9 +148,7 @@ def filters(xp: Namespace, x: Array, g: Array, window: Window, groups: int) -> A
 def unfold(xp: Namespace, x: Array, window: Window) -> Array:
     """What each position of the window sees: shape ``(N, C, *inner)`` to ``(N, C K, P)``, 0 outside of the image."""
     count, channels = x.shape[:2]
-    columns = xp.zeros((count, channels, window.size, *window.outer), dtype=x.dtype)
-    for number, inner, outer in window.taps:
-        columns[(slice(None), slice(None), number, *outer)] = x[(..., *inner)]
+    columns = gathered(xp, xp.reshape(x, (count * channels, 1, *window.inner)), window, {})
     return xp.reshape(columns, (count, channels * window.size, window.positions))
 
 
@@ -165,9 +156,6 @@ def unfold(xp: Namespace, x: Array, window: Window) -> Array:
 def fold(xp: Namespace, columns: Array, window: Window) -> Array:
     """What the windows give to each place added up: shape ``(N, C K, P)`` to ``(N, C, *inner)``."""
     count, channels = columns.shape[0], columns.shape[1] // window.size
-    parts = xp.reshape(columns, (count, channels, window.size, *window.outer))
-    x = xp.zeros((count, channels, *window.inner), dtype=columns.dtype)
-    for number, inner, outer in window.taps:
-        place = x[(..., *inner)]
-        xp.add(place, parts[(slice(None), slice(None), number, *outer)], out=place)
-    return x
+    x = xp.zeros((count * channels, 1, *window.inner), dtype=columns.dtype)
+    added(xp, xp.reshape(columns, (count * channels, *window.kernel, 1, *window.outer)), x, window)
+    return xp.reshape(x, (count, channels, *window.inner))
