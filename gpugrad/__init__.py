@@ -140,7 +140,7 @@ from .ops.creation import (
     zeros_like,
 )
 from .ops.diagonals import diag, diagonal, trace, tril, triu
-from .ops.editing import append, block, delete, fliplr, flipud, insert, resize, rollaxis, transpose
+from .ops.editing import append, apply_along_axis, block, delete, fliplr, flipud, insert, resize, rollaxis, transpose
 from .ops.exchange import VERSION as _VERSION
 from .ops.exchange import array_namespace_info as _array_namespace_info
 from .ops.exchange import from_dlpack
@@ -315,7 +315,7 @@ from . import data, fft, linalg, nn, optim, random, special  # noqa: E402  they 
 
 __all__ = [
     "__version__", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
-    "append", "arange", "arccos", "arccosh", "arcsin",
+    "append", "apply_along_axis", "arange", "arccos", "arccosh", "arcsin",
     "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around",
     "array_equal", "array_equiv", "array_split", "asarray", "asin", "asinh",
     "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bincount", "bitwise_and",

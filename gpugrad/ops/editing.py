@@ -6,14 +6,14 @@ Source: NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backend import Array
 from ..core import Tensor
 from .beside import beside
 from .creation import asarray, zeros
-from .shaping import broadcast_to, concat, permute_dims, reshape
+from .shaping import broadcast_to, concat, permute_dims, reshape, stack, unstack
 from .stacking import moveaxis, ravel
 
 Position = int | slice | Sequence[int] | Array
@@ -156,6 +156,37 @@ def _places(name: str, index: Any, n: int, last: int) -> list[int]:
 
 def _slice(x: Array, axis: int, start: int, stop: int) -> Array:
     return x[(*(slice(None),) * axis, slice(start, stop))]
+
+
+def apply_along_axis(function: Callable[..., Any], axis: int, x: Array, *args: Any, **kwargs: Any) -> Array:
+    """What a function of vectors gives for each vector along an axis, put together; one call for each.
+
+    Args:
+        function: of a tensor of shape ``(N,)``; its results, of one shape, take the place of the axis.
+        axis: along which.
+        x: shape ``(..., N, ...)``.
+        args: more arguments of the function.
+        kwargs: the same by name.
+
+    Raises:
+        ValueError: the axis is not there, or there are no vectors.
+
+    >>> import gpugrad as gg
+    >>> gg.apply_along_axis(lambda v: v[1:] * v[0], 1, gg.tensor([[2.0, 3.0], [4.0, 5.0]]))
+    tensor([[ 6.],
+            [20.]])
+    """
+    t = asarray(x)
+    axis = _axis("apply_along_axis", axis, t.ndim)
+    moved = moveaxis(t, axis, -1)
+    outside = moved.shape[:-1]
+    rows = unstack(reshape(moved, (math.prod(outside), t.shape[axis])))
+    if not rows:
+        raise ValueError(f"apply_along_axis: expected at least one vector along axis {axis} of shape {t.shape}")
+    found = [beside(function(row, *args, **kwargs), t) for row in rows]
+    y = reshape(stack(found), outside + found[0].shape)
+    inner = tuple(range(len(outside), y.ndim))
+    return moveaxis(y, inner, tuple(range(axis, axis + len(inner))))
 
 
 def resize(x: Array, shape: int | tuple[int, ...], /) -> Array:

@@ -26,9 +26,7 @@ from .shaping import concat, reshape
 
 
 @primitive
-def _interp(
-    xp: Namespace, x: Array, points: Array, values: Array, /, left: float | None, right: float | None
-) -> Array:
+def _interp(xp: Namespace, x: Array, points: Array, values: Array, /, left: float | None, right: float | None) -> Array:
     dtype = xp.result_type(x, points, values)
     x = xp.asarray(x, order="C")  # CuPy's takes no other
     return xp.astype(xp.interp(x, points, values, left=left, right=right), dtype)

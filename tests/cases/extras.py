@@ -124,8 +124,15 @@ ROWS: list[Row] = [
     ],
     row("shaping.reshape", "resize", shapes=[((2, 3),)], variants=[{"shape": s} for s in ((2, 2), (4, 3), 6, (0, 2))],
         call=lambda x, shape: gg.resize(x, shape), numpy=lambda x, shape: numpy.resize(x, shape), large=None),
-    row("shaping.flip", "fliplr", shapes=[((2, 3),)], torch=lambda torch, x: torch.fliplr(x)),
-    row("shaping.flip", "flipud", shapes=[((2, 3),)], torch=lambda torch, x: torch.flipud(x)),
+    *[
+        Row("ops.shaping._stack", lambda x, axis, f=function: gg.apply_along_axis(lambda v: f(gg, v), axis, x),
+            shapes=[((2, 3, 4),)], variants=[{"axis": 1}, {"axis": -1}], large=None, label=f"apply_along_axis {name}",
+            numpy=lambda x, axis, f=function: numpy.apply_along_axis(lambda v: f(numpy, v), axis, x))
+        for name, function in (("to numbers", lambda xp, v: xp.sum(v * v)), ("to vectors", lambda xp, v: v[1:] * v[0]),
+                               ("to matrices", lambda xp, v: xp.outer(v, v[:2])))
+    ],
+    row("indexing._slice", "fliplr", shapes=[((2, 3),)], torch=lambda torch, x: torch.fliplr(x)),
+    row("indexing._slice", "flipud", shapes=[((2, 3),)], torch=lambda torch, x: torch.flipud(x)),
     row("shaping.permute_dims", "rollaxis", shapes=[((2, 3, 4),)], large=None,
         variants=[{"axis": 2}, {"axis": 0, "start": 3}, {"axis": -2, "start": -1}]),
     row("shaping.permute_dims", "transpose", shapes=[((2, 3, 4),)], variants=[{}, {"axes": (1, 0, 2)}], large=None),

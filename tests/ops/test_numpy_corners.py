@@ -388,6 +388,8 @@ def test_grids_of_powers_are_numpys():
         (lambda: gg.delete(gg.zeros(3), [True]), IndexError, "delete: expected 3 booleans, got 1"),
         (lambda: gg.delete(gg.zeros(3), 0, axis=1), ValueError, "delete: axis 1 is out of bounds"),
         (lambda: gg.block([[gg.zeros(1)], gg.zeros(1)]), ValueError, "block: expected lists of tensors that are all"),
+        (lambda: gg.apply_along_axis(gg.sum, 0, gg.zeros((2, 0))), ValueError, "expected at least one vector"),
+        (lambda: gg.apply_along_axis(gg.sum, 1, gg.zeros(2)), ValueError, "apply_along_axis: axis 1 is out of bounds"),
         (lambda: gg.block([]), ValueError, "block: expected"),
         (lambda: gg.fliplr(gg.zeros(3)), ValueError, "fliplr: expected at least two axes"),
         (lambda: gg.flipud(gg.zeros(())), ValueError, "flipud: expected at least one axis"),

@@ -20,10 +20,12 @@ from ...ops import (
     functions,
     indexing,
     linear,
+    nan,
     normalization,
     norms,
     padding,
     pooling,
+    products,
     reduction,
     rounding,
     scans,
@@ -35,6 +37,7 @@ from ...ops import (
     stacking,
     statistics,
     trigonometry,
+    ufuncs,
 )
 from . import convolution as images
 from . import indexing as at
@@ -48,7 +51,8 @@ def _all_of(*modules: ModuleType) -> list[Any]:
 
 
 FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
-    (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, rounding, special, trigonometry)),
+    (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, rounding, special)),
+    (rules.elementwise, _all_of(trigonometry, ufuncs)),
     (rules.elementwise, [*_all_of(determinants, decompositions, eigenvalues), solving.inv, solving._pinv, norms._rank]),
     (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),
     (
@@ -56,7 +60,7 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
         [
             reduction.sum, reduction.mean, reduction.max, reduction.min, reduction.prod, reduction.var, reduction.std,
             reduction.all, reduction.any, softmax.logsumexp, statistics.count_nonzero, statistics.nanmax,
-            statistics.nanmin, norms._norm,
+            statistics.nanmin, statistics.nansum, nan.nanvar, nan.nanstd, norms._norm,
         ],
     ),
     (
@@ -66,7 +70,7 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
             selection.sort,
         ],
     ),
-    (rules.any_axes("axis"), [scans._diff, shaping.expand_dims, shaping._split, stacking._repeat]),
+    (rules.any_axes("axis"), [scans._diff, shaping._unstack, shaping.expand_dims, shaping._split, stacking._repeat]),
     (rules.any_axes("axis1", "axis2"), [diagonals._trace, linear._diagonal]),
     (rules.any_axes("axes"), [normalization.moments]),
     (rules.any_axes("axis", "axes"), [fourier._c2c, fourier._r2c, fourier._c2r, fourier._mirrored]),
@@ -80,6 +84,7 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.padded, [padding._pad]),
     (rules.on_diagonal, [linear._on_diagonal]),
     (rules.matmul, [linear.matmul]),
+    (rules.elementwise, [products._cross]),
     (rules.solved, [solving.solve]),
     (rules.einsum, [linear._einsum]),
     (images.filtered, [convolution._convolve, convolution._spread]),
