@@ -1,4 +1,4 @@
-"""Products of vectors, matrices and higher arrays, composed of ``matmul`` and ``multiply``.
+"""Products of vectors, matrices and higher arrays, most of them composed of ``matmul`` and ``multiply``.
 
 Source: Python array API standard 2024.12 for ``tensordot``, ``vecdot``, ``outer`` and ``cross``; NumPy for the others.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..backend import Array
-from .arithmetic import multiply, subtract
+from ..backend import Array, Namespace
+from ..core import primitive
+from .arithmetic import multiply
 from .linear import einsum, matmul
 from .rounding import conj
 from .shaping import permute_dims, reshape
-from .stacking import moveaxis, ravel, roll
+from .stacking import moveaxis, ravel
 
 
 def tensordot(x1: Array, x2: Array, /, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:
@@ -122,6 +123,17 @@ def kron(x1: Array, x2: Array, /) -> Array:
     return reshape(multiply(left, right), tuple(m * n for m, n in zip(a, b, strict=True)))
 
 
+@primitive
+def _cross(xp: Namespace, x1: Array, x2: Array, /, axis: int) -> Array:
+    return xp.cross(x1, x2, axis=axis)
+
+
+_cross.vjp(
+    x1=lambda xp, g, x2, axis: xp.cross(x2, g, axis=axis),
+    x2=lambda xp, g, x1, axis: xp.cross(g, x1, axis=axis),
+)
+
+
 def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """The cross product of vectors of 3 along ``axis``, the other axes broadcast.
 
@@ -134,5 +146,7 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
         raise ValueError(f"cross: expected size 3 along axis {axis}, got shapes {x1.shape} and {x2.shape}")
-    one = multiply(roll(x1, -1, axis=axis), roll(x2, -2, axis=axis))
-    return subtract(one, multiply(roll(x1, -2, axis=axis), roll(x2, -1, axis=axis)))
+    m, n = len(x1.shape), len(x2.shape)
+    if axis >= 0 and m != n:
+        return moveaxis(_cross(moveaxis(x1, axis, -1), moveaxis(x2, axis, -1), axis=-1), -1, axis)
+    return _cross(x1, x2, axis=axis if axis < 0 else axis - m)

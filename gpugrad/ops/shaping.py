@@ -252,6 +252,15 @@ def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
     return list(_split(x, sections, axis))
 
 
+@primitive(outputs=True, view=True)
+def _unstack(xp: Namespace, x: Array, /, axis: int) -> tuple[Array, ...]:
+    first = xp.moveaxis(x, axis, 0)
+    return tuple([first[i, ...] for i in range(x.shape[axis])])  # with the dots a 0-d array is a view too
+
+
+_unstack.vjp(x=lambda xp, g, axis: xp.stack(list(g), axis=axis))
+
+
 def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     """The slices of ``x`` along ``axis``, without that axis.
 
@@ -259,5 +268,5 @@ def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     >>> gg.unstack(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     (tensor([1., 2.]), tensor([3., 4.]))
     """
-    n = x.shape[which_axis("unstack", axis, len(x.shape))]
-    return tuple(squeeze(part, axis) for part in _split(x, n, axis)) if n else ()
+    axis = which_axis("unstack", axis, len(x.shape))
+    return _unstack(x, axis=axis) if x.shape[axis] else ()

@@ -13,9 +13,9 @@ from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels.shapes import Axis, kept, length
 from .arithmetic import divide, multiply, where
-from .comparison import isnan, logical_not
+from .comparison import isnan
 from .creation import asarray, astype
-from .reduction import _shared, mean, sum
+from .reduction import _shared, mean, spread, sum
 from .shaping import broadcast_to, reshape
 
 
@@ -34,14 +34,18 @@ def count_nonzero(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool 
 count_nonzero.nondifferentiable()
 
 
-def nansum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+@primitive
+def nansum(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The sum of what is not NaN; NaN gets gradient 0, and the sum of nothing is 0.
 
     >>> import gpugrad as gg
     >>> gg.nansum(gg.tensor([1.0, float('nan'), 2.0]))
     tensor(3.)
     """
-    return sum(where(isnan(x), 0, x), axis=axis, keepdims=keepdims)
+    return xp.nansum(x, axis=axis, keepdims=keepdims)
+
+
+nansum.vjp(x=lambda xp, g, x, x_shape, axis: xp.where(xp.isnan(x), 0, spread(xp, g, x_shape, axis)))
 
 
 def nanmean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -53,8 +57,9 @@ def nanmean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """
     if not backend.is_floating(x.dtype):
         return mean(x, axis=axis, keepdims=keepdims)
-    count = sum(astype(logical_not(isnan(x)), x.dtype), axis=axis, keepdims=keepdims)
-    return divide(nansum(x, axis, keepdims), where(count == 0, math.nan, count))
+    holes = count_nonzero(isnan(x), axis=axis, keepdims=keepdims)
+    count = astype(length(x.shape, axis) - holes, x.dtype)
+    return divide(nansum(x, axis=axis, keepdims=keepdims), where(count == 0, math.nan, count))
 
 
 @primitive

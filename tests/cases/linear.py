@@ -47,8 +47,8 @@ PRODUCTS = [
         ("arithmetic.multiply", "kron", shapes, {})
         for shapes in (((2,), (3,)), ((2, 3), (2, 1)), ((2,), (3, 2)), ((2, 1, 2), (3,)), ((), (2,)), ((), ()))
     ],
-    ("arithmetic.subtract", "cross", ((3,), (3,)), {}), ("arithmetic.subtract", "cross", ((2, 3), (3,)), {}),
-    ("arithmetic.subtract", "cross", ((3, 2), (3, 2)), {"axis": 0}),
+    ("products._cross", "cross", ((3,), (3,)), {}), ("products._cross", "cross", ((2, 3), (3,)), {}),
+    ("products._cross", "cross", ((3, 2), (3, 2)), {"axis": 0}),
 ]  # fmt: skip
 
 

@@ -95,7 +95,7 @@ ROWS: list[Row] = [
     Row("ops.shaping.permute_dims", gg.matrix_transpose, shapes=CUBES, numpy=lambda x: x.mT, large=None, label="mT"),
     Row("ops.shaping.permute_dims", lambda x: gg.swapaxes(x, 0, -1), shapes=CUBES, large=None, label="swapaxes",
         numpy=lambda x: numpy.swapaxes(x, 0, -1)),
-    Row("ops.shaping.squeeze", lambda x: gg.unstack(x, axis=-2), shapes=CUBES,
+    Row("ops.shaping._unstack", lambda x: gg.unstack(x, axis=-2), shapes=CUBES,
         numpy=lambda x: numpy.unstack(x, axis=-2), large=None, label="unstack"),
 ]  # fmt: skip
 ROWS = complex_too(ROWS)
