@@ -327,7 +327,7 @@ def _places(
     rows: dict[Any, tuple[str, str, Any]] = {}
     given = inspect.signature(function).bind(*range(count), **dict(zip(names, names, strict=True))).arguments
     for parameter, key in given.items():
-        p, place = theirs[parameter], renamed.get(parameter, parameter)
+        p, place = theirs[parameter], parameter if parameter in mine else renamed.get(parameter, parameter)
         if p.kind is p.VAR_POSITIONAL:
             rows.update((k, (parameter, "*", p.empty)) for k in key)
         elif p.kind is p.VAR_KEYWORD:

@@ -220,6 +220,11 @@ def test_a_constant_variable_has_no_correlation():
     assert numpy.isnan(gg.cov(gg.tensor([[1.0]])).item())
 
 
+def test_numpys_cov_keeps_the_name_of_ddof():
+    x = numpy.array([1.0, 2.0, 5.0])
+    same(numpy.cov(gg.tensor(x), ddof=0), numpy.cov(x, ddof=0))
+
+
 def test_trapezoid_of_one_point_and_of_integers():
     assert gg.trapezoid(gg.tensor([3.0])).item() == 0
     same(gg.trapezoid(gg.tensor([1, 2, 4])), 4.5)
