@@ -22,10 +22,10 @@ from ..kernels.pooling import Counts
 from ..kernels.shapes import Shape
 from ..kernels.windows import Window
 from .arithmetic import where
-from .creation import asarray
+from .creation import asarray, zeros
 from .indexing import getitem
 from .reduction import argmax, mean
-from .selection import take_along_axis
+from .selection import put_along_axis, take_along_axis
 from .shaping import permute_dims, reshape, squeeze
 from .windows import batched, sizes, sliding
 
@@ -130,6 +130,34 @@ def max_pool(
         return y if whole else y[0]
     found = _places(_winners(x.detach(), y.detach(), window), window)
     return (y, found) if whole else (y[0], found[0])
+
+
+def max_unpool(
+    name: str, input: Any, indices: Any, kernel: Any, stride: Any, padding: Any, output_size: Any, ndim: int
+) -> Tensor:
+    """Zeros, with each element of the input at its flat index; what ``max_pool`` chose, back where it was.
+
+    Raises:
+        IndexError: an index is outside of the output.
+        TypeError: sizes are no integers.
+        ValueError: shapes or sizes do not fit; the message names the argument.
+    """
+    x, whole = batched(name, asarray(input), ndim)
+    at = asarray(indices)
+    if at.shape != asarray(input).shape:
+        raise ValueError(f"{name}: expected indices of the shape of the input, {asarray(input).shape}, got {at.shape}")
+    kernel, padding = sizes(name, "kernel_size", kernel, ndim, 1), sizes(name, "padding", padding, ndim, 0)
+    stride = kernel if stride is None else sizes(name, "stride", stride, ndim, 1)
+    rows = zip(x.shape[2:], kernel, stride, padding, strict=True)
+    usual = tuple((m - 1) * s - 2 * p + k for m, k, s, p in rows)
+    inner = usual if output_size is None else sizes(name, "output_size", tuple(output_size)[-ndim:], ndim, 1)
+    if any(abs(n - u) >= s for n, u, s in zip(inner, usual, stride, strict=True)):
+        raise ValueError(f"{name}: expected an output_size less than the stride {stride} from {usual}, got {inner}")
+    flat = (*x.shape[:2], prod(x.shape[2:]))
+    empty = zeros((*x.shape[:2], prod(inner)), dtype=x.dtype, device=x.device)
+    places = put_along_axis(empty, reshape(at, flat), reshape(x, flat), axis=-1)
+    y: Tensor = reshape(places, (*x.shape[:2], *inner) if whole else (x.shape[1], *inner))
+    return y
 
 
 def average_pool(

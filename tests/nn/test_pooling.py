@@ -168,6 +168,50 @@ def test_a_large_window_over_many_offsets(rng):
         )  # fmt: skip
 
 
+UNPOOLED = [
+    ("1d", (2, 3, 6), {"kernel_size": 2}, None),
+    ("1d", (3, 7), {"kernel_size": 2}, (7,)),
+    ("2d", (2, 3, 5, 6), {"kernel_size": (2, 3), "stride": (2, 3)}, (2, 3, 5, 6)),
+    ("2d", (1, 2, 5, 5), {"kernel_size": 2, "stride": 2, "padding": 1}, (5, 5)),
+    ("3d", (2, 4, 4, 2), {"kernel_size": 2}, None),
+]
+
+
+@pytest.mark.parametrize(("axes", "shape", "options", "size"), UNPOOLED)
+def test_maxima_back_in_their_places(axes, shape, options, size, rng):
+    torch = pytest.importorskip("torch", reason="PyTorch is the oracle of this test")
+    x = torch.tensor(rng.permutation(int(numpy.prod(shape))).reshape(shape) + 0.5)
+    y, at = getattr(torch.nn.functional, f"max_pool{axes}")(x, **options, return_indices=True)
+    where = gg.tensor(at.numpy())
+    for ours, theirs in (
+        (getattr(F, f"max_unpool{axes}"), getattr(torch.nn.functional, f"max_unpool{axes}")),
+        (getattr(nn, f"MaxUnpool{axes}")(**options), getattr(torch.nn, f"MaxUnpool{axes}")(**options)),
+    ):
+        more = {} if isinstance(ours, nn.Module) else options
+        against_pytorch(
+            torch, lambda v, f=ours, m=more: f(v, where, **m, output_size=size),
+            lambda v, f=theirs, m=more: f(v, at, **m, output_size=size), y.numpy(), rng, 1e-9,
+        )  # fmt: skip
+    assert repr(ours) == repr(theirs)
+    assert gg.gradgradcheck(lambda v: F.__dict__[f"max_unpool{axes}"](v, where, **options, output_size=size) ** 2,
+                            gg.tensor(y.numpy()))  # fmt: skip
+
+
+def test_unpooling_refuses():
+    y, at = gg.ones((1, 2)), gg.tensor([[0, 3]])
+    with pytest.raises(
+        ValueError, match=r"max_unpool1d: expected indices of the shape of the input, \(1, 2\), got \(2,\)"
+    ):
+        F.max_unpool1d(y, at[0], 2)
+    with pytest.raises(
+        ValueError, match=r"expected an output_size less than the stride \(2,\) from \(4,\), got \(7,\)"
+    ):
+        F.max_unpool1d(y, at, 2, output_size=(7,))
+    with pytest.raises(IndexError, match="index 4 is out of bounds"):
+        F.max_unpool1d(y, at + 1, 2)
+        gg.synchronize()
+
+
 def test_shuffling_there_and_back(rng):
     x = gg.tensor(rng.standard_normal((2, 12, 3, 4)))
     assert (F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2) == x).all()

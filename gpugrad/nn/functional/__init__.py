@@ -62,6 +62,7 @@ from .pooling import (
     max_pool2d,
     max_pool3d,
 )
+from .unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
@@ -70,7 +71,8 @@ __all__ = [
     "dropout1d", "dropout2d", "dropout3d", "dropout_probability", "elu", "feature_alpha_dropout", "fold", "gelu",
     "glu", "group_norm", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm",
     "known_reduction", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "logsigmoid",
-    "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "mish", "mse_loss",
+    "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d",
+    "max_unpool3d", "mish", "mse_loss",
     "multi_margin_loss", "nll_loss", "one_hot", "pixel_shuffle", "pixel_unshuffle", "prelu", "relu", "relu6",
     "rms_norm", "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign",
     "tanh", "tanhshrink", "threshold", "unfold",
