@@ -9,11 +9,10 @@ from typing import Any
 
 from ..backend import Array, Device
 from ..core import Tensor
-from ..core.modes import get_default_dtype
 from ..kernels.shapes import Axis
 from .arithmetic import pow, subtract
 from .beside import beside
-from .creation import arange, asarray, astype, linspace
+from .creation import _new, asarray, astype, linspace
 from .diagonals import diag
 from .inspection import result_type
 from .linear import matmul
@@ -34,8 +33,7 @@ def tri(
     tensor([[1., 0., 0.],
             [1., 1., 0.]])
     """
-    row, column = (arange(n, device=device) for n in (n_rows, n_rows if n_cols is None else n_cols))
-    return astype(expand_dims(row, 1) + k >= column, get_default_dtype() if dtype is None else dtype)
+    return _new("tri", n_rows, n_cols, k, dtype=dtype, device=device)
 
 
 def diagflat(x: Array, k: int = 0) -> Array:
