@@ -120,8 +120,8 @@ def choose(index: Array, choices: Sequence[Array] | Array, mode: str = "raise") 
     listed = [_tensor(c) for c in choices]
     number = _tensor(index, listed[0] if listed else None)
     shape = broadcast_shapes(number.shape, *(c.shape for c in listed))
-    table = stack([broadcast_to(c, shape) for c in listed])
-    number = broadcast_to(number, shape)
+    table = stack([c if c.shape == shape else broadcast_to(c, shape) for c in listed])
+    number = number if number.shape == shape else broadcast_to(number, shape)
     if mode != "raise":
         number = remainder(number, len(listed)) if mode == "wrap" else clip(number, 0, len(listed) - 1)
     return take_along_axis(table, expand_dims(number, 0), axis=0)[0]
@@ -141,6 +141,8 @@ def compress(condition: Array, x: Array, axis: int | None = None) -> Array:
     mask = _tensor(condition, t)
     if mask.ndim != 1:
         raise ValueError(f"compress: expected a condition of shape (N,), got shape {mask.shape}")
+    if mask.shape == t.shape and mask.dtype.kind == "b":
+        return getitem(t, mask)
     return take(t, nonzero(mask)[0], axis=axis)
 
 

@@ -189,6 +189,8 @@ def _diagonal(xp: Namespace, x: Array, /, axis1: int, axis2: int) -> Array:
 @primitive
 def _on_diagonal(xp: Namespace, d: Array, /, axis1: int, axis2: int, shape: Shape) -> Array:
     """Zeros of ``shape`` with ``d`` on the diagonal of two axes."""
+    if len(shape) == 2 and shape[0] == shape[1]:
+        return xp.diag(d)
     order = (*(i for i in range(len(shape)) if i not in (axis1, axis2)), axis1, axis2)
     along = xp.arange(shape[axis1])
     moved = place_at(xp, d, (..., along, along), tuple(shape[i] for i in order))
