@@ -1,13 +1,17 @@
-"""Losses as modules; see :mod:`gpugrad.nn.functional` for what they compute."""
+"""Losses against labels and probabilities, as modules; see :mod:`gpugrad.nn.functional` for what they compute."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from ..core import Tensor
 from . import functional
 from .module import Module
 
 
-class _Loss(Module):
+class Loss(Module):
+    """What the losses share: a reduction, and for some a weight, which is a buffer."""
+
     def __init__(self, reduction: str, weight: Tensor | None = None) -> None:
         super().__init__()
         self.reduction = functional.known_reduction(reduction)
@@ -15,7 +19,7 @@ class _Loss(Module):
         self.register_buffer("weight", weight)
 
 
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(Loss):
     """The cross-entropy between logits and class labels or probabilities: :func:`gpugrad.nn.functional.cross_entropy`.
 
     Args:
@@ -46,7 +50,7 @@ class CrossEntropyLoss(_Loss):
         )  # fmt: skip
 
 
-class NLLLoss(_Loss):
+class NLLLoss(Loss):
     """The negative log-likelihood of class labels, given log-probabilities: :func:`gpugrad.nn.functional.nll_loss`.
 
     Arguments as for :class:`CrossEntropyLoss`. Source: ``torch.nn.NLLLoss``.
@@ -65,23 +69,7 @@ class NLLLoss(_Loss):
         return functional.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
-class MSELoss(_Loss):
-    """The squared error: :func:`gpugrad.nn.functional.mse_loss`. Source: ``torch.nn.MSELoss``.
-
-    >>> import gpugrad as gg
-    >>> from gpugrad import nn
-    >>> nn.MSELoss()(gg.tensor([1.0, 2.0]), gg.tensor([0.0, 0.0]))
-    tensor(2.5)
-    """
-
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.mse_loss(input, target, reduction=self.reduction)
-
-
-class MultiMarginLoss(_Loss):
+class MultiMarginLoss(Loss):
     """The multiclass hinge loss: :func:`gpugrad.nn.functional.multi_margin_loss`.
 
     Args:
@@ -106,3 +94,140 @@ class MultiMarginLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction)
+
+
+class MultiLabelMarginLoss(Loss):
+    """The hinge loss of several labels a row: :func:`gpugrad.nn.functional.multilabel_margin_loss`.
+
+    Arguments as there. Source: ``torch.nn.MultiLabelMarginLoss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.MultiLabelMarginLoss()(gg.tensor([[0.1, 0.2, 0.4, 0.8]]), gg.tensor([[3, 0, -1, 1]]))
+    tensor(0.85)
+    """
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.multilabel_margin_loss(input, target, reduction=self.reduction)
+
+
+class BCELoss(Loss):
+    """The cross-entropy of probabilities of one class or none: :func:`gpugrad.nn.functional.binary_cross_entropy`.
+
+    Arguments as there; the weight is a buffer. Source: ``torch.nn.BCELoss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.BCELoss()(gg.tensor([0.5, 1.0]), gg.tensor([1.0, 1.0]))
+    tensor(0.3465736)
+    """
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction, weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(Loss):
+    """The cross-entropy of logits of one class or none: :func:`gpugrad.nn.functional.binary_cross_entropy_with_logits`.
+
+    Arguments as there; the weights are buffers. Source: ``torch.nn.BCEWithLogitsLoss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.BCEWithLogitsLoss()(gg.tensor([0.0, 1e4]), gg.tensor([1.0, 1.0]))
+    tensor(0.3465736)
+    """
+
+    def __init__(
+        self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
+    ) -> None:
+        super().__init__(reduction, weight)
+        self.pos_weight: Tensor | None
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(
+            input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction
+        )
+
+
+class MultiLabelSoftMarginLoss(Loss):
+    """The mean cross-entropy of classes that do not exclude each other.
+
+    Arguments as for :func:`gpugrad.nn.functional.multilabel_soft_margin_loss`; the weight is a buffer. Source:
+    ``torch.nn.MultiLabelSoftMarginLoss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.MultiLabelSoftMarginLoss()(gg.zeros((1, 2)), gg.tensor([[1.0, 0.0]]))
+    tensor(0.6931472)
+    """
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction, weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
+
+
+class SoftMarginLoss(Loss):
+    """The logistic loss of labels 1 and -1: :func:`gpugrad.nn.functional.soft_margin_loss`.
+
+    Arguments as there. Source: ``torch.nn.SoftMarginLoss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.SoftMarginLoss()(gg.tensor([0.0, 0.0]), gg.tensor([1.0, -1.0]))
+    tensor(0.6931472)
+    """
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.soft_margin_loss(input, target, reduction=self.reduction)
+
+
+class KLDivLoss(Loss):
+    """The Kullback-Leibler divergence: :func:`gpugrad.nn.functional.kl_div`.
+
+    Arguments as there. Source: ``torch.nn.KLDivLoss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.KLDivLoss(reduction="sum")(gg.tensor([0.0, -1.0]), gg.tensor([1.0, 0.0]))
+    tensor(0.)
+    """
+
+    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__("mean" if reduction == "batchmean" else reduction)
+        self.reduction, self.log_target = reduction, log_target
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.kl_div(input, target, log_target=self.log_target, reduction=self.reduction)
+
+
+class CTCLoss(Loss):
+    """How well frames spell labels whose alignment is not known: :func:`gpugrad.nn.functional.ctc_loss`.
+
+    Arguments as there. Source: ``torch.nn.CTCLoss``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.CTCLoss()(gg.full((2, 1, 2), -0.6931472), gg.tensor([[1]]), gg.tensor([2]), gg.tensor([1]))
+    tensor(0.28768212)
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        return functional.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )

@@ -20,6 +20,7 @@ from . import (
     indexing,
     linalg,
     linear,
+    losses,
     normalization,
     order,
     others,
@@ -34,7 +35,7 @@ from .row import Row
 
 FAMILIES = (
     activation, arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special,
-    others, windows, extras, order, sampled, normalization,
+    others, windows, extras, order, sampled, normalization, losses,
 )  # fmt: skip
 
 ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]

@@ -1,4 +1,4 @@
-"""Losses: how wrong a prediction is, and what the number is averaged over.
+"""Losses against class labels: how wrong a prediction is, and what the number is averaged over.
 
 ``reduction`` is ``"none"`` for one number an example, ``"sum"`` for their sum, and ``"mean"`` for their mean; where
 examples have weights, for the sum divided by the sum of the weights. A mean of nothing is NaN.
@@ -17,32 +17,14 @@ from ...backend import NAMESPACES
 from ...core import Tensor
 from ...ops import softmax as ops
 from ...ops.activation import relu
-from ...ops.arithmetic import where
-from ...ops.creation import asarray, astype
+from ...ops.arithmetic import clip, where
+from ...ops.creation import arange, asarray, astype
 from ...ops.indexing import set_at
 from ...ops.reduction import sum as sum_of
-
-
-def known_reduction(reduction: str) -> str:
-    """``reduction``, if there is one of this name.
-
-    Raises:
-        ValueError: there is none.
-
-    >>> known_reduction("sum")
-    'sum'
-    """
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"expected the reduction 'mean', 'sum' or 'none', got {reduction!r}")
-    return reduction
-
-
-def _reduced(loss: Tensor, reduction: str, count: int) -> Tensor:
-    """The losses reduced; the mean is over ``count``."""
-    if reduction == "none":
-        return loss
-    total = loss.sum()
-    return total if reduction == "sum" else total * (1 / count if count else nan)
+from ...ops.scans import cumprod
+from ...ops.selection import take_along_axis
+from ...ops.shaping import expand_dims
+from .reducing import known_reduction, reduced
 
 
 def _weighted_mean(loss: Tensor, label: Any, valid: Any, weight: Tensor | None) -> Tensor:
@@ -162,7 +144,7 @@ def cross_entropy(
         return _with_probabilities(input, target, weight, reduction, label_smoothing)
     loss: Tensor = ops.cross_entropy(input, target, weight, ignore_index, label_smoothing)
     if reduction != "mean":
-        return _reduced(loss, reduction, loss.size)
+        return reduced(loss, reduction, loss.size)
     label, valid = ops.without_ignored(NAMESPACES[type(target.data)], target.data, ignore_index)
     return _weighted_mean(loss, label, valid, weight)
 
@@ -178,7 +160,7 @@ def _with_probabilities(
     if weight is not None:
         target = target * weight.reshape(tuple(-1 if i == axis else 1 for i in range(input.ndim)))
     loss: Tensor = ops.soft_cross_entropy(input, target)
-    return _reduced(loss, reduction, loss.size)
+    return reduced(loss, reduction, loss.size)
 
 
 def nll_loss(
@@ -200,34 +182,7 @@ def nll_loss(
     if weight is not None:
         loss = loss * weight[label]
     loss = where(valid, loss, 0)
-    return _weighted_mean(loss, label, valid, weight) if reduction == "mean" else _reduced(loss, reduction, loss.size)
-
-
-def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> Tensor:
-    """``(input - target)^2``, element by element.
-
-    Args:
-        input: shape ``(...)``.
-        target: of the same shape, or a number. Shapes are not broadcast: ``(N,)`` against ``(N, 1)`` would compare
-            everything with everything.
-        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
-
-    Raises:
-        ValueError: the shapes differ, or the reduction is not known.
-
-    Source: ``torch.nn.functional.mse_loss``, which warns where this raises.
-
-    >>> import gpugrad as gg
-    >>> from gpugrad import nn
-    >>> nn.functional.mse_loss(gg.tensor([1.0, 2.0]), gg.tensor([0.0, 0.0]), reduction="none")
-    tensor([1., 4.])
-    """
-    known_reduction(reduction)
-    shape = getattr(target, "shape", input.shape)
-    if shape != input.shape:
-        raise ValueError(f"mse_loss: expected a target of the shape of the input, {input.shape}, got {shape}")
-    difference = input - target
-    return _reduced(difference * difference, reduction, input.size)
+    return _weighted_mean(loss, label, valid, weight) if reduction == "mean" else reduced(loss, reduction, loss.size)
 
 
 def multi_margin_loss(
@@ -272,4 +227,55 @@ def multi_margin_loss(
     loss = hinge.sum(axis=-1) * (1 / input.shape[-1])
     if weight is not None:
         loss = loss * weight[label]
-    return _reduced(loss, reduction, loss.size)
+    return reduced(loss, reduction, loss.size)
+
+
+def multilabel_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> Tensor:
+    """``sum_(j, i) max(0, 1 - x_(t_j) + x_i) / C`` over labels t_j and the classes i that are none: a hinge loss.
+
+    Args:
+        input: scores x, shape ``(N, C)`` or ``(C,)``.
+        target: integers of the same shape: the labels of a row, then -1; what is behind that does not count.
+        reduction: ``"mean"`` (over the rows), ``"sum"`` or ``"none"``.
+
+    Raises:
+        IndexError: a label is out of range.
+        TypeError: the labels are no integers.
+        ValueError: shapes do not fit, or the reduction is not known.
+
+    Every label is compared with every class: ``N C^2`` numbers. Source: ``torch.nn.functional.multilabel_margin_loss``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.multilabel_margin_loss(gg.tensor([[0.1, 0.2, 0.4, 0.8]]), gg.tensor([[3, 0, -1, 1]]))
+    tensor(0.85)
+    """
+    name = "multilabel_margin_loss"
+    known_reduction(reduction)
+    labels: Tensor = asarray(target)
+    if input.ndim not in (1, 2):
+        raise ValueError(f"{name}: expected an input of shape (N, C) or (C,), got {input.shape}")
+    if labels.shape != input.shape:
+        raise ValueError(f"{name}: expected labels of the shape of the input, {input.shape}, got {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected integer class labels, got {labels.dtype}")
+    classes = input.shape[-1]
+    raw = labels.data
+    xp = NAMESPACES[type(raw)]
+    try:
+        ops.checked_labels(xp, raw, classes, -1, name)
+    except IndexError as error:
+        raise IndexError(f"{name}: {error}") from None
+    counts = cumprod(astype(labels >= 0, "int64"), axis=-1) > 0
+    label = where(counts, labels, 0)
+    hits = _one_hots(label, classes) & expand_dims(counts, axis=-1)
+    other = ~hits.any(axis=-2, keepdims=True) & expand_dims(counts, axis=-1)  # (..., labels, classes)
+    own = expand_dims(take_along_axis(input, label, axis=-1), axis=-1)
+    hinge = where(other, clip(1 - own + expand_dims(input, axis=-2), 0, None), 0)
+    loss = hinge.sum(axis=(-2, -1)) * (1 / classes)
+    return reduced(loss, reduction, loss.size)
+
+
+def _one_hots(label: Tensor, classes: int) -> Tensor:
+    """For each label, which class it is."""
+    hits: Tensor = expand_dims(label, axis=-1) == arange(classes, device=label.device)
+    return hits

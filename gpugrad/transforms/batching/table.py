@@ -20,6 +20,7 @@ from ...ops import (
     functions,
     indexing,
     linear,
+    losses,
     nan,
     normalization,
     norms,
@@ -51,7 +52,7 @@ def _all_of(*modules: ModuleType) -> list[Any]:
 
 
 FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
-    (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, rounding, special)),
+    (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, losses, rounding, special)),
     (rules.elementwise, _all_of(trigonometry, ufuncs)),
     (rules.elementwise, [*_all_of(determinants, decompositions, eigenvalues), solving.inv, solving._pinv, norms._rank]),
     (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),

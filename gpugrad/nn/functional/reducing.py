@@ -1,0 +1,57 @@
+"""What every loss does: look at its arguments, and reduce the losses of all elements to one number, or not."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+from ...core import Tensor
+from ...ops.arithmetic import maximum
+from ...ops.creation import asarray, astype
+
+
+def known_reduction(reduction: str) -> str:
+    """``reduction``, if there is one of this name.
+
+    Raises:
+        ValueError: there is none.
+
+    >>> known_reduction("sum")
+    'sum'
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"expected the reduction 'mean', 'sum' or 'none', got {reduction!r}")
+    return reduction
+
+
+def reduced(loss: Tensor, reduction: str, count: int) -> Tensor:
+    """The losses reduced; the mean is over ``count``."""
+    if reduction == "none":
+        return loss
+    total = loss.sum()
+    return total if reduction == "sum" else total * (1 / count if count else nan)
+
+
+def fitting(name: str, input: Tensor, target: Any, what: str = "a target") -> Any:
+    """``target``, a number or of the shape of the input: shapes are not broadcast, as ``(N,)`` with ``(N, 1)`` would.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    shape = getattr(target, "shape", input.shape)
+    if shape != input.shape:
+        raise ValueError(f"{name}: expected {what} of the shape of the input, {input.shape}, got {shape}")
+    return target
+
+
+def as_weight(input: Tensor, weight: Any) -> Tensor:
+    """Weights in the dtype of the input."""
+    given: Tensor = asarray(weight)
+    return given if given.dtype == input.dtype else astype(given, input.dtype)
+
+
+def at_least(x: Tensor, least: float) -> Tensor:
+    """The larger of the two; the gradient passes as if there were no bound, so that one below it can recover."""
+    value = x.detach()
+    raised: Tensor = x + (maximum(value, least) - value)
+    return raised

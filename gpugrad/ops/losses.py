@@ -1,0 +1,36 @@
+"""Losses whose gradient at a corner is not that of their parts."""
+
+from __future__ import annotations
+
+from ..backend import Array, Namespace
+from ..core import primitive
+
+LOWEST = -100.0
+"""What logarithms of probabilities are raised to, so that a loss stays finite. Source: ``torch.nn.BCELoss``."""
+
+
+def _log(xp: Namespace, p: Array) -> Array:
+    """``max(log(p), LOWEST)``, with no warning for 0."""
+    nothing = p == 0
+    return xp.where(nothing, LOWEST, xp.maximum(xp.log(xp.where(nothing, 1, p)), LOWEST))
+
+
+@primitive
+def binary_cross_entropy(xp: Namespace, p: Array, t: Array, /) -> Array:
+    """``-t log(p) - (1 - t) log(1 - p)``, each logarithm at least -100.
+
+    The gradient is ``(p - t) / max(p (1 - p), 1e-12)``: finite where p is 0 or 1, so that a saturated sigmoid does not
+    give NaN. Source: ``torch.nn.functional.binary_cross_entropy``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.losses import binary_cross_entropy
+    >>> binary_cross_entropy(gg.tensor([0.5, 0.0]), gg.tensor([1.0, 1.0]))
+    tensor([  0.6931472, 100.       ])
+    """
+    return (t - 1) * _log(xp, 1 - p) - t * _log(xp, p)
+
+
+binary_cross_entropy.vjp(
+    p=lambda xp, g, p, t: g * (p - t) / xp.maximum(p * (1 - p), 1e-12),
+    t=lambda xp, g, p: g * (_log(xp, 1 - p) - _log(xp, p)),
+)
