@@ -1,4 +1,4 @@
-"""Operations of one array and static parameters: the short path is what ``general`` makes of it."""
+"""Operations of one array and static parameters, or of any number of arrays: the short paths do as ``general``."""
 
 import numpy
 import pytest
@@ -8,6 +8,7 @@ import gpugrad as gg
 from gpugrad.core import modes
 from gpugrad.core.calls import general
 from gpugrad.core.node import Leaf, View
+from gpugrad.ops import linear, shaping
 
 STATIC = [
     (row, shapes, static)
@@ -78,3 +79,48 @@ def test_integers_and_switched_off_recording_are_constants():
     assert not gg.astype(x, gg.int64).requires_grad
     with gg.no_grad():
         assert not gg.sum(x).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("op", "static"),
+    [
+        (shaping._concat, {"axis": 0}),
+        (shaping._stack, {"axis": -1}),
+        (linear._einsum, {"terms": ("i", "i", "j"), "result": "ij"}),
+    ],
+    ids=["concat", "stack", "einsum"],
+)
+@pytest.mark.parametrize("mask", range(8))
+def test_any_number_of_arrays(op, static, mask, rng, monkeypatch):
+    arrays = rng.standard_normal((3, 4))
+    g, results = None, []
+    for path in ("short", "general", "careful"):
+        xs = [gg.tensor(a, requires_grad=bool(mask >> i & 1)) for i, a in enumerate(arrays)]
+        with monkeypatch.context() as patch:
+            patch.setattr(modes.careful, "on", path == "careful")
+            y = general(op.op, tuple(xs), static) if path == "general" else op(*xs, **static)
+            g = gg.tensor(rng.standard_normal(y.shape)) if g is None else g
+            if y.node is not None:
+                y.backward(g)
+        results.append((xs, y))
+    xs, y = results[0]
+    assert y.requires_grad is bool(mask)
+    for us, z in results[1:]:
+        assert (z.shape, z.dtype, type(z.data), type(z.node)) == (y.shape, y.dtype, type(y.data), type(y.node))
+        numpy.testing.assert_array_equal(z.numpy(), y.numpy())
+        for u, x in zip(us, xs, strict=True):
+            assert (u.grad is None) == (x.grad is None)
+            if x.grad is not None:
+                numpy.testing.assert_array_equal(u.grad.numpy(), x.grad.numpy())
+
+
+def test_numbers_and_arrays_among_the_tensors():
+    x = gg.tensor([1.0, 2.0], requires_grad=True)
+    y = gg.concat([x, gg.tensor([3.0]).data])
+    assert (y.tolist(), y.requires_grad) == ([1.0, 2.0, 3.0], True)
+    with pytest.raises(ValueError, match=r"concat: .*\[operands: float32 \(2,\) on"):
+        gg.concat([x, gg.zeros((1, 1))])
+    with pytest.raises(TypeError, match="expected a tensor, an array or a number, got list"):
+        gg.concat([x, [3.0]])
+    with gg.no_grad():
+        assert not gg.stack([x, x]).requires_grad
