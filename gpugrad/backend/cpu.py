@@ -18,6 +18,7 @@ class CPUBackend(Backend):
 
     name = "cpu"
     xp = numpy
+    routines = True
 
     def device(self, array: Array) -> Device:
         return CPU

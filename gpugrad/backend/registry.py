@@ -32,6 +32,8 @@ class Backend:
     several_devices = False
     compiles = False
     """Whether it runs CUDA sources (:meth:`launch`)."""
+    routines = False
+    """Whether it runs hand-written NumPy routines."""
     whole: Any = None
     """``whole(op, arrays, params)`` in the place of ``op.forward(xp, *arrays, **params)``, for arrays of this kind."""
 

@@ -6,19 +6,24 @@ bytes moved and the source in its docstring, and decorate it:
 - with :func:`~gpugrad.kernels.elementwise.elementwise` and the CUDA statement for one element;
 - with :func:`~gpugrad.kernels.rows.rows` and the reductions and the element of a row.
 
+A NumPy routine that does the same faster on the CPU goes to ``host.py``.
+
 ``tests/kernels`` then compares it with the reference, in every variant and dtype, and compiles it for every
 architecture.
 """
 
 from collections.abc import Iterator
 
-from . import activation, bounds, optim, philox, softmax
+from . import activation, bounds, composed, host, normalize_host, optim, philox, softmax
 from .cuda_types import COMPUTE
 from .elementwise import Elementwise, elementwise
 from .kernel import REGISTRY, Kernel
 from .rows import rows
 
-__all__ = ["REGISTRY", "Kernel", "activation", "all_sources", "elementwise", "optim", "rows", "softmax"]
+__all__ = [
+    "REGISTRY", "Kernel", "activation", "all_sources", "composed", "elementwise", "host", "normalize_host", "optim",
+    "rows", "softmax",
+]  # fmt: skip
 
 COMMON_AXES = (1, 2, 3, 4)
 """The numbers of axes for which strided kernels are compiled in advance; with others, on first use.

@@ -19,12 +19,14 @@ class Kernel:
     """A function ``kernel(xp, *arrays, *scalars)``: a reference, and what a backend that compiles runs instead.
 
     On any other array library, where the sources do not apply to the arrays, and when recorded (``xp`` is gpugrad),
-    the reference runs. Complex numbers are refused: they have no order, and few of these functions. A namespace that wants to see kernels whole has a method ``__kernel__(kernel, arguments)``.
+    the reference runs. Complex numbers are refused: they have no order, and few of these functions.
+    A namespace that wants to see kernels whole has a method ``__kernel__(kernel, arguments)``.
     """
 
     def __init__(self, reference: Callable[..., Any], name: str | None = None) -> None:
         self.name = name or reference.__name__
         self.reference = reference
+        self.routine: Callable[..., Any] | None = None
         self.__doc__ = reference.__doc__
         parameters = list(inspect.signature(reference).parameters.values())[1:]
         self.arrays = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
@@ -38,11 +40,20 @@ class Kernel:
         if whole is not None:
             return whole(self, arguments)
         owner = BACKENDS.get(type(arguments[0]))
-        if owner is not None and owner.compiles:
-            result = self.launch(xp, owner, arguments)
+        if owner is not None:
+            result = NotImplemented
+            if owner.compiles:
+                result = self.launch(xp, owner, arguments)
+            elif self.routine is not None and owner.routines:
+                result = self.routine(*arguments)
             if result is not NotImplemented:
                 return result
         return self.reference(xp, *arguments)
+
+    def on_host(self, routine: Callable[..., Any]) -> Callable[..., Any]:
+        """Declare a hand-written NumPy routine that does the same faster; it may give NotImplemented."""
+        self.routine = routine
+        return routine
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """Run the CUDA source that fits the arguments; NotImplemented if none does."""

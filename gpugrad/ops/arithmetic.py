@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ..backend import Array, Namespace
 from ..core import primitive
+from ..kernels import composed as kernels
 
 
 @primitive
@@ -312,6 +313,6 @@ def where(xp: Namespace, condition: Array, x1: Array, x2: Array, /) -> Array:
 
 
 where.vjp(
-    x1=lambda xp, g, condition: xp.where(condition, g, 0),
-    x2=lambda xp, g, condition: xp.where(condition, 0, g),
+    x1=lambda xp, g, condition: kernels.kept(xp, condition, g),
+    x2=lambda xp, g, condition: kernels.dropped(xp, condition, g),
 )

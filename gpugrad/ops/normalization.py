@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backend import Array, Namespace
 from ..core import primitive
-from ..kernels.shapes import Shape, length
+from ..kernels import composed as kernels
 
 Axes = tuple[int, ...]
 
@@ -22,9 +22,7 @@ def moments(xp: Namespace, x: Array, /, axes: Axes) -> tuple[Array, ...]:
     >>> moments(gg.tensor([1.0, 3.0]), (0,))
     (tensor([2.]), tensor([1.]))
     """
-    mean = xp.mean(x, axis=axes, keepdims=True)
-    centred = x - mean
-    return mean, xp.mean(centred * centred, axis=axes, keepdims=True)
+    return kernels.moments(xp, x, axes)
 
 
 moments.nondifferentiable()
@@ -66,40 +64,15 @@ def normalize(
     >>> normalize(gg.tensor([1.0, 3.0]), axes=(0,), eps=0.0, centred=True)
     tensor([-1.,  1.])
     """
-    if centred:
-        mean = xp.mean(x, axis=axes, keepdims=True) if mean is None else mean
-        c = x - mean
-    else:
-        mean, c = xp.zeros_like(x[(slice(1),) * len(x.shape)]), x
-    var = xp.mean(c * c, axis=axes, keepdims=True) if var is None else var
-    rstd = 1 / xp.sqrt(var + eps)
-    y = c * (rstd if weight is None else rstd * weight)
-    return y if bias is None else y + bias, mean, rstd
+    return kernels.standardized(xp, x, weight, bias, mean, var, axes, eps, centred)
 
 
 @normalize.joint_vjp
 def _gradients(
     xp: Namespace, g: Array, wanted: tuple[str, ...], x: Array, weight: Array | None, bias: Array | None,
-    mean: Array | None, var: Array | None, shift: Array, rstd: Array, x_shape: Shape, axes: Axes, eps: float,
+    mean: Array | None, var: Array | None, shift: Array, rstd: Array, axes: Axes, eps: float,
     centred: bool,
 ) -> list[Any]:  # fmt: skip
-    z = (x - shift) * rstd if centred else x * rstd
-    gz = g * z
-    alike = weight is None or all(weight.shape[a - len(x_shape)] == 1 for a in axes if a >= len(x_shape) - weight.ndim)
-    found: dict[str, Any] = {"weight": gz, "bias": g}
-    if "x" in wanted:
-        n = length(x_shape, axes) or 1
-        if alike:  # one weight for what is normalized together: the sums are those of the weight and the bias
-            s, h, scale = xp.sum(gz, axis=axes, keepdims=True), g, rstd if weight is None else rstd * weight
-            found["weight"] = s
-        else:
-            h, scale = g * weight, rstd
-            s = xp.sum(gz * weight, axis=axes, keepdims=True)
-        d = h - z * (s / n)
-        if centred:
-            total = xp.sum(h, axis=axes, keepdims=True)
-            d = d - total / n
-            if alike:
-                found["bias"] = total
-        found["x"] = d * scale
+    d, by_weight, by_bias = kernels.standardized_back(xp, g, x, shift, rstd, weight, axes, centred, "x" in wanted)
+    found = {"x": d, "weight": by_weight, "bias": by_bias}
     return [found[name] for name in wanted]

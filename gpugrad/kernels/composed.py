@@ -1,0 +1,84 @@
+"""Functions that have no CUDA source of their own, and a NumPy routine beside their reference (``host.py``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..backend import Array, Backend, Namespace
+from .kernel import Kernel
+from .shapes import length
+
+
+class Composed(Kernel):
+    """A kernel whose reference is what every other array library runs, a GPU's too."""
+
+    def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
+        return NotImplemented
+
+    def sources(self) -> Iterator[tuple[str, str]]:
+        return iter(())
+
+
+@Composed
+def kept(xp: Namespace, mask: Array, g: Array, /) -> Array:
+    """``g`` where the mask is true, else exactly 0."""
+    return xp.where(mask, g, 0)
+
+
+@Composed
+def dropped(xp: Namespace, mask: Array, g: Array, /) -> Array:
+    """``g`` where the mask is false, else exactly 0."""
+    return xp.where(mask, 0, g)
+
+
+@Composed
+def moments(xp: Namespace, x: Array, /, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """Mean and variance over ``axes``, which stay with size 1."""
+    mean = xp.mean(x, axis=axes, keepdims=True)
+    centred = x - mean
+    return mean, xp.mean(centred * centred, axis=axes, keepdims=True)
+
+
+@Composed
+def standardized(
+    xp: Namespace, x: Array, weight: Array | None, bias: Array | None, mean: Array | None, var: Array | None, /,
+    axes: tuple[int, ...], eps: float, centred: bool,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """``w (x - mean) r + b`` with ``r = 1 / sqrt(var + eps)``, and what of it the gradient needs: the mean, and r."""
+    if centred:
+        mean = xp.mean(x, axis=axes, keepdims=True) if mean is None else mean
+        c = x - mean
+    else:
+        mean, c = xp.zeros_like(x[(slice(1),) * len(x.shape)]), x
+    var = xp.mean(c * c, axis=axes, keepdims=True) if var is None else var
+    rstd = 1 / xp.sqrt(var + eps)
+    y = c * (rstd if weight is None else rstd * weight)
+    return y if bias is None else y + bias, mean, rstd
+
+
+@Composed
+def standardized_back(
+    xp: Namespace, g: Array, x: Array, shift: Array, rstd: Array, weight: Array | None, /, axes: tuple[int, ...],
+    centred: bool, by_x: bool,
+) -> tuple[Array | None, Array, Array]:  # fmt: skip
+    """The gradients by x (None where it is not wanted), the weight and the bias; the last two before they are summed.
+
+    With ``z = (x - mean) r`` and means over the axes: ``r (h - mean(h) - z mean(h z))`` with ``h = g w``, ``g z``, g.
+    """
+    z = (x - shift) * rstd if centred else x * rstd
+    gz = g * z
+    if not by_x:
+        return None, gz, g
+    n = length(x.shape, axes) or 1
+    ahead = len(x.shape)
+    if weight is None or all(weight.shape[a - ahead] == 1 for a in axes if a >= ahead - len(weight.shape)):
+        # one weight for what is normalized together: the sums are those of the weight and the bias
+        s, total = (xp.sum(v, axis=axes, keepdims=True) for v in (gz, g))
+        d = g - z * (s / n)
+        d = d - total / n if centred else d
+        return d * (rstd if weight is None else rstd * weight), s, total
+    h = g * weight
+    d = h - z * (xp.sum(gz * weight, axis=axes, keepdims=True) / n)
+    d = d - xp.sum(h, axis=axes, keepdims=True) / n if centred else d
+    return d * rstd, gz, g

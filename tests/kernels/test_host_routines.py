@@ -1,0 +1,155 @@
+"""Every hand-written NumPy routine against the reference of its kernel: values, signs of zero, NaN and infinities."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+from test_against_reference import SCALARS, SPECIAL
+
+import gpugrad as gg
+from gpugrad.kernels import REGISTRY, composed
+from gpugrad.kernels.elementwise import Elementwise
+from gpugrad.kernels.host import SMALL, masked, select
+
+ROUTINES = [kernel for kernel in REGISTRY.values() if kernel.routine is not None]
+FLAT = [kernel for kernel in ROUTINES if isinstance(kernel, Elementwise)]
+ROWS = [kernel for kernel in ROUTINES if not isinstance(kernel, Elementwise)]
+TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
+by_name = {"ids": lambda k: k.name}
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with numpy.errstate(all="ignore"):
+        yield
+
+
+def close(a, b, dtype):
+    assert (a.shape, a.dtype) == (b.shape, b.dtype)
+    numpy.testing.assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def test_there_are_routines():
+    assert len(FLAT) >= 20
+    assert len(ROWS) == 4
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kernel", FLAT, **by_name)
+def test_elementwise(kernel, dtype, rng):
+    scalars = [SCALARS[name] for name in kernel.scalars]
+    for shape in ((SMALL,), (3, 100), (2, 7, 64)):
+        arrays = [(3 * rng.standard_normal(shape)).astype(dtype) for _ in kernel.arrays]
+        before = [a.copy() for a in arrays]
+        got = kernel.routine(*arrays, *scalars)
+        if got is NotImplemented:
+            assert (kernel.name[:4], dtype) == ("gelu", "float64"), "SciPy's erf is taken in double precision"
+            return
+        close(got, kernel.reference(numpy, *arrays, *scalars), dtype)
+        for a, b in zip(arrays, before, strict=True):
+            numpy.testing.assert_array_equal(a, b)
+    spread = [a[..., ::2] for a in arrays] if arrays[0][..., ::2].size >= SMALL else [a.T for a in arrays]
+    close(kernel.routine(*spread, *scalars), kernel.reference(numpy, *spread, *scalars), dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kernel", FLAT, **by_name)
+def test_special_values(kernel, dtype):
+    """Where the reference gives NaN or an infinity, so does the routine, and nowhere else."""
+    scalars = [SCALARS[name] for name in kernel.scalars]
+    values = numpy.tile(SPECIAL, SMALL)
+    grids = numpy.meshgrid(*[values[: len(SPECIAL) * (20 if i == 0 else 1)] for i in range(len(kernel.arrays))])
+    arrays = [g.astype(dtype) for g in grids] if len(grids) > 1 else [values.astype(dtype)]
+    got = kernel.routine(*arrays, *scalars)
+    if got is not NotImplemented:
+        close(got, kernel.reference(numpy, *arrays, *scalars), dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kernel", ROWS, **by_name)
+def test_rows(kernel, dtype, rng):
+    for shape in ((10, 64), (3, 5, 40), (2, 1000)):
+        arrays = [rng.standard_normal(shape).astype(dtype) for _ in kernel.arrays]
+        for axis in (-1, len(shape) - 1):
+            close(kernel.routine(*arrays, axis), kernel.reference(numpy, *arrays, axis), dtype)
+        assert kernel.routine(*arrays, 0) is NotImplemented or len(shape) == 1
+
+
+def test_rows_without_a_largest_number_are_left_to_the_reference():
+    x = numpy.zeros((4, 100), "f4")
+    for value in (numpy.inf, -numpy.inf, numpy.nan):
+        x[1] = value
+        assert REGISTRY["softmax_forward"].routine(x, -1) is NotImplemented
+        assert REGISTRY["log_softmax_forward"].routine(x, -1) is NotImplemented
+
+
+def test_other_arrays_are_left_to_the_reference():
+    kernel = REGISTRY["relu_backward"]
+    x = numpy.ones((4, 100), "f4")
+    assert kernel.routine(x, x) is not NotImplemented
+    for other in (x.astype("f8"), x[:1], 2.0, x[:, :10]):
+        assert kernel.routine(x, other) is NotImplemented
+    assert kernel.routine(x.astype("f2"), x.astype("f2")) is NotImplemented
+    assert kernel.routine(x[:1, :10], x[:1, :10]) is NotImplemented
+
+
+def test_routines_run_on_the_cpu_only(device, monkeypatch):
+    calls = []
+    monkeypatch.setattr(REGISTRY["relu_forward"], "routine", lambda x: calls.append(1) or NotImplemented)
+    gg.relu(gg.ones(1000))
+    assert bool(calls) == device.is_host
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_choosing_by_bits_is_exact(dtype):
+    a = numpy.array([1.0, numpy.inf, numpy.nan, -0.0, 5e-324, -numpy.inf], dtype)
+    b = a[::-1].copy()
+    for mask in (a > 0, numpy.ones(6, bool), numpy.zeros(6, bool)):
+        assert select(mask, a, b).tobytes() == numpy.where(mask, a, b).tobytes()
+        assert masked(mask, a).tobytes() == numpy.where(mask, a.dtype.type(0), a).tobytes()
+
+
+NORMALIZED = [  # shape, axes, shape of weight and bias
+    ((8, 16, 32), (2,), (32,)), ((8, 16, 32), (1, 2), (16, 32)), ((8, 16, 32), (2,), None), ((40, 20), (1,), (20,)),
+    ((8, 6, 5, 7), (0, 2, 3), (1, 6, 1, 1)), ((8, 6, 5, 7), (0, 2, 3), None), ((40, 20), (0,), (1, 20)),
+    ((8, 2, 3, 5, 7), (2, 3, 4), (1, 2, 3, 1, 1)), ((8, 6, 5, 7), (2, 3), (1, 6, 1, 1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("shape", "axes", "of_weight"), NORMALIZED)
+def test_normalization(shape, axes, of_weight, dtype, centred, rng):
+    def close(a, b):
+        numpy.testing.assert_allclose(a, b, rtol=30 * TOLERANCE[dtype], atol=30 * TOLERANCE[dtype])
+
+    x, g = ((rng.standard_normal(shape) + 2).astype(dtype) for _ in range(2))
+    weight, bias = (None if of_weight is None else rng.standard_normal(of_weight).astype(dtype) for _ in range(2))
+    for a, b in zip(composed.moments.routine(x, axes), composed.moments.reference(numpy, x, axes), strict=True):
+        close(a, b)
+    before = [None if a is None else a.copy() for a in (x, g, weight, bias)]
+    arguments = (x, weight, bias, None, None, axes, 1e-3, centred)
+    got, expected = composed.standardized.routine(*arguments), composed.standardized.reference(numpy, *arguments)
+    for a, b in zip(got, expected, strict=True):
+        close(a, b)
+        assert a.dtype == b.dtype
+    back = (g, x, expected[1], expected[2], weight, axes, centred, True)
+    got = composed.standardized_back.routine(*back)
+    expected = composed.standardized_back.reference(numpy, *back)
+    close(got[0], expected[0])
+    if weight is not None:
+        whole = (1,) * (len(shape) - len(of_weight)) + of_weight
+        over = tuple(i for i, n in enumerate(whole) if n == 1)
+        for a, b in zip(got[1:], expected[1:], strict=True):
+            a = a.reshape(whole) if a.shape == of_weight else a
+            close(a.sum(over, keepdims=True), b.sum(over, keepdims=True))
+    for a, b in zip((x, g, weight, bias), before, strict=True):
+        assert a is b is None or (a == b).all()
+
+
+def test_masks_of_other_shapes_are_left_to_the_reference():
+    g, mask = numpy.ones((4, 100), "f4"), numpy.ones((4, 100), bool)
+    assert composed.kept.routine(mask, g).tolist() == g.tolist()
+    assert composed.dropped.routine(mask, g).tolist() == (0 * g).tolist()
+    for other in (mask[:1], mask.astype("i4"), True):
+        assert composed.kept.routine(other, g) is NotImplemented
