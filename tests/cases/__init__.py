@@ -24,6 +24,7 @@ from . import (
     normalization,
     order,
     others,
+    recurrent,
     reductions,
     sampled,
     selection,
@@ -36,6 +37,7 @@ from .row import Row
 FAMILIES = (
     activation, arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special,
     others, windows, extras, order, sampled, normalization, losses,
+    recurrent,
 )  # fmt: skip
 
 ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]
