@@ -62,6 +62,58 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class Bilinear(Module):
+    """``y_k = x1^T A_k x2 + b_k``.
+
+    Args:
+        in1_features: I, size of the last axis of the first input.
+        in2_features: J, that of the second.
+        out_features: K, that of the output.
+        bias: whether there is a b.
+        device, dtype: of the parameters; None for the defaults.
+
+    Shapes: ``(..., I)`` and ``(..., J)`` to ``(..., K)``; weight ``(K, I, J)``, bias ``(K,)``. Both begin uniform in
+    ``±1/sqrt(I)``. Source: ``torch.nn.Bilinear``.
+
+    Raises (when called):
+        ValueError: the shapes do not fit.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.Bilinear(4, 5, 2)(gg.ones((3, 4)), gg.ones((3, 5))).shape
+    (3, 2)
+    """
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True,
+        device: Device | str | None = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if in1_features < 1:
+            raise ValueError(f"Bilinear: expected in1_features of at least 1, got {in1_features}")
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = Parameter(empty((out_features, in1_features, in2_features), dtype=dtype, device=device))
+        self.bias: Parameter | None
+        self.register_parameter("bias", Parameter(empty((out_features,), dtype=dtype, device=device)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return functional.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Sizes, and whether there is a bias."""
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
 class Flatten(Module):
     """The axes from ``start_dim`` to ``end_dim`` made one: ``(N, C, H, W)`` to ``(N, C H W)``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ... import backend
@@ -9,6 +10,8 @@ from ...backend import NAMESPACES
 from ...core import Tensor
 from ...ops import softmax as ops
 from ...ops.creation import asarray, astype
+from ...ops.linear import einsum
+from ...ops.shaping import reshape
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -35,6 +38,40 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if not input.shape or input.shape[-1] != weight.shape[-1]:
         raise ValueError(f"linear: expected an input of shape (..., {weight.shape[-1]}), got {input.shape}")
     y = input @ weight.T
+    return y if bias is None else y + bias
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``y_k = x1^T A_k x2 + b_k``.
+
+    Args:
+        input1: x1, shape ``(..., I)``.
+        input2: x2, shape ``(..., J)``, with the same axes before.
+        weight: A, shape ``(K, I, J)``.
+        bias: b, shape ``(K,)``.
+
+    Returns:
+        Shape ``(..., K)``.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Source: ``torch.nn.functional.bilinear``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.bilinear(gg.tensor([[1.0, 2.0]]), gg.tensor([[3.0]]), gg.tensor([[[1.0], [1.0]]]))
+    tensor([[9.]])
+    """
+    before = input1.shape[:-1]
+    sizes = (*input1.shape[-1:], *input2.shape[-1:])
+    if weight.ndim != 3 or weight.shape[1:] != sizes or input2.shape[:-1] != before:
+        raise ValueError(
+            f"bilinear: expected shapes (..., I), (..., J) and (K, I, J), got {input1.shape}, {input2.shape} and "
+            f"{weight.shape}"
+        )
+    x1, x2 = (reshape(x, (prod(before), n)) for x, n in zip((input1, input2), sizes, strict=True))
+    y: Tensor = reshape(einsum("ni,kij,nj->nk", x1, weight, x2), (*before, weight.shape[0]))
     return y if bias is None else y + bias
 
 
