@@ -8,7 +8,8 @@ from operator import index as integer
 from typing import Any, Self, overload
 
 from ..core import Tensor
-from .module import MODULE, Module
+from .attributes import MODULE
+from .module import Module
 
 
 class _Listed(Module):
@@ -81,6 +82,19 @@ class _Listed(Module):
         self._become(modules)
         return self
 
+    def pop(self, index: int) -> Module:
+        """Take the module at ``index`` out and return it.
+
+        Raises:
+            IndexError: there is none.
+        """
+        module = self[index]
+        del self[index]
+        return module
+
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
 
 class Sequential(_Listed):
     """Modules called one after the other, each on the result of the one before.
@@ -112,6 +126,19 @@ class Sequential(_Listed):
     def _part(self, items: list[tuple[str, Module]]) -> Self:
         return type(self)(dict(items))
 
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self, *other)
+
+    def __mul__(self, other: int) -> Sequential:
+        if not isinstance(other, int) or other < 1:
+            raise ValueError(f"Sequential: expected a positive number of repetitions, got {other!r}")
+        return Sequential(*(list(self) * other))
+
+    def __imul__(self, other: int) -> Self:
+        return self.extend((self * other)[len(self) :])
+
+    __rmul__ = __mul__
+
     def forward(self, input: Tensor) -> Tensor:
         for module in self:
             input = module(input)
@@ -142,9 +169,6 @@ class ModuleList(_Listed):
 
     def _part(self, items: list[tuple[str, Module]]) -> Self:
         return type(self)(module for _, module in items)
-
-    def __iadd__(self, modules: Iterable[Module]) -> Self:
-        return self.extend(modules)
 
     def __add__(self, modules: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *modules])

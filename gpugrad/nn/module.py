@@ -1,28 +1,22 @@
-"""Modules: functions with parameters, their registration, traversal and state."""
+"""Modules: functions with parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, Self
 
 from .. import backend
 from ..backend import Device
+from ..backend.dtypes import float16, float32, float64
 from ..core import Tensor
-from ..ops.creation import asarray, to, zeros_like
-from .parameter import Parameter
-
-PARAMETER, BUFFER, UNSAVED, MODULE = "parameter", "buffer", "unsaved buffer", "module"
-"""What a Module knows of an attribute. An unsaved buffer is not in the ``state_dict``."""
-
-
-class IncompatibleKeys(NamedTuple):
-    """What :meth:`Module.load_state_dict` did not find, and what it found beyond."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+from ..ops.creation import to, zeros_like
+from .attributes import MODULE
+from .hooks import Hooked
+from .parameter import Uninitialized
+from .state import State
 
 
-class Module:
+class Module(Hooked, State):
     """A function with parameters. Subclass it, assign parameters and modules to attributes, and define ``forward``.
 
     Attributes stay what they are; the Module only notes, by their type, which of them are parameters, buffers
@@ -57,6 +51,8 @@ class Module:
         self.training = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._hooks is not None:
+            return self._hooks.call(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -66,152 +62,6 @@ class Module:
             NotImplementedError: the subclass defines none.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
-
-    # ---------------------------------------------------------------- attributes
-
-    @property
-    def _registered(self) -> dict[str, str]:
-        try:
-            kinds: dict[str, str] = self.__dict__["_kinds"]
-        except KeyError:
-            name = type(self).__name__
-            raise RuntimeError(
-                f"{name}.__init__ must call super().__init__() before it assigns parameters or modules"
-            ) from None
-        return kinds
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        kind = PARAMETER if isinstance(value, Parameter) else MODULE if isinstance(value, Module) else None
-        known = (self._registered if kind else self.__dict__.get("_kinds", {})).get(name)
-        if kind is not None and kind != known:
-            self._registered.pop(name, None)
-            self._registered[name] = kind
-        elif kind is None and known is not None and value is not None:
-            wanted = {PARAMETER: "a Parameter", MODULE: "a Module"}.get(known, "a Tensor")
-            if wanted != "a Tensor" or not isinstance(value, Tensor):
-                raise TypeError(f"{name!r} is a {known}: expected {wanted} or None, got {type(value).__name__}")
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        object.__delattr__(self, name)
-        self._registered.pop(name, None)
-
-    def _register(self, name: str, value: Any, kind: str) -> None:
-        kinds = self._registered
-        if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(f"expected the name of a {kind}, without dots, got {name!r}")
-        if name not in kinds and hasattr(self, name):
-            raise ValueError(f"{type(self).__name__} has an attribute {name!r} already, which is no {kind}")
-        if kinds.get(name) != kind:
-            kinds.pop(name, None)
-            kinds[name] = kind
-        object.__setattr__(self, name, value)
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """As ``self.name = param``; None keeps the place of a parameter that is left out, such as a bias.
-
-        Raises:
-            TypeError: it is no Parameter.
-            ValueError: the name has a dot in it or is that of another attribute.
-        """
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"parameter {name!r}: expected a Parameter or None, got {type(param).__name__}")
-        self._register(name, param, PARAMETER)
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make a Tensor part of the state without learning it, such as a running mean.
-
-        Args:
-            name: of the attribute.
-            tensor: None keeps its place.
-            persistent: whether it is in the ``state_dict``.
-
-        Raises:
-            TypeError: it is no Tensor.
-            ValueError: the name has a dot in it or is that of another attribute.
-        """
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"buffer {name!r}: expected a Tensor or None, got {type(tensor).__name__}")
-        self._register(name, tensor, BUFFER if persistent else UNSAVED)
-
-    def register_module(self, name: str, module: Module) -> None:
-        """As ``self.name = module``, for names that are computed.
-
-        Raises:
-            TypeError: it is no Module; often a class that was not called.
-            ValueError: the name has a dot in it or is that of another attribute.
-        """
-        if not isinstance(module, Module):
-            if isinstance(module, type):
-                raise TypeError(f"module {name!r}: expected a Module, got the class {module.__name__} itself: call it")
-            raise TypeError(f"module {name!r}: expected a Module, got {type(module).__name__}")
-        self._register(name, module, MODULE)
-
-    add_module = register_module
-
-    def _own(self, *kinds: str) -> Iterator[tuple[str, Any]]:
-        """The attributes of these kinds that are not None."""
-        for name, kind in list(self._registered.items()):
-            value = self.__dict__[name]
-            if kind in kinds and value is not None:
-                yield name, value
-
-    # ---------------------------------------------------------------- looking through it
-
-    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """The module itself and all inside it, each before its children, with dotted names; shared ones once."""
-        return self._named_modules(prefix, set() if remove_duplicate else None)
-
-    def _named_modules(self, prefix: str, seen: set[int] | None) -> Iterator[tuple[str, Module]]:
-        if seen is not None:
-            if id(self) in seen:
-                return
-            seen.add(id(self))
-        yield prefix, self
-        for name, child in self._own(MODULE):
-            yield from child._named_modules(_dotted(prefix, name), seen)
-
-    def modules(self) -> Iterator[Module]:
-        """The module itself and all inside it."""
-        return (module for _, module in self.named_modules())
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly inside this one; shared ones once."""
-        return _unique(self._own(MODULE))
-
-    def children(self) -> Iterator[Module]:
-        """The modules directly inside this one."""
-        return (child for _, child in self.named_children())
-
-    def _named(self, kinds: tuple[str, ...], prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
-        modules = self.named_modules(prefix) if recurse else [(prefix, self)]
-        for place, module in modules:
-            for name, value in module._own(*kinds):
-                yield _dotted(place, name), value
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their dotted names; one that is shared comes once, under its first name.
-
-        >>> from gpugrad import nn
-        >>> [(name, p.shape) for name, p in nn.Sequential(nn.Linear(2, 3)).named_parameters()]
-        [('0.weight', (3, 2)), ('0.bias', (3,))]
-        """
-        found = self._named((PARAMETER,), prefix, recurse)
-        return _unique(found) if remove_duplicate else found
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, of the modules inside too (unless ``recurse=False``); shared ones once."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
-
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """The buffers with their dotted names; shared ones once."""
-        return _unique(self._named((BUFFER, UNSAVED), prefix, recurse))
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers, of the modules inside too (unless ``recurse=False``); shared ones once."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     # ---------------------------------------------------------------- changing it
 
@@ -276,6 +126,9 @@ class Module:
             return to(Tensor(value.data), device=device, dtype=dtype if floating else None)
 
         for parameter in self.parameters():
+            if isinstance(parameter, Uninitialized):
+                parameter.move(device, dtype)
+                continue
             grad, new = parameter.grad, moved(parameter)
             if new.data is not parameter.data:
                 parameter.grad = None
@@ -285,71 +138,36 @@ class Module:
                     parameter.node.dtype = new.dtype
                 parameter.grad = None if grad is None else moved(grad)
         for buffer in self.buffers():
-            buffer.become(moved(buffer))
+            if isinstance(buffer, Uninitialized):
+                buffer.move(device, dtype)
+            else:
+                buffer.become(moved(buffer))
         return self
 
-    # ---------------------------------------------------------------- its state
-
-    def _state(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        for place, module in self.named_modules(prefix, remove_duplicate=False):
-            for kind in (PARAMETER, BUFFER):
-                for name, value in module._own(kind):
-                    yield _dotted(place, name), value
-
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """Copies of all parameters and saved buffers by their dotted names, outside the graph.
-
-        The names, their order and the shapes are PyTorch's, except that a later change to the module changes nothing
-        here.
-        """
-        return {key: Tensor(backend.duplicate(value.data)) for key, value in self._state(prefix)}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Write a state into the memory that the parameters and buffers have.
-
-        Everything is checked before anything is written.
-
-        Args:
-            state_dict: Tensors, arrays or anything that becomes an array, by dotted name; they are converted to the
-                dtype and the device of what they replace.
-            strict: whether the names must be exactly those of :meth:`state_dict`.
-
-        Returns:
-            ``(missing_keys, unexpected_keys)``.
+    def type(self, dst_type: Any) -> Self:
+        """As :meth:`to` with a dtype.
 
         Raises:
-            RuntimeError: names are missing or unexpected, or a shape differs; the message lists all of them.
+            TypeError: it is no floating-point dtype.
+        """
+        return self.to(dtype=dst_type)
+
+    def float(self) -> Self:
+        """Parameters and buffers that are floating-point become ``float32``."""
+        return self.to(dtype=float32)
+
+    def double(self) -> Self:
+        """Parameters and buffers that are floating-point become ``float64``.
 
         >>> from gpugrad import nn
-        >>> a, b = nn.Linear(2, 3), nn.Linear(2, 3)
-        >>> b.load_state_dict(a.state_dict())
-        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        >>> nn.Linear(2, 3).double().weight.dtype
+        dtype('float64')
         """
-        wanted = dict(self._state())
-        missing = [key for key in wanted if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in wanted]
-        problems, values = [], {}
-        if strict and missing:
-            problems.append(f"missing keys: {', '.join(missing)}")
-        if strict and unexpected:
-            problems.append(f"unexpected keys: {', '.join(unexpected)}")
-        for key, old in wanted.items():
-            if key in state_dict:
-                try:
-                    values[key] = _like(state_dict[key], old)
-                except (TypeError, ValueError) as error:
-                    problems.append(f"{key}: {error}")
-        if problems:
-            raise RuntimeError(f"the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
-        for key, value in values.items():
-            old = wanted[key]
-            if isinstance(old, Parameter):
-                with backend.backend_of(old.data).using(old.device):
-                    backend.overwrite(old.data, value.data)
-                old.mark_changed()
-            else:  # a buffer is a Tensor like any other: whoever has its memory keeps the old value
-                old.become(Tensor(backend.duplicate(value.data)))
-        return IncompatibleKeys(missing, unexpected)
+        return self.to(dtype=float64)
+
+    def half(self) -> Self:
+        """Parameters and buffers that are floating-point become ``float16``."""
+        return self.to(dtype=float16)
 
     # ---------------------------------------------------------------- saying what it is
 
@@ -368,25 +186,3 @@ class Module:
         lines = [*extra.split("\n")] if extra else []
         body = "\n".join([*lines, *children]).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
-
-
-def _dotted(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
-
-
-def _unique(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Each value once. By identity: ``==`` of Tensors compares elements."""
-    seen: set[int] = set()
-    for name, value in named:
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield name, value
-
-
-def _like(value: Any, old: Tensor) -> Tensor:
-    """``value`` in the dtype and on the device of ``old``."""
-    data = Tensor(value.data) if isinstance(value, Tensor) else value
-    converted = asarray(data, dtype=old.dtype, device=old.device)
-    if converted.shape != old.shape:
-        raise ValueError(f"expected shape {old.shape}, got {converted.shape}")
-    return converted

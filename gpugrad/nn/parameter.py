@@ -1,11 +1,13 @@
-"""Parameters: leaves that modules find."""
+"""Parameters: leaves that modules find; and those whose shape is not known yet."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .. import backend
+from ..backend import Array, Device
 from ..core import Tensor
-from ..ops.creation import tensor
+from ..ops.creation import empty, tensor, to
 
 
 class Parameter(Tensor):
@@ -34,3 +36,132 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+_place: Any = Tensor.__dict__["data"]
+"""Where a Tensor has its array, which one without a shape hides: an empty one that has its dtype and device."""
+
+
+class Uninitialized(Tensor):
+    """A Tensor with a dtype and a device but no shape and no value yet: everything that asks for them is an error."""
+
+    __slots__ = ()
+
+    becomes: type[Tensor] = Tensor
+
+    @property
+    def data(self) -> Array:
+        raise ValueError(
+            f"an {type(self).__name__} has no shape and no value yet: call the module once, or load a state into it"
+        )
+
+    @data.setter
+    def data(self, value: Array) -> None:
+        _place.__set__(self, value)
+
+    @property
+    def hidden(self) -> Array:
+        """An empty array with the dtype and on the device that it will have."""
+        return _place.__get__(self)
+
+    def materialize(self, shape: tuple[int, ...], device: Device | str | None = None, dtype: Any = None) -> None:
+        """Become an ordinary one, of this shape; the values are still to be written.
+
+        Args:
+            shape: to have.
+            device: None for the one given before.
+            dtype: None for the one given before.
+        """
+        kept, wanted = self.hidden, self.requires_grad
+        made = empty(shape, dtype=dtype or kept.dtype, device=device or backend.device_of(kept))
+        self.requires_grad = False
+        self.__class__ = self.becomes  # type: ignore[assignment]
+        self.data = made.data
+        self.requires_grad = wanted
+
+    def move(self, device: Device | str | None, dtype: Any) -> None:
+        """Take another device or dtype before there are values."""
+        kept, wanted = self.hidden, self.requires_grad
+        self.requires_grad = False
+        _place.__set__(self, to(Tensor(kept), device=device, dtype=dtype).data)
+        self.requires_grad = wanted
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it is to be learned, once it is there."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        hidden = Tensor(self.hidden, self.node)
+        hidden.requires_grad = wanted
+        self.node = hidden.node
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.hidden, self.requires_grad)
+
+
+def _remade(kind: Any, data: Array, requires_grad: bool) -> Uninitialized:
+    made: Uninitialized = kind.__new__(kind)
+    Tensor.__init__(made, data)
+    made.requires_grad = requires_grad
+    return made
+
+
+class UninitializedParameter(Uninitialized, Parameter):
+    """A Parameter whose shape is not known yet (see :class:`LazyLinear`).
+
+    Args:
+        requires_grad: whether it is to be learned.
+        device, dtype: None for the defaults.
+
+    Raises:
+        ValueError: its shape or value is asked for.
+
+    Source: ``torch.nn.parameter.UninitializedParameter``.
+
+    >>> import gpugrad as gg
+    >>> weight = gg.nn.UninitializedParameter()
+    >>> weight
+    <UninitializedParameter>
+    >>> weight.materialize((2, 3))
+    >>> type(weight).__name__, weight.shape
+    ('Parameter', (2, 3))
+    """
+
+    __slots__ = ()
+
+    becomes = Parameter
+
+    def __init__(self, requires_grad: bool = True, device: Device | str | None = None, dtype: Any = None) -> None:
+        Tensor.__init__(self, empty((0,), dtype=dtype, device=device).data)
+        self.requires_grad = requires_grad
+
+
+class UninitializedBuffer(Uninitialized):
+    """A buffer whose shape is not known yet (see :class:`LazyBatchNorm1d`).
+
+    Args:
+        requires_grad: False; buffers are not learned.
+        device, dtype: None for the defaults.
+
+    Raises:
+        ValueError: its shape or value is asked for.
+
+    Source: ``torch.nn.parameter.UninitializedBuffer``.
+
+    >>> import gpugrad as gg
+    >>> mean = gg.nn.UninitializedBuffer()
+    >>> mean.materialize((2,))
+    >>> mean.shape
+    (2,)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, requires_grad: bool = False, device: Device | str | None = None, dtype: Any = None) -> None:
+        Tensor.__init__(self, empty((0,), dtype=dtype, device=device).data)
+        self.requires_grad = requires_grad
