@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from ..core import Tensor
@@ -31,15 +30,16 @@ def run_layer(
     """
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     z = x @ w_ih.T  # type: ignore[union-attr]
+    ops: Any = recurrent
     if kind == "gru":  # the reset gate stands between the two biases
         z = z if b_ih is None else z + b_ih
-        run: Any = partial(recurrent.gru, z, *states, w_hh, b_hh)
-    else:
-        z = z if b_ih is None or b_hh is None else z + (b_ih + b_hh)
-        run = partial(recurrent.rnn, z, *states, w_hh, relu=kind == "relu")
+        y, *ends = ops.gru(z, *states, w_hh, b_hh, sizes=sizes, reverse=reverse)
+        return y, ends
+    z = z if b_ih is None or b_hh is None else z + (b_ih + b_hh)
     if kind == "lstm":
-        run = partial(recurrent.lstm, z, *states, w_hh, w_hr)
-    y, *ends = run(sizes=sizes, reverse=reverse)
+        y, *ends = ops.lstm(z, *states, w_hh, w_hr, sizes=sizes, reverse=reverse)
+    else:
+        y, *ends = ops.rnn(z, *states, w_hh, sizes=sizes, reverse=reverse, relu=kind == "relu")
     return y, ends
 
 
