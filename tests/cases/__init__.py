@@ -26,6 +26,7 @@ from . import (
     others,
     recurrent,
     reductions,
+    resampling,
     sampled,
     selection,
     shapes,
@@ -37,7 +38,7 @@ from .row import Row
 FAMILIES = (
     activation, arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special,
     others, windows, extras, order, sampled, normalization, losses,
-    recurrent,
+    recurrent, resampling,
 )  # fmt: skip
 
 ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]

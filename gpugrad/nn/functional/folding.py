@@ -121,3 +121,26 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     moved = permute_dims(parts, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
     y: Tensor = reshape(moved, (*front, channels * r**2, height // r, width // r))
     return y
+
+
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """Channels taken from each of ``groups`` groups in turn: ``y[c g + i] = x[i C / g + c]`` for g groups.
+
+    Shapes: ``(N, C, ...)``, which stays.
+
+    Raises:
+        ValueError: fewer than three axes, or channels that the groups do not divide.
+
+    Source: Zhang et al. 2018, "ShuffleNet"; ``torch.nn.functional.channel_shuffle``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad import nn
+    >>> nn.functional.channel_shuffle(gg.tensor([[[1.0], [2.0], [3.0], [4.0]]]), 2).tolist()
+    [[[1.0], [3.0], [2.0], [4.0]]]
+    """
+    x = asarray(input)
+    if x.ndim < 3 or groups < 1 or x.shape[1] % groups:
+        raise ValueError(f"channel_shuffle: expected shape (N, C, ...) with C divided by {groups}, got {x.shape}")
+    parts = reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
+    y: Tensor = reshape(permute_dims(parts, (0, 2, 1, *range(3, parts.ndim))), x.shape)
+    return y
