@@ -62,7 +62,8 @@ class _Table(Module):
         given = asarray(embeddings)
         if given.ndim != 2:
             raise ValueError(f"{cls.__name__}.from_pretrained: expected shape (V, D), got {given.shape}")
-        made = cls(*given.shape, **options, device=given.device, dtype=given.dtype)
+        kind: Any = cls  # each has arguments of its own
+        made: Self = kind(*given.shape, **options, device=given.device, dtype=given.dtype)
         with no_grad():
             made.weight[...] = given
         made.weight.requires_grad = not freeze

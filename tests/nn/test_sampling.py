@@ -52,8 +52,10 @@ def compare(ours, theirs, data, dtype, rng):
         close(gg.zeros_like(x) if x.grad is None else x.grad, b, 3)
 
 
-@dtypes
-@pytest.mark.parametrize(("shape", "options"), list(sizes()), ids=str)
+@pytest.mark.parametrize(
+    ("shape", "options", "dtype"), [*((*c, "float64") for c in sizes()), *((*c, "float32") for c in [*sizes()][::5])],
+    ids=str,
+)  # fmt: skip
 def test_sizes_against_pytorch(shape, options, dtype, rng):
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle of this test")
     theirs = torch.nn.functional.interpolate

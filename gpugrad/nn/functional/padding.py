@@ -62,8 +62,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Any = 
             raise ValueError(f"pad: nothing is left of axis {axis} of size {n} with widths {pair}")
     if any(max(pair) > 0 for pair in pairs):
         outer = [(max(before, 0), max(behind, 0)) for before, behind in pairs]
-        constants = {"constant_values": 0 if value is None else value} if mode == "constant" else {}
-        y = pad_of(y, outer, MODES[mode], **constants)
+        y = pad_of(y, outer, MODES[mode], constant_values=0 if value is None else value)
     return _cropped(y, pairs)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...core import Tensor
 from ...ops.arithmetic import maximum
+from ...ops.beside import beside
 from ...ops.creation import asarray, astype
 
 
@@ -45,7 +46,9 @@ def fitting(name: str, input: Tensor, target: Any, what: str = "a target") -> An
 
 
 def as_weight(input: Tensor, weight: Any) -> Tensor:
-    """Weights in the dtype of the input."""
+    """Weights, or a number, in the dtype of the input."""
+    if isinstance(weight, int | float):
+        return beside(weight, input, input.dtype)
     given: Tensor = asarray(weight)
     return given if given.dtype == input.dtype else astype(given, input.dtype)
 

@@ -38,7 +38,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     tensor([[[[0., 0.],
              [1., 0.]]]])
     """
-    count, *inner = size[:1] + size[2:]
+    count, _, *inner = size if len(size) > 2 else (0, 0)
     d = len(inner)
     if d not in (2, 3) or theta.shape != (count, d, d + 1) or any(n < 1 for n in inner):
         raise ValueError(
