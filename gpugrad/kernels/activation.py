@@ -164,6 +164,42 @@ def hardtanh_backward(xp: Namespace, g: Array, x: Array, /, low: float, high: fl
     return xp.where((x <= low) | (x >= high), 0, g)
 
 
+@elementwise("out = gg_minimum(gg_maximum(x + T(3), T(0)), T(6)) / T(6);")
+def hardsigmoid_forward(xp: Namespace, x: Array, /) -> Array:
+    """``min(max(x + 3, 0), 6) / 6``. Source: Courbariaux et al. 2015."""
+    return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+
+
+@elementwise("out = x <= T(-3) || x >= T(3) ? T(0) : g / T(6);")
+def hardsigmoid_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g / 6`` strictly between -3 and 3, else 0."""
+    return xp.where((x <= -3) | (x >= 3), 0, g / 6)
+
+
+@elementwise("out = x <= limit ? value : x;")
+def threshold_forward(xp: Namespace, x: Array, /, limit: float, value: float) -> Array:
+    """``x`` above the limit, else the value; a NaN stays."""
+    return xp.where(x <= limit, value, x)
+
+
+@elementwise("out = x <= limit ? T(0) : g;")
+def threshold_backward(xp: Namespace, g: Array, x: Array, /, limit: float) -> Array:
+    """``g`` above the limit, else 0."""
+    return xp.where(x <= limit, 0, g)
+
+
+@elementwise("out = x > T(0) ? x : slope * x;")
+def sloped_forward(xp: Namespace, x: Array, slope: Array, /) -> Array:
+    """:func:`leaky_forward` with a slope for each element."""
+    return xp.where(xp.greater(x, 0), x, slope * x)  # x may be a number
+
+
+@elementwise("out = x > T(0) ? g : slope * g;")
+def sloped_backward(xp: Namespace, g: Array, x: Array, slope: Array, /) -> Array:
+    """``g`` where x is positive, else ``slope g``."""
+    return xp.where(xp.greater(x, 0), g, slope * g)
+
+
 @elementwise("out = x * (gg_minimum(gg_maximum(x + T(3), T(0)), T(6)) / T(6));")
 def hardswish_forward(xp: Namespace, x: Array, /) -> Array:
     """``x min(max(x + 3, 0), 6) / 6``. Source: Howard et al. 2019."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..backend import Array, Backend, Namespace
+from ..backend import Array, Backend, Namespace, special
+from . import activation
 from .kernel import Kernel
 from .shapes import length
 
@@ -30,6 +31,30 @@ def kept(xp: Namespace, mask: Array, g: Array, /) -> Array:
 def dropped(xp: Namespace, mask: Array, g: Array, /) -> Array:
     """``g`` where the mask is false, else exactly 0."""
     return xp.where(mask, 0, g)
+
+
+@Composed
+def chosen(xp: Namespace, mask: Array, x1: Array, x2: Array, /) -> Array:
+    """``x1`` where the mask is true, else ``x2``."""
+    return xp.where(mask, x1, x2)
+
+
+@Composed
+def thinned(xp: Namespace, x: Array, mask: Array, /, scale: float) -> Array:
+    """``x`` times the scale where the mask is true, else exactly 0."""
+    return xp.where(mask, x * scale, 0)
+
+
+@Composed
+def log_sigmoid(xp: Namespace, x: Array, /) -> Array:
+    """``log(1 / (1 + e^-x))`` without overflow."""
+    return special(xp).log_expit(x)
+
+
+@Composed
+def log_sigmoid_back(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g / (1 + e^x)``."""
+    return g * activation.sigmoid_forward(xp, -x)
 
 
 @Composed

@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from . import activation as kernels
-from . import composed, softmax
+from . import composed
 
 Array = numpy.ndarray[Any, Any]
 BITS = {numpy.dtype("float32"): numpy.dtype("int32"), numpy.dtype("float64"): numpy.dtype("int64")}
@@ -77,6 +77,39 @@ def _dropped(mask: Any, g: Any) -> Any:
     return masked(mask, g) if _masks(mask, g) else NotImplemented
 
 
+@composed.chosen.on_host
+def _chosen(mask: Any, a: Any, b: Any) -> Any:
+    if type(mask) is not numpy.ndarray or mask.dtype != numpy.bool_ or mask.size < SMALL:
+        return NotImplemented
+    dtype = getattr(b if isinstance(a, int | float) else a, "dtype", None)
+    if dtype not in BITS:
+        return NotImplemented
+    for branch in (a, b):
+        if isinstance(branch, int | float):
+            continue
+        if type(branch) is not numpy.ndarray or branch.dtype != dtype or branch.shape not in (mask.shape, ()):
+            return NotImplemented
+    return select(mask, numpy.asarray(a, dtype), numpy.asarray(b, dtype))
+
+
+@composed.thinned.on_host
+def _thinned(x: Any, mask: Any, scale: float) -> Any:
+    if _masks(mask, x):
+        y = masked(~mask, x)
+        y *= scale
+        return y
+    if type(x) is not numpy.ndarray or x.dtype not in BITS or x.size < SMALL:
+        return NotImplemented
+    if type(mask) is not numpy.ndarray or mask.dtype != numpy.bool_:
+        return NotImplemented
+    whole = next((i for i, (n, m) in enumerate(zip(mask.shape, x.shape, strict=False)) if n != m), x.ndim)
+    if mask.shape != (*x.shape[:whole], *(1,) * (x.ndim - whole)):  # all or nothing of what is behind these axes
+        return NotImplemented
+    y = x * scale
+    y[~mask.reshape(x.shape[:whole])] = 0
+    return y
+
+
 # ---------------------------------------------------------------- rectifiers
 
 
@@ -99,6 +132,19 @@ def _leaky(x: Array, slope: float) -> Array:
 @routine(kernels.leaky_backward)
 def _leaky_back(g: Array, x: Array, slope: float) -> Array:
     return select(x > 0, g, slope * g)
+
+
+@kernels.sloped_forward.on_host
+def _sloped(x: Any, slope: Any) -> Any:
+    return _sloped_back(x, x, slope)
+
+
+@kernels.sloped_backward.on_host
+def _sloped_back(g: Any, x: Any, slope: Any) -> Any:
+    below = slope * g
+    if below.shape != x.shape or below.dtype != g.dtype or not _masks(x > 0, g):
+        return NotImplemented
+    return select(x > 0, g, below)
 
 
 @routine(kernels.elu_forward)
@@ -131,18 +177,42 @@ def _hardtanh_back(g: Array, x: Array, low: float, high: float) -> Array:
     return masked(outside, g)
 
 
-@routine(kernels.hardswish_forward)
-def _hardswish(x: Array) -> Array:
+@routine(kernels.threshold_forward)
+def _threshold(x: Array, limit: float, value: float) -> Array:
+    low = x <= limit
+    return select(low, numpy.asarray(value, x.dtype), x) if value else masked(low, x)
+
+
+@routine(kernels.threshold_backward)
+def _threshold_back(g: Array, x: Array, limit: float) -> Array:
+    return masked(x <= limit, g)
+
+
+@routine(kernels.hardsigmoid_forward)
+def _hardsigmoid(x: Array) -> Array:
     y = x + 3
     numpy.clip(y, 0.0, 6.0, out=y)
-    y /= 6
+    y *= 1 / 6
+    return y
+
+
+@routine(kernels.hardsigmoid_backward)
+def _hardsigmoid_back(g: Array, x: Array) -> Array:
+    d = masked(numpy.abs(x) >= 3, g)
+    d *= 1 / 6
+    return d
+
+
+@routine(kernels.hardswish_forward)
+def _hardswish(x: Array) -> Array:
+    y = _hardsigmoid(x)
     y *= x
     return y
 
 
 @routine(kernels.hardswish_backward)
 def _hardswish_back(g: Array, x: Array) -> Array:
-    inside = x / 3
+    inside = x * (1 / 3)
     inside += 0.5
     inside *= g
     return masked(x <= -3, select(x >= 3, g, inside))
@@ -179,7 +249,38 @@ def _logistic(x: Array) -> Array:
     with numpy.errstate(over="ignore"):
         numpy.exp(y, out=y)
     y += 1
-    return numpy.reciprocal(y, out=y)
+    return numpy.divide(1, y, out=y)  # numpy.reciprocal takes twice the time
+
+
+def _over_one_and_exp(g: Array, x: Array) -> Array:
+    """``g / (1 + e^-x)``."""
+    y = numpy.negative(x)
+    with numpy.errstate(over="ignore"):
+        numpy.exp(y, out=y)
+    y += 1
+    return numpy.divide(g, y, out=y)
+
+
+@composed.log_sigmoid.on_host
+def _log_sigmoid(x: Any) -> Any:
+    if type(x) is not numpy.ndarray or x.size < SMALL or x.dtype not in BITS:
+        return NotImplemented
+    t = numpy.abs(x)
+    numpy.negative(t, out=t)
+    numpy.exp(t, out=t)
+    numpy.log1p(t, out=t)
+    low = numpy.clip(x, -numpy.inf, 0.0)
+    return numpy.subtract(low, t, out=low)
+
+
+@composed.log_sigmoid_back.on_host
+def _log_sigmoid_back(g: Any, x: Any) -> Any:
+    if g.shape != x.shape or g.dtype != x.dtype or x.size < SMALL or x.dtype not in BITS:
+        return NotImplemented
+    with numpy.errstate(over="ignore"):
+        d = numpy.exp(x)
+    d += 1
+    return numpy.divide(g, d, out=d)
 
 
 @routine(kernels.sigmoid_forward)
@@ -197,9 +298,7 @@ def _sigmoid_back(g: Array, y: Array) -> Array:
 
 @routine(kernels.silu_forward)
 def _silu(x: Array) -> Array:
-    y = _logistic(x)
-    y *= x
-    return y
+    return _over_one_and_exp(x, x)
 
 
 @routine(kernels.silu_backward)
@@ -229,8 +328,7 @@ def _softplus(x: Array, beta: float, limit: float) -> Array:
 def _softplus_back(g: Array, x: Array, beta: float, limit: float) -> Array:
     z = x * beta if beta != 1 else x
     above = z > limit
-    d = _logistic(z)
-    d *= g
+    d = _over_one_and_exp(g, z)
     return select(above, g, d) if above.any() else d
 
 
@@ -260,109 +358,3 @@ def _mish_back(g: Array, x: Array) -> Array:
     d += t
     d *= g
     return d
-
-
-# ---------------------------------------------------------------- the normal distribution function
-
-ERFC = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
-"""Of ``erfc(z) e^(z^2) / t`` in ``t = 1 / (1 + 0.3275911 z)``; erfc is right to 1.5e-7, as its float32 sum with 1 is.
-Source: Abramowitz and Stegun 1964, 7.1.26."""
-
-
-def _normal(x: Array) -> tuple[Array, Array]:
-    """The normal distribution function in float32, and ``e^(-x^2 / 2)``."""
-    e = x * x
-    e *= numpy.float32(-0.5)
-    numpy.exp(e, out=e)
-    t = numpy.abs(x)
-    t *= numpy.float32(0.3275911 / kernels.ROOT_2)
-    t += 1
-    numpy.reciprocal(t, out=t)
-    p = t * numpy.float32(ERFC[0])
-    for c in ERFC[1:]:
-        p += numpy.float32(c)
-        p *= t
-    p *= e
-    p *= numpy.float32(0.5)  # the tail beyond |x|
-    numpy.copysign(p, x, out=p)
-    p -= x > 0
-    return numpy.abs(p, out=p), e
-
-
-@routine(kernels.gelu_forward)
-def _gelu(x: Array) -> Any:
-    if x.dtype != numpy.float32:
-        return NotImplemented
-    y, _ = _normal(x)
-    y *= x
-    return y
-
-
-@routine(kernels.gelu_backward)
-def _gelu_back(g: Array, x: Array) -> Any:
-    if x.dtype != numpy.float32:
-        return NotImplemented
-    cdf, e = _normal(x)
-    e *= numpy.float32(1 / kernels.ROOT_TAU)
-    e *= x
-    e += cdf
-    e *= g
-    return e
-
-
-# ---------------------------------------------------------------- rows
-
-
-def _sums(x: Array) -> Array:
-    """The sums of rows, by BLAS."""
-    total: Array = x @ numpy.ones((x.shape[-1], 1), x.dtype)
-    return total
-
-
-def _along_rows(x: Array, axis: Any) -> bool:
-    return x.ndim > 0 and x.size > 0 and axis in (-1, x.ndim - 1, (-1,), (x.ndim - 1,))
-
-
-def _shifted(x: Array, axis: Any) -> Array | None:
-    """``x`` less the largest of its row; None where that is no number, or the rows do not lie along the last axis."""
-    if not _along_rows(x, axis):
-        return None
-    largest = numpy.maximum.reduce(x, axis=-1, keepdims=True)
-    return x - largest if numpy.isfinite(largest).all() else None
-
-
-@routine(softmax.softmax_forward)
-def _softmax(x: Array, axis: Any) -> Any:
-    y = _shifted(x, axis)
-    if y is None:
-        return NotImplemented
-    numpy.exp(y, out=y)
-    y *= 1 / _sums(y)
-    return y
-
-
-@routine(softmax.softmax_backward)
-def _softmax_back(g: Array, y: Array, axis: Any) -> Any:
-    if not _along_rows(y, axis):
-        return NotImplemented
-    d = g - numpy.vecdot(g, y)[..., None]
-    d *= y
-    return d
-
-
-@routine(softmax.log_softmax_forward)
-def _log_softmax(x: Array, axis: Any) -> Any:
-    z = _shifted(x, axis)
-    if z is None:
-        return NotImplemented
-    z -= numpy.log(_sums(numpy.exp(z)))
-    return z
-
-
-@routine(softmax.log_softmax_backward)
-def _log_softmax_back(g: Array, y: Array, axis: Any) -> Any:
-    if not _along_rows(y, axis):
-        return NotImplemented
-    d = numpy.exp(y)
-    d *= _sums(g)
-    return numpy.subtract(g, d, out=d)

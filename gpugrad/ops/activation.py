@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels import activation as kernels
+from ..kernels import composed
 
 
 @primitive
@@ -152,6 +153,65 @@ def hardtanh(xp: Namespace, x: Array, /, low: float, high: float) -> Array:
 
 
 hardtanh.vjp(x=lambda xp, g, x, low, high: kernels.hardtanh_backward(xp, g, x, low, high))
+
+
+@primitive
+def hardsigmoid(xp: Namespace, x: Array, /) -> Array:
+    """``min(max(x + 3, 0), 6) / 6``; the gradient is 0 at both corners too.
+
+    >>> import gpugrad as gg
+    >>> hardsigmoid(gg.tensor([-4.0, 1.5]))
+    tensor([0.  , 0.75])
+    """
+    return kernels.hardsigmoid_forward(xp, x)
+
+
+hardsigmoid.vjp(x=lambda xp, g, x: kernels.hardsigmoid_backward(xp, g, x))
+
+
+@primitive
+def threshold(xp: Namespace, x: Array, /, limit: float, value: float) -> Array:
+    """``x`` above the limit, else the value.
+
+    >>> import gpugrad as gg
+    >>> threshold(gg.tensor([0.25, 2.0]), 0.5, -1.0)
+    tensor([-1.,  2.])
+    """
+    return kernels.threshold_forward(xp, x, limit, value)
+
+
+threshold.vjp(x=lambda xp, g, x, limit: kernels.threshold_backward(xp, g, x, limit))
+
+
+@primitive
+def sloped(xp: Namespace, x: Array, slope: Array, /) -> Array:
+    """``x`` where it is positive, else ``slope x``, with a slope for each element.
+
+    >>> import gpugrad as gg
+    >>> sloped(gg.tensor([-1.0, 2.0]), gg.tensor([0.5, 0.5]))
+    tensor([-0.5,  2. ])
+    """
+    return kernels.sloped_forward(xp, x, slope)
+
+
+sloped.vjp(
+    x=lambda xp, g, x, slope: kernels.sloped_backward(xp, g, x, slope),
+    slope=lambda xp, g, x: composed.dropped(xp, xp.greater(x, 0), g * x),
+)
+
+
+@primitive
+def dropout(xp: Namespace, x: Array, kept: Array, /, scale: float) -> Array:
+    """``x`` times the scale where it is kept, else exactly 0; the gradient likewise.
+
+    >>> import gpugrad as gg
+    >>> dropout(gg.tensor([1.0, 2.0]), gg.tensor([True, False]), 2.0)
+    tensor([2., 0.])
+    """
+    return composed.thinned(xp, x, kept, scale)
+
+
+dropout.vjp(x=lambda xp, g, kept, scale: composed.thinned(xp, g, kept, scale))
 
 
 @primitive

@@ -309,7 +309,7 @@ def where(xp: Namespace, condition: Array, x1: Array, x2: Array, /) -> Array:
     >>> gg.where(gg.tensor([True, False]), gg.tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
-    return xp.where(condition, x1, x2)
+    return kernels.chosen(xp, condition, x1, x2)
 
 
 where.vjp(

@@ -10,6 +10,7 @@ import math
 
 from ..backend import Array, Namespace, special
 from ..core import primitive
+from ..kernels import composed
 from .activation import sigmoid
 
 HALF_ROOT_PI = math.sqrt(math.pi) / 2
@@ -145,10 +146,10 @@ def log_expit(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.log_expit(gg.tensor([0.0, -200.0]))
     tensor([  -0.6931472, -200.       ])
     """
-    return special(xp).log_expit(x)
+    return composed.log_sigmoid(xp, x)
 
 
-log_expit.vjp(x=lambda xp, g, x: g * sigmoid.on(xp, -x))
+log_expit.vjp(x=lambda xp, g, x: composed.log_sigmoid_back(xp, g, x))
 
 
 @primitive

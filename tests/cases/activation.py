@@ -7,7 +7,7 @@ import numpy
 import gpugrad as gg
 from gpugrad.ops import activation
 
-from .domains import apart, nonzero, real
+from .domains import LARGE_PAIR, PAIRS, apart, masked, nonzero, real
 from .row import Row
 
 
@@ -37,6 +37,13 @@ ROWS: list[Row] = [
     row("mish", torch=lambda f, x: f.mish(x), single=1e-4),
     row("hardtanh", apart, lambda f, x, low, high: f.hardtanh(x, low, high), [{"low": -0.5, "high": 0.6}],
         numpy=lambda x, low, high: numpy.clip(x, low, high)),
+    row("hardsigmoid", apart, numpy=lambda x: numpy.clip(x + 3, 0, 6) / 6),  # PyTorch has 1 / 6 in float32
+    row("threshold", apart, lambda f, x, limit, value: f.threshold(x, limit, value), [{"limit": 0.3, "value": 2.0}]),
+    Row("ops.activation.sloped", activation.sloped, nonzero, PAIRS, large=LARGE_PAIR,
+        numpy=lambda x, slope: numpy.where(x > 0, x, slope * x)),
+    Row("ops.activation.dropout", lambda kept, x, scale: activation.dropout(x, kept, scale), masked,
+        shapes=[((2, 3), (2, 3)), ((2, 1, 1), (2, 3, 2)), ((), ())], variants=[{"scale": 2.0}], large=None,
+        numpy=lambda kept, x, scale: numpy.where(kept, x * scale, 0)),
     row("hardswish", apart, lambda f, x: f.hardswish(x)),
     row("hardshrink", apart, lambda f, x, width: f.hardshrink(x, width), [{"width": 0.4}]),
     row("softshrink", apart, lambda f, x, width: f.softshrink(x, width), [{"width": 0.4}]),

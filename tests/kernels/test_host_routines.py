@@ -109,6 +109,71 @@ def test_choosing_by_bits_is_exact(dtype):
         assert masked(mask, a).tobytes() == numpy.where(mask, a.dtype.type(0), a).tobytes()
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_where(dtype, rng):
+    a, b = rng.standard_normal((2, 30, 40)).astype(dtype)
+    a[::2] = numpy.nan
+    b[1::2] = numpy.inf
+    mask = rng.random((30, 40)) < 0.5
+    one = numpy.asarray(2.0, dtype)
+    for x1, x2 in ((a, b), (a, one), (one, b), (a, 0.0), (-0.0, b), (one, one), (a.T.copy().T, b[::-1])):
+        got = composed.chosen.routine(mask, x1, x2)
+        assert got.dtype == dtype
+        assert got.tobytes() == numpy.where(mask, x1, x2).tobytes()
+    spread = numpy.repeat(mask, 2, axis=1)[:, ::2]
+    assert composed.chosen.routine(spread, a, b).tobytes() == numpy.where(spread, a, b).tobytes()
+    for arguments in ((mask, a, b[0]), (mask[0], a, b), (mask, a, b.astype("f2")), (mask, 1.0, 2.0), (mask, 1, b > 0),
+                      (mask[:2, :2], a[:2, :2], b[:2, :2]), (True, a, b)):  # fmt: skip
+        assert composed.chosen.routine(*arguments) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("of_mask", [(8, 6, 5, 7), (8, 6, 1, 1), (8, 1, 1, 1), (1, 1, 1, 1)])
+def test_dropout(of_mask, dtype, rng):
+    x = rng.standard_normal((8, 6, 5, 7)).astype(dtype)
+    x[:, :3] = numpy.inf
+    x[:2] = numpy.nan
+    mask = rng.random(of_mask) < 0.5
+    for values in (x, x.transpose(0, 1, 3, 2)[..., :5] if of_mask[-1] == 1 else x[::-1]):
+        before = values.copy()
+        got = composed.thinned.routine(values, mask, 2.0)
+        numpy.testing.assert_array_equal(got, numpy.where(mask, values * 2, 0))
+        numpy.testing.assert_array_equal(values, before)
+        assert got.dtype == dtype
+    for other in (numpy.ones((1, 6, 1, 1), bool), mask.astype("f4"), True):
+        assert composed.thinned.routine(x, other, 2.0) is NotImplemented
+
+
+def test_slopes_that_are_broadcast(rng):
+    x, g = rng.standard_normal((2, 8, 6, 10)).astype("f4")
+    for slope in (numpy.asarray(0.25, "f4"), rng.random((6, 1)).astype("f4")):
+        for kernel in (REGISTRY["sloped_forward"], REGISTRY["sloped_backward"]):
+            arrays = (x, slope) if kernel.name == "sloped_forward" else (g, x, slope)
+            numpy.testing.assert_array_equal(kernel.routine(*arrays), kernel.reference(numpy, *arrays))
+    assert REGISTRY["sloped_forward"].routine(x, rng.random((2, 8, 6, 10)).astype("f4")) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_logarithm_of_the_sigmoid(dtype, rng):
+    values = [0.0, -0.0, 1e-30, 5.0, -5.0, 80.0, -80.0, 800.0, -800.0, numpy.inf, -numpy.inf, numpy.nan]
+    x = numpy.concatenate([numpy.tile(values, 30), 3 * rng.standard_normal(600)]).astype(dtype)
+    g = rng.standard_normal(x.shape).astype(dtype)
+    close(composed.log_sigmoid.routine(x), composed.log_sigmoid.reference(numpy, x), dtype)
+    close(composed.log_sigmoid_back.routine(g, x), composed.log_sigmoid_back.reference(numpy, g, x), dtype)
+    assert composed.log_sigmoid.routine(x[:10]) is composed.log_sigmoid_back.routine(g[:10], x[:10]) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("largest", [4.0, 50.0, 500.0])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_numbers_near_to_and_far_from_zero(name, largest, dtype, rng):
+    x = rng.standard_normal((30, 40)) * largest / 4
+    x[0, 0], x[1, 1] = largest, -largest
+    kernel, exact = REGISTRY[f"{name}_forward"], x.astype(dtype)
+    expected = kernel.reference(numpy, exact.astype("f8"), -1)
+    numpy.testing.assert_allclose(kernel.routine(exact, -1), expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
 NORMALIZED = [  # shape, axes, shape of weight and bias
     ((8, 16, 32), (2,), (32,)), ((8, 16, 32), (1, 2), (16, 32)), ((8, 16, 32), (2,), None), ((40, 20), (1,), (20,)),
     ((8, 6, 5, 7), (0, 2, 3), (1, 6, 1, 1)), ((8, 6, 5, 7), (0, 2, 3), None), ((40, 20), (0,), (1, 20)),

@@ -6,7 +6,6 @@ from ... import random
 from ...core import Tensor
 from ...ops import activation as ops
 from ...ops import special
-from ...ops.arithmetic import where
 from ...ops.creation import zeros_like
 from ...ops.functions import log, tanh
 from ...ops.selection import put_along_axis
@@ -49,7 +48,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight.ndim > 1 or weight.size not in (1, channels):
         raise ValueError(f"prelu: expected one weight or one for each of {channels} channels, got {weight.shape}")
     w = reshape(weight, (weight.size, *(1,) * (input.ndim - 2))) if weight.size > 1 else reshape(weight, ())
-    y: Tensor = where(input > 0, input, w * input)
+    y: Tensor = ops.sloped(input, w)
     return y
 
 
@@ -69,7 +68,7 @@ def rrelu(
         return leaky_relu(input, (lower + upper) / 2)
     source = generator or random.default_generator
     slope = source.uniform(lower, upper, input.shape, dtype=input.dtype, device=input.device)
-    y: Tensor = where(input > 0, input, slope * input)
+    y: Tensor = ops.sloped(input, slope)
     return y
 
 
@@ -210,7 +209,8 @@ def hardsigmoid(input: Tensor) -> Tensor:
     >>> gg.nn.functional.hardsigmoid(gg.tensor([-4.0, 0.0, 1.5]))
     tensor([0.  , 0.5 , 0.75])
     """
-    return relu6(input + 3) / 6
+    y: Tensor = ops.hardsigmoid(input)
+    return y
 
 
 def hardswish(input: Tensor) -> Tensor:
@@ -280,7 +280,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     >>> gg.nn.functional.threshold(gg.tensor([0.25, 2.0]), 0.5, -1.0)
     tensor([-1.,  2.])
     """
-    y: Tensor = where(input > threshold, input, value)
+    y: Tensor = ops.threshold(input, threshold, value)
     return y
 
 

@@ -6,7 +6,7 @@ import math
 
 from ... import random
 from ...core import Tensor
-from ...ops.arithmetic import where
+from ...ops import activation as ops
 from ...random import Generator
 from .activation import SELU_ALPHA, SELU_SCALE
 
@@ -49,7 +49,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: 
         return input
     source = generator or random.default_generator
     kept = source.bernoulli(1 - p, input.shape, device=input.device)
-    dropped: Tensor = where(kept, input * (1 / (1 - p) if p < 1 else 0), 0)
+    dropped: Tensor = ops.dropout(input, kept, 1 / (1 - p) if p < 1 else 0.0)
     return dropped
 
 
@@ -66,7 +66,7 @@ def _by_channel(
     source = generator or random.default_generator
     shape = (*channels, *(1,) * (input.ndim - len(channels)))
     kept = source.bernoulli(1 - p, shape, device=input.device)
-    dropped: Tensor = where(kept, input * (1 / (1 - p) if p < 1 else 0), 0)
+    dropped: Tensor = ops.dropout(input, kept, 1 / (1 - p) if p < 1 else 0.0)
     return dropped
 
 
@@ -163,5 +163,6 @@ def _alpha(input: Tensor, p: float, training: bool, shape: tuple[int, ...], gene
     lowest = -SELU_SCALE * SELU_ALPHA
     scale = 1 / math.sqrt((1 - p) * (1 + p * lowest * lowest))
     kept = (generator or random.default_generator).bernoulli(1 - p, shape, device=input.device)
-    y: Tensor = where(kept, input * scale - scale * p * lowest, scale * lowest - scale * p * lowest)
+    shift = ((1 - p) - kept.astype(input.dtype)) * (scale * lowest)
+    y: Tensor = ops.dropout(input, kept, scale) + shift
     return y
