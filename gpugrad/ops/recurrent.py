@@ -76,13 +76,6 @@ def _transposed(xp: Namespace, w: Array) -> Array:
     return xp.reshape(xp.reshape(_T(xp, w), (w.shape[0] * w.shape[1],)), (w.shape[1], w.shape[0]))
 
 
-def _halves(xp: Namespace, w_hh: Array, sigmoids: Sequence[bool]) -> Array:
-    """For each row of the weights 1/2 where a sigmoid follows, 1 where a tanh does."""
-    one = xp.ones_like(w_hh[:, 0])
-    n = one.shape[0] // len(sigmoids)
-    return xp.concat([one[:n] * 0.5 if sigmoid else one[:n] for sigmoid in sigmoids], axis=0)
-
-
 # -------------------------------------------------------------------- plain
 
 
@@ -148,13 +141,14 @@ def _lstm_forward(
     sizes: tuple[int, ...], reverse: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     n = c0.shape[1]
-    scale = _halves(xp, w_hh, (True, True, False, True))
-    shift, z, w = 1 - scale, z * scale, _transposed(xp, w_hh) * scale
+    one = xp.ones_like(w_hh[:n, 0])
+    scale = xp.concat([one * 0.5, one * 0.5, one, one * 0.5], axis=0)
+    shift, w = 1 - scale, _transposed(xp, w_hh)
     project = None if w_hr is None else _transposed(xp, w_hr)
     states, gates, cells = [], [], []
 
     def step(begin: int, end: int, h: Array, c: Array) -> tuple[Array, ...]:
-        a = xp.tanh(z[begin:end] + h @ w) * scale + shift
+        a = xp.tanh((z[begin:end] + h @ w) * scale) * scale + shift
         c = a[:, n : 2 * n] * c + a[:, :n] * a[:, 2 * n : 3 * n]
         h = a[:, 3 * n :] * xp.tanh(c)
         h = h if project is None else h @ project
@@ -240,15 +234,13 @@ def _gru_forward(
     reverse: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     n = h0.shape[1]
-    scale = _halves(xp, w_hh, (True, True, False))
-    z, w = z * scale, _transposed(xp, w_hh) * scale
-    b = None if b_hh is None else b_hh * scale
+    w = _transposed(xp, w_hh)
     states, gates, parts, news = [], [], [], []
 
     def step(begin: int, end: int, h: Array) -> tuple[Array, ...]:
-        a = h @ w if b is None else h @ w + b
+        a = h @ w if b_hh is None else h @ w + b_hh
         given, part = z[begin:end], a[:, 2 * n :]
-        gate = xp.tanh(given[:, : 2 * n] + a[:, : 2 * n]) * 0.5 + 0.5
+        gate = xp.tanh((given[:, : 2 * n] + a[:, : 2 * n]) * 0.5) * 0.5 + 0.5
         new = xp.tanh(given[:, 2 * n :] + gate[:, :n] * part)
         states.append(new + gate[:, n:] * (h - new))
         gates.append(gate)
