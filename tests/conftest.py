@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy
 import pytest
 
 import gpugrad as gg
 
 pytest_plugins = ["gpugrad.testing.plugin"]  # --device, and the fixture of that name
+
+
+def pytest_addoption(parser):
+    parser.addoption("--note-skipped", metavar="FILE", help="list the tests that were skipped in FILE")
+    parser.addoption("--only-noted", metavar="FILE", help="run the tests that FILE lists")
+
+
+def pytest_configure(config):
+    path = config.getoption("--note-skipped")
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Skipped(Path(path)))
+
+
+class Skipped:
+    """Notes what was skipped, so that it alone can be run again with what it had lacked."""
+
+    def __init__(self, path):
+        self.path, self.found = path, set()
+
+    def pytest_runtest_logreport(self, report):
+        if report.skipped:
+            self.found.add(report.nodeid)
+
+    pytest_collectreport = pytest_runtest_logreport  # a whole file
+
+    def pytest_sessionfinish(self):
+        self.path.write_text("\n".join(sorted(self.found)))
+
+
+def pytest_collection_modifyitems(config, items):
+    path = config.getoption("--only-noted")
+    if path:
+        noted = set(Path(path).read_text().split("\n"))
+        chosen = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & noted]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
 
 
 @pytest.fixture(autouse=True)
