@@ -118,6 +118,22 @@ def test_gradients_of_bags_divided_by_frequency():
     numpy.testing.assert_allclose(grads[1], grads[0] / [[1], [2], [3], [1], [1]], rtol=1e-6)
 
 
+def test_labels_of_each_sample_under_vmap(rng):
+    table, index = gg.tensor(rng.standard_normal((5, 2))), gg.tensor(INDICES)
+    rows = gg.vmap(lambda i: F.embedding(i, table, padding_idx=1))(index)
+    numpy.testing.assert_array_equal(rows.numpy(), table.numpy()[INDICES])
+    gradients = gg.vmap(gg.grad(lambda w, i: F.embedding(i, w).sum()), in_axes=(None, 0))(table, index)
+    counts = [[i.count(row) for row in range(5)] for i in INDICES]
+    numpy.testing.assert_array_equal(gradients.numpy()[:, :, 0], counts)
+    x, t = gg.tensor(rng.standard_normal((3, 5, 4))), gg.tensor(rng.integers(0, 4, (3, 5)))
+    for loss in (F.nll_loss, F.multi_margin_loss, F.cross_entropy):
+        each = [loss(x[i], t[i]).item() for i in range(3)]
+        numpy.testing.assert_allclose(gg.vmap(loss)(x, t).numpy(), each, rtol=1e-12)
+    with pytest.raises(IndexError, match="label 5 is out of range"):
+        gg.vmap(lambda i: F.embedding(i, table))(index + 1)
+        gg.synchronize()
+
+
 def test_padding_begins_as_zeros_and_stays():
     layer = nn.Embedding(4, 3, padding_idx=-2)
     assert layer.padding_idx == 2
