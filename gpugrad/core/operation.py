@@ -152,8 +152,8 @@ class Primitive:
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.constant = False
-        self.batch: Any = None
-        """The rule by which ``vmap`` runs it, if it declares its own (see :mod:`gpugrad.transforms.batching`)."""
+        self.batch: str | None = None
+        """How ``vmap`` runs it, if it is in no table: "elementwise" for all samples at once, None one by one."""
         self.plans: dict[int, Plan | None] = _Plans(self)
 
     # ---------------------------------------------------------------- declaring gradients
@@ -312,6 +312,9 @@ def primitive(
 
     Raises:
         TypeError: no array parameters, or a rule names a value that there is not.
+
+    :func:`vmap` runs it sample by sample; one that works element by element, on operands that broadcast, says so by
+    ``cube.op.batch = "elementwise"`` and is run on all samples at once.
 
     >>> import gpugrad as gg
     >>> @gg.primitive

@@ -98,7 +98,9 @@ def elementwise_kernel(
     forward.__name__ = forward.__qualname__ = name
     forward.__module__ = sys._getframe(1).f_globals.get("__name__", "__main__")
     forward.__doc__ = f"{name}: {body}"
-    return operation_of(forward, takes, gives, rules)
+    operation = operation_of(forward, takes, gives, rules)
+    operation.op.batch = "elementwise"
+    return operation
 
 
 def operation_of(

@@ -87,6 +87,7 @@ class Fused:
 
         forward.__name__ = self.name
         operation: Any = primitive(with_signature(forward, (("xp", *places), ONLY)))
+        operation.op.batch = "elementwise"
         operation.vjp(**{place: self._rule(name) for place, name in zip(places, self.names, strict=True)})
         return operation  # type: ignore[no-any-return]
 

@@ -49,15 +49,14 @@ def _interp_all(
     share = xp.where(inside, (x - start) / width, 0)
     slope = xp.where(inside, (top - bottom) / width, 0)
     dx = g * slope
-    gradients: dict[str, Array] = {"x": xp.reshape(dx, x_shape)}
-    if "points" in wanted:
-        gradients["points"] = _both(xp, -dx * (1 - share), -dx * share, below, above, points.shape)
-    if "values" in wanted:
-        free = g
-        free = free if left is None else xp.where(x < points[0], 0, free)
-        free = free if right is None else xp.where(x > points[last], 0, free)
-        gradients["values"] = _both(xp, free * (1 - share), free * share, below, above, values.shape)
-    return [gradients[name] for name in wanted]
+    free = g if left is None else xp.where(x < points[0], 0, g)
+    free = free if right is None else xp.where(x > points[last], 0, free)
+    gradients = {
+        "x": lambda: xp.reshape(dx, x_shape),
+        "points": lambda: _both(xp, -dx * (1 - share), -dx * share, below, above, points.shape),
+        "values": lambda: _both(xp, free * (1 - share), free * share, below, above, values.shape),
+    }
+    return [gradients[name]() for name in wanted]
 
 
 def _place(index: Array) -> Array:

@@ -13,7 +13,7 @@ from ..core import primitive
 from .arithmetic import multiply
 from .linear import einsum, matmul
 from .rounding import conj
-from .shaping import permute_dims, reshape
+from .shaping import permute_dims, reshape, which_axis
 from .stacking import moveaxis, ravel
 
 
@@ -56,11 +56,13 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
 
     Raises:
         ValueError: the sizes along the axis differ.
+        AxisError: there is no such axis.
 
     >>> import gpugrad as gg
     >>> gg.vecdot(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1.0, 1.0]))
     tensor([3., 7.])
     """
+    which_axis("vecdot", axis, min(len(x1.shape), len(x2.shape)))
     if x1.shape[axis] != x2.shape[axis]:
         raise ValueError(f"vecdot: axes of different size: {x1.shape} and {x2.shape} along {axis}")
     x1 = conj(x1) if x1.dtype.kind == "c" else x1
@@ -139,14 +141,16 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
 
     Raises:
         ValueError: another size than 3.
+        AxisError: there is no such axis.
 
     >>> import gpugrad as gg
     >>> gg.cross(gg.tensor([1.0, 0.0, 0.0]), gg.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """
+    m, n = len(x1.shape), len(x2.shape)
+    which_axis("cross", axis, min(m, n))
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
         raise ValueError(f"cross: expected size 3 along axis {axis}, got shapes {x1.shape} and {x2.shape}")
-    m, n = len(x1.shape), len(x2.shape)
     if axis >= 0 and m != n:
         return moveaxis(_cross(moveaxis(x1, axis, -1), moveaxis(x2, axis, -1), axis=-1), -1, axis)
     return _cross(x1, x2, axis=axis if axis < 0 else axis - m)

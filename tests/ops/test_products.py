@@ -19,6 +19,12 @@ def test_products_name_shapes_that_do_not_fit():
         gg.cross(gg.zeros(2), gg.zeros(2))
 
 
+@pytest.mark.parametrize("product", [gg.vecdot, gg.cross])
+def test_an_axis_that_is_not_there(product):
+    with pytest.raises(gg.core.errors.AxisError, match=rf"{product.__name__}: axis 2 is out of bounds for 1 axes"):
+        product(gg.zeros((3, 3)), gg.zeros(3), axis=2)
+
+
 def test_vecdot_conjugates_the_first():
     z = gg.tensor([1j, 2.0])
     assert complex(gg.vecdot(z, z).numpy()) == 5.0

@@ -213,6 +213,31 @@ def test_complex_numbers(rng):
 def test_a_kernel_of_ones_own(x):
     squared = gg.elementwise_kernel("vmap_square", "x", "y", "y = x * x;", "x * x", {"x": "2 * x * g"})
     close(gg.vmap(gg.grad(lambda a: squared(a).sum()))(x), 2 * x)
+    assert squared.op.batch == "elementwise"
+    close(gg.vmap(lambda a, b: squared(a * b), (0, None))(x, x[0]), (x * x[0]) ** 2)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a, b: gg.interp(a, b, b * b),
+        lambda a, b: gg.searchsorted(b, a),
+        lambda a, b: gg.digitize(a, b),
+        lambda a, b: gg.isin(a, b),
+    ],
+)
+def test_a_table_for_all_samples_or_for_each(f, x):
+    tables = gg.sort(x + 1, axis=1)
+    close(gg.vmap(f, (0, None))(x, tables[0]), [f(a, tables[0]) for a in x])
+    close(gg.vmap(f, (None, 0))(x[0], tables), [f(x[0], b) for b in tables])
+    close(gg.vmap(f)(x, tables), [f(a, b) for a, b in zip(x, tables, strict=True)])
+
+
+def test_weights_of_classes_for_each_sample(x):
+    def f(a, w):
+        return gg.nn.functional.cross_entropy(a, gg.tensor(1), weight=w, reduction="sum")
+
+    close(gg.vmap(f)(x, x * x), [f(a, a * a) for a in x])
 
 
 def test_an_operation_without_a_rule_is_run_sample_by_sample(x):

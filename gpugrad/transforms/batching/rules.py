@@ -201,6 +201,37 @@ def images(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     return reshape(y, (size, given[0].shape[1], *y.shape[1:]))
 
 
+def classified(op: Any, size: int, operands: list[Any], params: Params) -> Any:
+    """Cross-entropies: the rows of all samples are rows of one batch; weights of the classes are one for all."""
+    if any(isinstance(x, Batched) and x.each for x in operands[2:]):
+        return one_by_one(op, size, operands, params)
+    rows = [everywhere(x, size) for x in operands[:2]]
+    fixed = [x.data if isinstance(x, Batched) else x for x in operands[2:]]
+    if len(rows[0].shape) == 2:  # each sample is one row
+        return inner(op, *rows, *fixed, **params)
+    y = inner(op, *(reshape(x, (size * x.shape[1], *x.shape[2:])) for x in rows), *fixed, **params)
+    return reshape(y, (size, rows[0].shape[1], *y.shape[1:]))
+
+
+def normalized(op: Any, size: int, operands: list[Any], params: Params) -> Any:
+    """``normalize``: what broadcasts to its first operand, and numbers of axes."""
+    x, *others = operands
+    rank = len(x.shape)
+    given = (aligned(v, rank) for v in others)
+    return inner(op, everywhere(x, size), *given, **{**params, "axes": behind(params["axes"])})
+
+
+def one_for_all(*places: int) -> Rule:
+    """A family of elementwise operations beside whole operands in these places, which are one for all samples."""
+
+    def rule(op: Any, size: int, operands: list[Any], params: Params) -> Any:
+        if any(isinstance(operands[i], Batched) and operands[i].each for i in places):
+            return one_by_one(op, size, operands, params)
+        return inner(op, *(x.data if isinstance(x, Batched) else x for x in operands), **params)
+
+    return rule
+
+
 # ---------------------------------------------------------------- sample by sample
 
 

@@ -10,7 +10,9 @@ from ...ops import (
     activation,
     arithmetic,
     comparison,
+    conditions,
     convolution,
+    counting,
     creation,
     decompositions,
     determinants,
@@ -19,6 +21,7 @@ from ...ops import (
     fourier,
     functions,
     indexing,
+    interpolation,
     linear,
     losses,
     nan,
@@ -27,6 +30,7 @@ from ...ops import (
     padding,
     pooling,
     products,
+    quantiles,
     reduction,
     resampling,
     rounding,
@@ -57,22 +61,24 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.elementwise, _all_of(trigonometry, ufuncs)),
     (rules.elementwise, [*_all_of(determinants, decompositions, eigenvalues), solving.inv, solving._pinv, norms._rank]),
     (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),
+    (rules.elementwise, [conditions.isclose, products._cross]),
     (
         rules.reduction,
         [
             reduction.sum, reduction.mean, reduction.max, reduction.min, reduction.prod, reduction.var, reduction.std,
             reduction.all, reduction.any, softmax.logsumexp, statistics.count_nonzero, statistics.nanmax,
             statistics.nanmin, statistics.nansum, nan.nanvar, nan.nanstd, norms._norm,
+            quantiles.nanmedian,
         ],
     ),
     (
         rules.line,
         [
             reduction.argmax, reduction.argmin, scans.cumulative_sum, scans.cumulative_prod, selection.argsort,
-            selection.sort,
+            selection.sort, nan.nanargmax, nan.nanargmin, quantiles.partition, quantiles.argpartition,
         ],
     ),
-    (rules.any_axes("axis"), [resampling.resample]),
+    (rules.any_axes("axis"), [resampling.resample, interpolation.unwrap]),
     (rules.any_axes("axis"), [scans._diff, shaping._unstack, shaping.expand_dims, shaping._split, stacking._repeat]),
     (rules.any_axes("axis1", "axis2"), [diagonals._trace, linear._diagonal]),
     (rules.any_axes("axes"), [normalization.moments]),
@@ -87,17 +93,24 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.padded, [padding._pad]),
     (rules.on_diagonal, [linear._on_diagonal]),
     (rules.matmul, [linear.matmul]),
-    (rules.elementwise, [products._cross]),
     (rules.solved, [solving.solve]),
     (rules.einsum, [linear._einsum]),
     (images.filtered, [convolution._convolve, convolution._spread]),
     (images.gradients_of_filters, [convolution._filters]),
-    (rules.images, _all_of(pooling)),
+    (rules.images, [*_all_of(pooling), quantiles._ordered]),
+    (rules.classified, [softmax.cross_entropy, softmax.soft_cross_entropy]),
+    (rules.normalized, [normalization.normalize]),
+    (rules.one_for_all(0), [selection._searchsorted]),
+    (rules.one_for_all(1), [selection.isin, counting._digitize]),
+    (rules.one_for_all(1, 2), [interpolation._interp]),
     (at.sliced, [indexing._slice, indexing._place]),
     (at.gathered, [indexing._gather]),
     (at.added, [indexing._scatter_add]),
     (at.written, [indexing._set_at]),
 ]  # fmt: skip
+
+DECLARED: dict[str | None, rules.Rule] = {None: rules.one_by_one, "elementwise": rules.elementwise}
+"""What an operation that is not listed says of itself: the attribute ``batch`` of its Primitive."""
 
 RULES: dict[Any, rules.Rule] = {operation.op: rule for rule, operations in FAMILIES for operation in operations}
 
@@ -108,7 +121,7 @@ def run(op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
     level = inside[0].level
     each = any(x.each for x in inside)
     if each:
-        y = RULES.get(op, op.batch or rules.one_by_one)(op, level.size, arrays, params)
+        y = RULES.get(op, DECLARED[op.batch])(op, level.size, arrays, params)
     else:  # one for all samples
         given = (x.data if isinstance(x, Batched) else x for x in arrays)
         y = rules.inner(op, *given, **{k: rules.unwrapped(v) for k, v in params.items()})
