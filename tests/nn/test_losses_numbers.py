@@ -262,6 +262,15 @@ PAIR = ["mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "poisson_nll_loss
 
 
 @pytest.mark.parametrize("name", PAIR)
+def test_half_precision_stays(name):
+    x = gg.full((2, 3), 0.5, dtype=gg.float16).requires_grad_()
+    loss = getattr(F, name)(x, gg.full((2, 3), 0.25, dtype=gg.float16))
+    loss.backward()
+    assert loss.dtype == x.grad.dtype == gg.float16
+    assert numpy.isfinite(loss.item())
+
+
+@pytest.mark.parametrize("name", PAIR)
 def test_shapes_that_differ_are_refused(name):
     with pytest.raises(ValueError, match=rf"{name}: expected a target of the shape of the input, \(2, 3\), got \(3,\)"):
         getattr(F, name)(gg.zeros((2, 3)), gg.zeros(3))

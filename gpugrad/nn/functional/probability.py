@@ -10,7 +10,7 @@ from typing import Any
 
 from ...core import Tensor
 from ...ops import losses as ops
-from ...ops.creation import asarray
+from ...ops.creation import asarray, astype
 from ...ops.functions import exp
 from ...ops.inspection import broadcast_shapes
 from ...ops.special import log_expit, xlogy
@@ -31,6 +31,11 @@ def _factors(name: str, input: Tensor, weight: Any, what: str = "weight") -> Ten
     if not fits:
         raise ValueError(f"{name}: expected a {what} that broadcasts to {input.shape}, got shape {w.shape}")
     return w
+
+
+def _log_sigmoid(x: Tensor) -> Tensor:
+    y: Tensor = log_expit(x)
+    return astype(y, x.dtype, copy=False)  # SciPy makes float64 of float16
 
 
 def binary_cross_entropy(input: Tensor, target: Any, weight: Any = None, *, reduction: str = "mean") -> Tensor:
@@ -83,7 +88,7 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     known_reduction(reduction)
     t = as_weight(input, fitting(name, input, target))
-    log_p = log_expit(input)
+    log_p = _log_sigmoid(input)
     if pos_weight is not None:
         log_p = (1 + (_factors(name, input, pos_weight, "pos_weight") - 1) * t) * log_p
     loss = (1 - t) * input - log_p
@@ -115,7 +120,7 @@ def kl_div(input: Tensor, target: Any, *, reduction: str = "mean", log_target: b
     if reduction != "batchmean":
         known_reduction(reduction)
     t = as_weight(input, fitting("kl_div", input, target))
-    loss = exp(t) * (t - input) if log_target else xlogy(t, t) - t * input
+    loss = exp(t) * (t - input) if log_target else astype(xlogy(t, t), t.dtype, copy=False) - t * input
     if reduction == "batchmean":
         return reduced(loss, "mean", input.shape[0] if input.shape else 1)
     return reduced(loss, reduction, loss.size)
@@ -140,7 +145,7 @@ def soft_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> 
     """
     known_reduction(reduction)
     t = as_weight(input, fitting("soft_margin_loss", input, target))
-    loss: Tensor = -log_expit(t * input)
+    loss: Tensor = -_log_sigmoid(t * input)
     return reduced(loss, reduction, loss.size)
 
 
