@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, Namespace
+from ..backend import BACKENDS, Array, Namespace
+from .indexing_host import add_rows
 
 
 def _atomic(function: Any) -> Any:
@@ -41,6 +42,11 @@ def place_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> Arr
 @_atomic
 def add_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of ``shape`` with ``g`` added up at ``index``, whichever elements it names more than once."""
+    owner = BACKENDS.get(type(g))
+    if owner is not None and owner.routines:
+        y = add_rows(g, index, shape)
+        if y is not NotImplemented:
+            return y
     y = xp.zeros(shape, dtype=g.dtype)
     xp.add.at(y, index, g)
     return y

@@ -10,6 +10,7 @@ import gpugrad as gg
 from gpugrad.kernels import REGISTRY, composed
 from gpugrad.kernels.elementwise import Elementwise
 from gpugrad.kernels.host import SMALL, masked, select
+from gpugrad.kernels.indexing_host import add_rows
 
 ROUTINES = [kernel for kernel in REGISTRY.values() if kernel.routine is not None]
 FLAT = [kernel for kernel in ROUTINES if isinstance(kernel, Elementwise)]
@@ -172,6 +173,20 @@ def test_softmax_of_numbers_near_to_and_far_from_zero(name, largest, dtype, rng)
     kernel, exact = REGISTRY[f"{name}_forward"], x.astype(dtype)
     expected = kernel.reference(numpy, exact.astype("f8"), -1)
     numpy.testing.assert_allclose(kernel.routine(exact, -1), expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("highest", [1, 7, 200])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128", "int64"])
+def test_rows_added_at_indices(dtype, highest, rng):
+    g = (10 * rng.standard_normal((6, 25, 3, 4))).astype(dtype)
+    at = rng.integers(-highest, highest, (6, 25))
+    for index in (at, (at,), at.astype("i4"), at.T.copy().T):
+        expected = numpy.zeros((200, 3, 4), dtype)
+        numpy.add.at(expected, index, g)
+        numpy.testing.assert_array_equal(add_rows(g, index, expected.shape), expected)
+    for index, part, shape in ((at, g[0], (200, 3, 4)), ((at, at), g, (200, 3, 4)), (at > 0, g, (200, 3, 4)),
+                               (at, g[..., :1, :1], (200, 1, 1)), (at[:0], g[:0], (200, 3, 4))):  # fmt: skip
+        assert add_rows(part, index, shape) is NotImplemented
 
 
 NORMALIZED = [  # shape, axes, shape of weight and bias
