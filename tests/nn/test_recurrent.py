@@ -301,3 +301,12 @@ def test_padding_is_pytorchs(batch_first, side, rng):
 def test_wrong_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_lengths_are_whole_numbers():
+    x = gg.ones((5, 2))
+    assert rnn.pack_padded_sequence(x, [numpy.int64(3), 1]).batch_sizes == (2, 1, 1)
+    with pytest.raises(TypeError, match="expected the lengths of the sequences, got 3"):
+        rnn.pack_padded_sequence(x, 3)
+    with pytest.raises(TypeError, match="float"):
+        rnn.pack_padded_sequence(x, [3.0, 1.0])

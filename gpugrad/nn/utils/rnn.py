@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
+from operator import index as integer
 from typing import Any, NamedTuple
 
 from ...core import Tensor
@@ -40,8 +41,11 @@ class PackedSequence(NamedTuple):
 
 
 def _integers(name: str, lengths: Any) -> list[int]:
-    found = lengths.tolist() if hasattr(lengths, "tolist") else list(lengths)
-    if not isinstance(found, list) or any(not isinstance(n, int) or n < 1 for n in found):
+    found = lengths.tolist() if hasattr(lengths, "tolist") else lengths
+    if not isinstance(found, Iterable):
+        raise TypeError(f"{name}: expected the lengths of the sequences, got {found!r}")
+    found = [integer(n) for n in found]
+    if any(n < 1 for n in found):
         raise ValueError(f"{name}: expected a length of at least 1 for each sequence, got {found}")
     return found
 
