@@ -23,6 +23,7 @@ def gradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    fast_mode: bool = False,
 ) -> bool:
     """Compare the gradients of ``f`` with central differences ``(f(x + eps) - f(x - eps)) / (2 eps)``.
 
@@ -36,6 +37,8 @@ def gradcheck(
         atol: an element agrees if ``|a - n| <= atol + rtol |n|``.
         rtol: see ``atol``.
         raise_exception: raise where they differ; otherwise return False.
+        fast_mode: compare one random combination of all elements, along one random direction, in the place of each: a
+            fixed number of calls whatever the sizes.
 
     Returns:
         Whether all agree. Source: ``torch.autograd.gradcheck``.
@@ -54,7 +57,8 @@ def gradcheck(
         raise TypeError("gradcheck needs at least one float64 input: differences in smaller dtypes are too coarse")
     outputs = len(_tuple(f(*arguments)))
     for number in range(outputs):
-        worst = _worst(lambda *xs, n=number: _tuple(f(*xs))[n], arguments, checked, eps, atol, rtol)
+        compare = _along_a_direction if fast_mode else _worst
+        worst = compare(lambda *xs, n=number: _tuple(f(*xs))[n], arguments, checked, eps, atol, rtol)
         if worst is not None:
             if raise_exception:
                 raise GradientError(f"output {number}: {worst}")
@@ -70,6 +74,7 @@ def gradgradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    fast_mode: bool = False,
 ) -> bool:
     """:func:`gradcheck` of the gradients of ``f``: second derivatives against differences of first ones.
 
@@ -102,7 +107,7 @@ def gradgradcheck(
         return pullback(_beside(numpy.ones(()), value))
 
     options = {"eps": eps, "atol": atol, "rtol": rtol}
-    return gradcheck(first, [*arguments, *upstream], raise_exception=raise_exception, **options)
+    return gradcheck(first, [*arguments, *upstream], raise_exception=raise_exception, fast_mode=fast_mode, **options)
 
 
 def _differentiable(arguments: Sequence[Any]) -> list[int]:
@@ -166,6 +171,45 @@ def _worst(
             if worst is None or excess.max() > worst[0]:
                 worst = (float(excess.max()), text)
     return None if worst is None else worst[1]
+
+
+def _along_a_direction(
+    f: Callable[..., Tensor], arguments: list[Any], checked: list[int], eps: float, atol: float, rtol: float
+) -> str | None:
+    """The same for one combination of the elements of ``y``, along one direction of all arguments together."""
+    rng = numpy.random.default_rng(0)
+    points = [tensor(arguments[i]) if not isinstance(arguments[i], Tensor) else arguments[i].detach() for i in checked]
+
+    def at(step: float) -> Tensor:
+        moved = list(arguments)
+        for i, point, direction in zip(checked, points, directions, strict=True):
+            moved[i] = _beside(point.numpy() + step * direction, point)
+        return f(*moved)
+
+    directions = [numpy.asarray(_normal(rng, point)) for point in points]
+    with no_grad():
+        ends = [at(step).numpy() for step in (eps, -eps)]
+
+    def of_checked(*xs: Any) -> Tensor:
+        given = list(arguments)
+        for i, x in zip(checked, xs, strict=True):
+            given[i] = x
+        return f(*given)
+
+    y, pullback = vjp(of_checked, *points)
+    if not backend.is_floating(y.dtype):
+        return None
+    weight = numpy.asarray(_normal(rng, y))
+    numeric = float(_numbers(weight) @ _numbers(numpy.asarray(ends[0] - ends[1], weight.dtype)) / (2 * eps))
+    gradients = pullback(_beside(weight, y))
+    analytic = sum(
+        float(_numbers(numpy.asarray(g.numpy(), d.dtype)) @ _numbers(d))
+        for g, d in zip(gradients, directions, strict=True)
+    )
+    size = max(1.0, float(numpy.sqrt(y.size * sum(p.size for p in points))))
+    if abs(analytic - numeric) <= atol * size + rtol * abs(numeric):
+        return None
+    return f"the derivative along a random direction is {analytic:.9g}, by differences {numeric:.9g}"
 
 
 def _place(number: int, x: Tensor) -> str:

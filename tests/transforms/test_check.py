@@ -113,3 +113,34 @@ def test_inputs_are_left_alone():
     gg.gradcheck(gg.sin, x)
     gg.gradgradcheck(gg.sin, x)
     assert x.numpy().tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("check", [gg.gradcheck, gg.gradgradcheck])
+def test_fast_mode_takes_as_many_calls_for_any_size(check):
+    calls = []
+
+    def f(x, y):
+        calls.append(1)
+        return gg.sin(x) * y
+
+    counts = []
+    for n in (3, 300):
+        calls.clear()
+        x = gg.linspace(0.1, 2.0, n, dtype=gg.float64)
+        assert check(f, [x, x * 2], fast_mode=True)
+        counts.append(len(calls))
+    assert counts[0] == counts[1] <= 10
+
+
+def test_fast_mode_finds_a_wrong_rule():
+    @gg.primitive
+    def wrong(xp, x, /):
+        return xp.multiply(x, x)
+
+    wrong.vjp(x=lambda xp, g, x: 2.01 * g * x)
+    x = gg.tensor([0.5, 1.0], dtype=gg.float64)
+    with pytest.raises(gg.GradientError, match=r"output 0: the derivative along a random direction is .*, by diff"):
+        gg.gradcheck(wrong, x, fast_mode=True)
+    assert not gg.gradcheck(wrong, x, fast_mode=True, raise_exception=False)
+    assert gg.gradcheck(lambda x: gg.real(gg.exp(x * (1 + 2j)) * x), gg.tensor([0.5 + 1j, 1j]).to(gg.complex128),
+                        fast_mode=True)  # fmt: skip
