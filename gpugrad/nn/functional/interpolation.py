@@ -149,7 +149,8 @@ def interpolate(
         return AREA[input.ndim - 3](input, wanted)
     kind = mode if exact else "cubic" if mode == "bicubic" else "linear"
     y = input
-    for axis, (m, given) in enumerate(zip(wanted, scales, strict=True), start=2):
+    axes = zip(range(2, input.ndim), wanted, scales, strict=True)
+    for axis, m, given in sorted(axes, key=lambda a: (a[1] / input.shape[a[0]], -a[0])):  # what shrinks comes first
         n = y.shape[axis]
         if n == m and kind == "linear":
             continue  # whatever the factor, as in PyTorch
