@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -11,6 +12,8 @@ from . import composed
 from .host import BITS, SMALL, Array
 
 Axes = tuple[int, ...]
+CACHE = 1 << 18
+"""Bytes of an array that are worked on at a time."""
 
 
 def fits(x: Array, *others: Any) -> bool:
@@ -44,6 +47,29 @@ def dots(a: Array, b: Array | None, sizes: tuple[int, int, int], shape: tuple[in
     return rows.sum(axis=0).reshape(shape) if sizes[0] > 1 else rows.reshape(shape)
 
 
+def blocks(x: Array) -> Iterator[slice]:
+    """Of the first axis, as much at a time as stays in the cache."""
+    step = max(1, CACHE * x.shape[0] // x.nbytes)
+    return (slice(i, i + step) for i in range(0, x.shape[0], step))
+
+
+def _in_blocks(x: Array, weight: Any, bias: Any, axes: Axes, eps: float) -> Any:
+    """:func:`_standardized` of a few samples after the other, which stay in the cache."""
+    small = _kept_shape(x.shape, axes)
+    sizes = (1, 0, x.size // math.prod(small))
+    y, mean, rstd = numpy.empty_like(x), numpy.empty(small, x.dtype), numpy.empty(small, x.dtype)
+    count, tiny = x.dtype.type(sizes[2]), x.dtype.type(eps)
+    for part in blocks(x):
+        sizes = (1, math.prod(mean[part].shape), sizes[2])
+        mean[part] = dots(x[part], None, sizes, mean[part].shape) / count
+        z = numpy.subtract(x[part], mean[part], out=y[part])
+        rstd[part] = 1 / numpy.sqrt(dots(z, z, sizes, mean[part].shape) / count + tiny)
+        z *= rstd[part] if weight is None else rstd[part] * weight
+        if bias is not None:
+            z += bias
+    return y, mean, rstd
+
+
 def _kept_shape(shape: tuple[int, ...], axes: Axes) -> tuple[int, ...]:
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
@@ -66,6 +92,8 @@ def _standardized(x: Array, weight: Any, bias: Any, mean: Any, var: Any, axes: A
         return NotImplemented
     small = _kept_shape(x.shape, axes)
     count = x.dtype.type(sizes[0] * sizes[2])
+    if centred and mean is None and var is None and axes[0] >= 2 and x.nbytes > 2 * CACHE:
+        return _in_blocks(x, weight, bias, axes, eps)
     if centred:
         mean = dots(x, None, sizes, small) / count if mean is None else mean
         y = x - mean
@@ -93,6 +121,12 @@ def _standardized_back(
         return NotImplemented
     small = _kept_shape(x.shape, axes)
     count = x.dtype.type(sizes[0] * sizes[2])
+    if sizes[0] == 1 and weight is not None and x.size:
+        if weight.size == sizes[2] and weight.shape[-len(axes) :] == x.shape[axes[0] :]:
+            return _weighted_rows(g, x, shift, rstd, weight, sizes, centred)
+        groups = x.shape[1]
+        if axes[0] == 2 and weight.shape == (1, groups, x.shape[2], *(1,) * (x.ndim - 3)) and x.shape[2] > 1:
+            return _weighted_channels(g, x, shift, rstd, weight, groups, centred)
     z = (x - shift) if centred else x * rstd
     if centred:
         z *= rstd
@@ -105,17 +139,54 @@ def _standardized_back(
             z -= total / count
         z *= rstd if weight is None else rstd * weight
         return z, s, total
-    if sizes[0] != 1:
-        return NotImplemented
-    gz = g * z
-    d = g * weight
-    s, total = dots(d, z, sizes, small), dots(d, None, sizes, small)
-    z *= s / count
-    d -= z
+    return NotImplemented
+
+
+def _weighted_rows(
+    g: Array, x: Array, shift: Array, rstd: Array, weight: Array, sizes: tuple[int, int, int], centred: bool
+) -> tuple[Array, Array, Array]:
+    """The gradients where a row is normalized by itself and each of its elements has a weight."""
+    rows, count = sizes[1:]
+    x2, g2, r, w = x.reshape(rows, count), g.reshape(rows, count), rstd.reshape(rows, 1), weight.reshape(count)
+    c = x2 - shift.reshape(-1, 1) if centred else x2
+    d = g2 * c
+    by_weight, by_bias = r[:, 0] @ d, numpy.ones(rows, g.dtype) @ g2
+    s = (d @ w)[:, None] * (r * r / x.dtype.type(count))
+    c = numpy.multiply(c, s, out=c if centred else None)
     if centred:
-        d -= total / count
-    d *= rstd
-    return d, summed(gz, weight.shape), summed(g, weight.shape)
+        c += (g2 @ w)[:, None] / x.dtype.type(count)
+    numpy.multiply(g2, w, out=d)
+    d -= c
+    d *= r
+    return d.reshape(x.shape), by_weight.reshape(weight.shape), by_bias.reshape(weight.shape)
+
+
+def _weighted_channels(
+    g: Array, x: Array, shift: Array, rstd: Array, weight: Array, groups: int, centred: bool
+) -> tuple[Array, Array, Array]:
+    """The gradients of groups ``(N, G)`` of channels, each with a weight, over channels and positions.
+
+    Sums over the positions are all that is needed of ``g`` and ``g (x - mean)``, so there are few passes; and a
+    few samples at a time stay in the cache.
+    """
+    samples, channels, dtype = x.shape[0], weight.size // groups, x.dtype
+    shape = (samples, groups, channels, x.size // (samples * weight.size))
+    x4, g4, w = x.reshape(shape), g.reshape(shape), weight.reshape(groups, channels)
+    m, r = shift.reshape(-1, 1 if shift.size == 1 else groups, 1, 1), rstd.reshape(samples, groups, 1, 1)
+    count, ones = dtype.type(channels * shape[3]), numpy.ones(shape[3], dtype)
+    d = numpy.empty(shape, dtype)
+    by_weight, by_bias = numpy.zeros((2, groups, channels), dtype)
+    for part in blocks(x):
+        c, root = x4[part] - (m[part] if centred else m), r[part]
+        products, sums = numpy.vecdot(g4[part], c), g4[part] @ ones
+        by_weight += (products * root[..., 0]).sum(axis=0)
+        by_bias += sums.sum(axis=0)
+        numpy.multiply(g4[part], (w * root[..., 0])[..., None], out=d[part])
+        c *= (products * w).sum(axis=2)[..., None, None] * (root * root * root / count)
+        if centred:
+            c += (sums * w).sum(axis=2)[..., None, None] * (root / count)
+        d[part] -= c
+    return d.reshape(x.shape), by_weight.reshape(weight.shape), by_bias.reshape(weight.shape)
 
 
 def summed(a: Array, shape: tuple[int, ...]) -> Array:
