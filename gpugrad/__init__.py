@@ -312,6 +312,7 @@ newaxis = None
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
 from . import data, fft, linalg, nn, optim, random, special  # noqa: E402  they compute with the names above
+from .nn.diagnose import diagnose  # noqa: E402
 
 __all__ = [
     "__version__", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
@@ -326,7 +327,8 @@ __all__ = [
     "complex128", "complex64", "compress", "concat", "concatenate", "conj", "conjugate", "convolve", "copysign",
     "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross",
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
-    "deg2rad", "degrees", "delete", "device", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod",
+    "deg2rad", "degrees", "delete", "device", "diag", "diagflat", "diagnose", "diagonal", "diff", "digitize", "divide",
+    "divmod",
     "dot", "dstack", "e", "ediff1d", "einsum", "elementwise_grad",
     "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1",
     "extract", "eye",
