@@ -50,7 +50,7 @@ MISSING = {
         "diag_indices diag_indices_from indices ix_ lexsort mask_indices ravel_multi_index tril_indices "
         "tril_indices_from triu_indices triu_indices_from unravel_index"
     ),
-    "sets; there are `isin` and `unique_values` and its kin": "intersect1d setdiff1d setxor1d union1d unique",
+    "sets; there are `isin` and `unique_values` and its kin": "intersect1d setdiff1d setxor1d union1d",
     "under another name: `tensor`, `asarray(copy=True)`, `special.i0`, `eye`, `vstack`": (
         "array copy i0 identity row_stack"
     ),

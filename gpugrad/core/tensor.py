@@ -74,6 +74,11 @@ class Tensor(TensorMethods):
         return int(self.data.nbytes)
 
     @property
+    def itemsize(self) -> int:
+        """The number of bytes of one element."""
+        return int(self.data.dtype.itemsize)
+
+    @property
     def device(self) -> Device:
         """Where the elements live."""
         return backend.device_of(self.data)
@@ -110,7 +115,7 @@ class Tensor(TensorMethods):
     # ---------------------------------------------------------------- its value, outside the graph
 
     def item(self) -> Any:
-        """The one element as a Python number.
+        """The one element as a Python number, a constant: no gradient comes back through it.
 
         Raises:
             ValueError: there is not exactly one element.
@@ -140,7 +145,9 @@ class Tensor(TensorMethods):
             TypeError: it lives on a GPU.
         """
         if self.node is not None:
-            raise GradientError("a tensor that needs a gradient becomes no NumPy array by itself: use x.detach()")
+            raise GradientError(
+                "a tensor that needs a gradient becomes no NumPy array by itself: use x.detach(), or for a list gg.stack"
+            )
         if not self.device.is_host:
             raise TypeError(f"a tensor on {self.device} becomes no NumPy array by itself: use x.numpy()")
         return numpy.array(self.data, dtype=dtype, copy=copy is not False)
@@ -153,6 +160,7 @@ class Tensor(TensorMethods):
         return truth
 
     def __float__(self) -> float:
+        """The one element, for ``math.exp(x)`` and the like; the gradient ends there, as with :meth:`item`."""
         return float(self.item())
 
     def __int__(self) -> int:

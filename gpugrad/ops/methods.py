@@ -11,6 +11,7 @@ from . import (
     activation,
     arithmetic,
     comparison,
+    conditions,
     creation,
     diagonals,
     exchange,
@@ -53,8 +54,9 @@ METHODS: list[Any] = [
     arithmetic.abs, arithmetic.clip, rounding.round, rounding.conj, activation.relu, activation.sigmoid,
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
-    reduction.argmin, shaping.squeeze, scans.cumsum, scans.cumprod,
-    selection.argsort, selection.sort, selection.take, stacking.ravel, stacking.repeat,
+    reduction.argmin, shaping.squeeze, shaping.swapaxes, scans.cumsum, scans.cumprod,
+    selection.argsort, selection.nonzero, selection.searchsorted, selection.sort, selection.take,
+    stacking.ravel, stacking.repeat,
     diagonals.diagonal, diagonals.trace, products.dot, creation.astype, creation.to,
 ]  # fmt: skip
 
@@ -97,6 +99,11 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
     return shaping.permute_dims(self, tuple(order) or tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
 
 
+def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
+    """:func:`gpugrad.compress`: the elements, or slices, for which the condition holds."""
+    return conditions.compress(condition, self, axis)  # type: ignore[no-any-return]
+
+
 def _copy(self: Tensor) -> Tensor:
     """The same value in memory of its own; gradients pass."""
     return arithmetic.positive(self) if self.node is not None else Tensor(backend.duplicate(self.data))
@@ -115,7 +122,7 @@ def bind() -> None:
         setattr(Tensor, method.__name__, method)
     others: dict[str, Any] = {
         "__getitem__": indexing.getitem, "__setitem__": indexing.setitem, "reshape": _reshape,
-        "transpose": _transpose, "flatten": _flatten, "copy": _copy,
+        "transpose": _transpose, "flatten": _flatten, "copy": _copy, "compress": _compress,
         "real": property(rounding.real, doc="The real part."),
         "imag": property(rounding.imag, doc="The imaginary part."),
         "T": property(_transpose, doc="The axes in reverse order."), "mT": property(shaping.matrix_transpose),

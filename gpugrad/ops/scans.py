@@ -10,8 +10,10 @@ from typing import Any
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels.scan import weighted_tails
+from .beside import beside
 from .creation import asarray
-from .shaping import Shape, concat, reshape, which_axis
+from .inspection import result_type
+from .shaping import Shape, broadcast_to, concat, reshape, which_axis
 
 
 def _cut(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
@@ -113,14 +115,19 @@ def _diff_x(xp: Namespace, g: Array, x_shape: Shape, n: int, axis: int) -> Array
 _diff.vjp(x=_diff_x)
 
 
-def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Array | None = None, append: Array | None = None) -> Array:
+def _dtype(end: Any, x: Array) -> Any:
+    """A number takes the dtype of what it is beside, as in arithmetic."""
+    return result_type(x, end) if isinstance(end, int | float | complex) else None
+
+
+def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
     """Each element minus the one before it along ``axis``, n times over; one element fewer each time.
 
     Args:
         x: shape ``(...)``; booleans differ where they are not equal.
         n: how often.
         axis: along which.
-        prepend: goes before ``x`` along the axis.
+        prepend: goes before ``x`` along the axis; a number is one slice of it.
         append: goes behind it.
 
     Raises:
@@ -136,5 +143,9 @@ def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Array | None = None, 
         raise ValueError(f"diff: expected at least one axis and n >= 0, got shape {x.shape} and n={n}")
     axis = which_axis("diff", axis, len(x.shape))
     if prepend is not None or append is not None:
-        x = concat([part for part in (prepend, x, append) if part is not None], axis=axis)
+        t = asarray(x)
+        edge = (*t.shape[:axis], 1, *t.shape[axis + 1 :])
+        ends = (None if end is None else beside(end, t, _dtype(end, t)) for end in (prepend, append))
+        first, last = ([] if e is None else [e if e.shape else broadcast_to(e, edge)] for e in ends)
+        x = concat([*first, t, *last], axis=axis)
     return _diff(x, n, axis) if n else asarray(x)

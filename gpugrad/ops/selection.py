@@ -208,14 +208,36 @@ isin.nondifferentiable()
 
 
 @primitive(outputs=True)
-def _unique(xp: Namespace, x: Array, /, index: bool, inverse: bool, counts: bool) -> tuple[Array, ...]:
+def _unique(
+    xp: Namespace, x: Array, /, index: bool, inverse: bool, counts: bool, equal_nan: bool = False
+) -> tuple[Array, ...]:
     found = xp.unique(
-        xp.reshape(x, (x.size,)), return_index=index, return_inverse=inverse, return_counts=counts, equal_nan=False
+        xp.reshape(x, (x.size,)), return_index=index, return_inverse=inverse, return_counts=counts, equal_nan=equal_nan
     )
     return tuple(found) if isinstance(found, tuple) else (found,)
 
 
 _unique.nondifferentiable()
+
+
+def unique(
+    x: Array, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, *,
+    equal_nan: bool = True,
+) -> Array | tuple[Array, ...]:  # fmt: skip
+    """The different values in order and, if asked for, where each is first, which one each element is, how many of it.
+
+    Constants; the GPU is waited for. Unlike in :func:`unique_values`, every NaN is the same, but for
+    ``equal_nan=False``. Source: ``numpy.unique``.
+
+    >>> import gpugrad as gg
+    >>> gg.unique(gg.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    t = asarray(x)
+    found = list(_unique(t, return_index, return_inverse, return_counts, equal_nan))
+    if return_inverse:
+        found[1 + return_index] = reshape(found[1 + return_index], t.shape)
+    return tuple(found) if len(found) > 1 else found[0]
 
 
 class Unique(NamedTuple):

@@ -14,6 +14,8 @@ from .row import Row, complex_too
 def _unique(name, x):
     values, index, inverse, counts = numpy.unique(x, return_index=True, return_inverse=True, return_counts=True)
     named = {"values": values, "inverse": inverse.reshape(x.shape), "counts": counts}
+    if name == "unique":
+        return values
     if name == "unique_all":
         return values, index, named["inverse"], counts
     return values if name == "unique_values" else (values, named[name.removeprefix("unique_")])
@@ -64,7 +66,7 @@ ROWS: list[Row] = [
     *[
         Row("ops.selection._unique", getattr(gg, name), whole, shapes=[((3, 4),), ((0,),), ((),)], constant=True,
             large=None, label=name, numpy=lambda x, name=name: _unique(name, x))
-        for name in ("unique_all", "unique_counts", "unique_inverse", "unique_values")
+        for name in ("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values")
     ],
 ]  # fmt: skip
 ROWS = complex_too(ROWS, "selection", "indexing._gather-topk")

@@ -214,6 +214,11 @@ def test_methods_are_the_functions():
     )
     assert x.reshape(2, 1, 3).squeeze(1).shape == (2, 3)
     assert gg.zeros((2, 3, 4)).T.shape == (4, 3, 2)
+    assert gg.zeros((2, 3, 4)).swapaxes(0, 2).shape == (4, 3, 2)
+    assert (x > 0.4).nonzero()[1].tolist() == [1, 2]
+    assert x[0].searchsorted(gg.tensor(0.15)).item() == 1
+    assert x.compress([False, True], axis=0).tolist() == [[0.4, 0.5, 0.6]]
+    assert x.itemsize == 8
     assert gg.zeros((2, 3, 4)).mT.shape == (2, 4, 3)
     assert x.astype(gg.float32).dtype == gg.float32
     assert x.astype(gg.float64, copy=False) is x

@@ -57,6 +57,17 @@ def test_searchsorted_with_a_sorter_and_a_number():
     assert int(gg.searchsorted(x, 2.5, sorter=gg.argsort(x))) == 2
 
 
+def test_unique_is_numpys():
+    x = gg.tensor([[nan, 3.0], [3.0, nan]], requires_grad=True)
+    for asked in ({}, {"return_counts": True}, {"return_inverse": True}, {"return_index": True, "return_inverse": True},
+                  {"equal_nan": False}):  # fmt: skip
+        expected, found = numpy.unique(x.numpy(), **asked), numpy.unique(x, **asked)
+        assert isinstance(found, tuple) == isinstance(expected, tuple)
+        for a, b in zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]:
+            assert type(a) is gg.Tensor
+            numpy.testing.assert_array_equal(a.numpy(), b)
+
+
 def test_unique_keeps_every_nan_and_the_shape_of_the_inverse():
     assert gg.unique_values(gg.tensor([nan, 1.0, nan])).shape == (3,)
     found = gg.unique_all(gg.tensor([[3, 1], [1, 3]]))
@@ -87,3 +98,13 @@ def test_dtypes_and_shapes_are_told_without_looking_at_values():
     assert gg.broadcast_shapes((2, 1), (3,), ()) == (2, 3)
     with pytest.raises(ValueError):
         gg.broadcast_shapes((2,), (3,))
+
+
+@pytest.mark.parametrize(
+    "ends", [{"prepend": 0}, {"append": 2.5}, {"prepend": 1.0, "append": 3}, {"append": [[4.0] * 3]}]
+)
+def test_diff_takes_numbers_at_its_ends(ends):
+    x = numpy.arange(6.0, dtype="float32").reshape(2, 3) ** 2
+    y = gg.diff(gg.tensor(x), axis=0, **ends)
+    numpy.testing.assert_array_equal(y.numpy(), numpy.diff(x, axis=0, **ends))
+    assert y.dtype == gg.float32
