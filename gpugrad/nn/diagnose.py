@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -118,7 +119,7 @@ def _rms(x: Tensor) -> float:
     if x.size == 0 or x.dtype.kind in "b":
         return 0.0
     wide = astype(absolute(x), float64)
-    return _number(mean(wide * wide)) ** 0.5
+    return math.sqrt(_number(mean(wide * wide)))
 
 
 def _layer(name: str, module: Module, inputs: list[Tensor], y: Tensor) -> Layer:
@@ -147,10 +148,10 @@ def _layer(name: str, module: Module, inputs: list[Tensor], y: Tensor) -> Layer:
 
 def _silent(y: Tensor) -> Tensor:
     """For each unit, a channel of images, whether it is 0 for all samples and places."""
-    if y.ndim < 2:
-        return equal(y, 0)
-    rows = y if y.ndim < 4 else reshape(y, (*y.shape[:2], -1))
-    return every(equal(rows, 0), axis=0 if y.ndim < 4 else (0, 2))
+    silent: Tensor = equal(y if y.ndim < 4 else reshape(y, (*y.shape[:2], -1)), 0)
+    if silent.ndim > 1:
+        silent = every(silent, axis=0 if y.ndim < 4 else (0, 2))
+    return silent
 
 
 def _weight(name: str, p: Parameter, step: Tensor | None) -> Weight:

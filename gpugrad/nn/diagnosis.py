@@ -108,13 +108,13 @@ class Diagnosis:
     findings: list[Finding]
 
     def __str__(self) -> str:
-        layers = [("layer", "mean", "scale", "gradient", "")]
+        layers: list[tuple[str, ...]] = [("layer", "mean", "scale", "gradient", "")]
         for row in self.layers:
             notes = [f"{row.dead:.0%} dead"] if row.dead is not None else []
             notes += [f"{row.saturated:.0%} saturated"] if row.saturated is not None else []
             label = f"{row.name}: {row.kind}" if row.name else row.kind
             layers.append((label, short(row.mean), short(row.scale), short(row.gradient), *notes, *[""][len(notes) :]))
-        weights = [("parameter", "scale", "gradient", "step / weight")]
+        weights: list[tuple[str, ...]] = [("parameter", "scale", "gradient", "step / weight")]
         weights += [(w.name, short(w.scale), short(w.gradient), short(w.ratio)) for w in self.weights]
         found = [
             f"{i}. {f.kind}{f' in {f.where}' if f.where else ''}: {f.text}" for i, f in enumerate(self.findings, 1)
@@ -145,7 +145,7 @@ class Diagnosis:
         except ImportError as error:
             raise ImportError("plot draws with matplotlib: pip install 'gpugrad[examples]'") from error
         names = [f"{row.name} {row.kind}".strip() for row in self.layers]
-        panels = [
+        panels: list[Any] = [
             ("scale of values", names, [row.scale for row in self.layers], None),
             ("norm of the gradient", names, [row.gradient for row in self.layers], None),
             ("dead or saturated", names, [_idle(row) for row in self.layers], None),

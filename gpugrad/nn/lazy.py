@@ -22,12 +22,15 @@ class _Lazy(Module):
     becomes: type[Module]
     """The class of the layer once it has shapes."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         drawn = self.has_uninitialized_params()
         self.initialize_parameters(*args)
         self.__class__ = self.becomes  # type: ignore[assignment]
         if drawn:
-            self.reset_parameters()  # type: ignore[operator]
+            self.reset_parameters()
         return self(*args, **kwargs)
 
     def has_uninitialized_params(self) -> bool:
@@ -241,7 +244,7 @@ class LazyConvTranspose3d(_LazyKernels, ConvTranspose3d):
 
 
 class _LazyStatistics(_Lazy):
-    axes: tuple[int, ...]
+    axes: Any
     num_features: int
 
     def __init__(

@@ -70,7 +70,7 @@ class Summary:
     multiply_adds: int
 
     def __str__(self) -> str:
-        cells = [("layer", "output shape", "parameters", "multiply-adds", "activations")]
+        cells: list[tuple[str, ...]] = [("layer", "output shape", "parameters", "multiply-adds", "activations")]
         for row in self.rows:
             depth, own = row.name.count(".") + 1 if row.name else 0, row.name.rpartition(".")[2]
             label = "  " * depth + (f"{own}: {row.kind}" if own else row.kind)
@@ -190,7 +190,7 @@ def work(module: Module, inputs: list[Any], output: Any) -> int:
     if isinstance(module, _Recurrent | _Cell):
         data: Any = x if isinstance(x, Tensor) else x.data if x is not None else None
         rows = math.prod(data.shape[:-1])
-        return rows * sum(p.size for p in module.parameters(recurse=False) if p.ndim == 2)
+        return int(rows * sum(p.size for p in module.parameters(recurse=False) if p.ndim == 2))
     if isinstance(module, MultiheadAttention) and len(inputs) > 2:
         return _attention(module, *inputs[:3])
     return 0

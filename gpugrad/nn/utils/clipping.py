@@ -46,11 +46,11 @@ def get_total_norm(tensors: Params, norm_type: float = 2.0, error_if_nonfinite: 
     """
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not given:
-        return zeros(())
+        return Tensor(zeros(()).data)
     norms = [vector_norm(x, ord=norm_type) for x in given]
     first = norms[0]
     norms = [to(norm, device=first.device) for norm in norms]
-    norm = vector_norm(stack(norms), ord=norm_type)
+    norm: Tensor = vector_norm(stack(norms), ord=norm_type)
     if error_if_nonfinite and not isfinite(norm):
         raise RuntimeError(f"the total norm of order {norm_type} is {norm.item()}: gradients are not finite")
     return norm

@@ -27,7 +27,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     pieces = [reshape(p, (-1,)) for p in parameters]
     if not pieces:
         raise ValueError("parameters_to_vector: expected at least one parameter, got none")
-    return concat(pieces)
+    vector: Tensor = concat(pieces)
+    return vector
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

@@ -30,9 +30,11 @@ class _WeightNorm(Module):
 
     def _length(self, v: Tensor) -> Tensor:
         if self.dim is None:
-            return vector_norm(v)
+            whole: Tensor = vector_norm(v)
+            return whole
         axes = tuple(i for i in range(v.ndim) if i != self.dim % v.ndim)
-        return vector_norm(v, axis=axes, keepdims=True)
+        lengths: Tensor = vector_norm(v, axis=axes, keepdims=True)
+        return lengths
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
         return weight_v * (weight_g / self._length(weight_v))
@@ -90,10 +92,12 @@ class _SpectralNorm(Module):
 
     def _matrix(self, weight: Tensor) -> Tensor:
         rows = moveaxis(weight, self.dim, 0)
-        return reshape(rows, (rows.shape[0], math.prod(rows.shape[1:])))
+        matrix: Tensor = reshape(rows, (rows.shape[0], math.prod(rows.shape[1:])))
+        return matrix
 
     def _unit(self, x: Tensor) -> Tensor:
-        return divide(x, maximum(vector_norm(x), self.eps))
+        unit: Tensor = divide(x, maximum(vector_norm(x), self.eps))
+        return unit
 
     def _iterate(self, matrix: Tensor, times: int) -> None:
         with no_grad():
@@ -108,7 +112,8 @@ class _SpectralNorm(Module):
         if self.training:
             self._iterate(Tensor(matrix.data), self.n_power_iterations)
         sigma = total(multiply(Tensor(self._u.data), matmul(matrix, Tensor(self._v.data))))
-        return weight / sigma
+        normalized: Tensor = weight / sigma
+        return normalized
 
     def right_inverse(self, value: Tensor) -> Tensor:
         """The weight as it is: it will be divided by its norm again."""

@@ -96,7 +96,7 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
     ['bias', 'parametrizations.weight.original']
     """
     if is_parametrized(module, tensor_name):
-        held: Any = module.parametrizations[tensor_name]  # type: ignore[index]
+        held = _held(module)[tensor_name]
         _fits(tensor_name, parametrization, getattr(module, tensor_name))
         held.append(parametrization)
         return module
@@ -112,8 +112,13 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
     if not is_parametrized(module):
         module.__class__ = _parametrized(type(module))
         module.parametrizations = ModuleDict()
-    module.parametrizations[tensor_name] = held  # type: ignore[operator]
+    _held(module)[tensor_name] = held
     return module
+
+
+def _held(module: Module) -> Any:
+    """All parametrizations of a module, by name."""
+    return module.__dict__["parametrizations"]
 
 
 def _fits(name: str, parametrization: Module, old: Tensor) -> None:
@@ -138,7 +143,7 @@ def _parametrized(kind: type[Module]) -> type[Module]:
 
     def setattribute(self: Module, name: str, value: Any) -> None:
         if is_parametrized(self, name):
-            self.parametrizations[name].assign(value)  # type: ignore[index]
+            _held(self)[name].assign(value)
         else:
             kind.__setattr__(self, name, value)
 
@@ -179,7 +184,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"remove_parametrizations: {tensor_name!r} of {type(module).__name__} is not parametrized")
-    everything: Any = module.parametrizations
+    everything = _held(module)
     held = everything[tensor_name]
     if held.several and not leave_parametrized:
         raise ValueError(f"remove_parametrizations: {tensor_name!r} has several originals: none is its value")
@@ -191,7 +196,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         init._write("remove_parametrizations", parameter, value)
     del everything[tensor_name]
     if not len(everything):
-        del module.parametrizations
+        delattr(module, "parametrizations")
         module.__class__ = type(module).__bases__[0]
     module.register_parameter(tensor_name, parameter)
     return module
