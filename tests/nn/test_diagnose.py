@@ -190,15 +190,18 @@ def test_without_matplotlib(monkeypatch):
         run(network(nn.ReLU)).plot()
 
 
-MODEL = nn.Linear(20, 3)
+def layer():
+    return nn.Linear(20, 3)
+
+
 WRONG = [
     (lambda: gg.diagnose(3, data(), len), TypeError, "diagnose: expected model as a Module, got int"),
-    (lambda: gg.diagnose(MODEL, data(), 3), TypeError, "expected loss as a function, got int"),
-    (lambda: gg.diagnose(MODEL, (*data(), 1), len), ValueError, "expected batch as .inputs, targets., got 3 values"),
-    (lambda: run(MODEL, optimizer=1, lr=0.1), ValueError, "an optimizer or a learning rate, got both"),
-    (lambda: gg.diagnose(MODEL, data(), lambda y, t: 3), TypeError, "expected the loss as a Tensor, got int"),
-    (lambda: gg.diagnose(MODEL, data(), lambda y, t: y), ValueError, "a loss of one element .* got one of shape"),
-    (lambda: gg.diagnose(MODEL, data(), lambda y, t: gg.ones(())), ValueError, "that does not"),
+    (lambda: gg.diagnose(layer(), data(), 3), TypeError, "expected loss as a function, got int"),
+    (lambda: gg.diagnose(layer(), (*data(), 1), len), ValueError, "expected batch as .inputs, targets., got 3 values"),
+    (lambda: run(layer(), optimizer=1, lr=0.1), ValueError, "an optimizer or a learning rate, got both"),
+    (lambda: gg.diagnose(layer(), data(), lambda y, t: 3), TypeError, "expected the loss as a Tensor, got int"),
+    (lambda: gg.diagnose(layer(), data(), lambda y, t: y), ValueError, "a loss of one element .* got one of shape"),
+    (lambda: gg.diagnose(layer(), data(), lambda y, t: gg.ones(())), ValueError, "that does not"),
 ]
 
 
