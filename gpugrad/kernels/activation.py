@@ -77,10 +77,15 @@ def silu_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
     return g * s * (1 + x * (1 - s))
 
 
+def _cdf(xp: Namespace, x: Array) -> Array:
+    """The normal distribution function, in the dtype of x: SciPy has none in float16."""
+    return xp.asarray(0.5 * (1 + special(xp).erf(x / ROOT_2)), dtype=x.dtype)
+
+
 @elementwise("out = T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440)));")
 def gelu_forward(xp: Namespace, x: Array, /) -> Array:
     """``x`` times the normal distribution function of x. Source: Hendrycks and Gimpel 2016."""
-    return 0.5 * x * (1 + special(xp).erf(x / ROOT_2))
+    return x * _cdf(xp, x)
 
 
 @elementwise("""
@@ -89,7 +94,7 @@ out = g * (cdf + x * exp(T(-0.5) * x * x) * T(0.39894228040143267794));
 """)
 def gelu_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
     """``g (cdf(x) + x pdf(x))`` of the normal distribution."""
-    return g * (0.5 * (1 + special(xp).erf(x / ROOT_2)) + x * xp.exp(-0.5 * x * x) / ROOT_TAU)
+    return g * (_cdf(xp, x) + x * xp.exp(-0.5 * x * x) / ROOT_TAU)
 
 
 @elementwise("out = T(0.5) * x * (T(1) + tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)));")

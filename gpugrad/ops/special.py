@@ -20,6 +20,14 @@ expit = sigmoid
 """SciPy's name of :func:`gpugrad.sigmoid`."""
 
 
+def as_short(xp: Namespace, y: Array, *given: Array) -> Array:
+    """The result in the dtype of the inputs, where SciPy, which has no functions of float16, answers in float64."""
+    dtypes = [x.dtype for x in given if hasattr(x, "dtype")]
+    widest = max(dtypes, key=lambda dtype: dtype.itemsize, default=y.dtype)
+    longer = widest.kind == "f" and y.dtype.itemsize > widest.itemsize and all(d.kind == "f" for d in dtypes)
+    return xp.asarray(y, dtype=widest) if longer else y
+
+
 # ---------------------------------------------------------------- error functions
 
 
@@ -31,7 +39,7 @@ def erf(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.erf(gg.tensor([0.0, 1.0]))
     tensor([0.       , 0.8427008])
     """
-    return special(xp).erf(x)
+    return as_short(xp, special(xp).erf(x), x)
 
 
 erf.vjp(x=lambda xp, g, x: g * xp.exp(-x * x) / HALF_ROOT_PI)
@@ -45,7 +53,7 @@ def erfc(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.erfc(gg.tensor([0.0, 5.0]))
     tensor([1.0000000e+00, 1.5374597e-12])
     """
-    return special(xp).erfc(x)
+    return as_short(xp, special(xp).erfc(x), x)
 
 
 erfc.vjp(x=lambda xp, g, x: -g * xp.exp(-x * x) / HALF_ROOT_PI)
@@ -59,7 +67,7 @@ def erfinv(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.erfinv(gg.tensor([0.0, 0.5]))
     tensor([0.       , 0.4769363])
     """
-    return special(xp).erfinv(x)
+    return as_short(xp, special(xp).erfinv(x), x)
 
 
 erfinv.vjp(x=lambda xp, g, y: g * HALF_ROOT_PI * xp.exp(y * y))
@@ -73,7 +81,7 @@ def erfcinv(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.erfcinv(gg.tensor([0.5, 1.5]))
     tensor([ 0.4769363, -0.4769363])
     """
-    return special(xp).erfcinv(x)
+    return as_short(xp, special(xp).erfcinv(x), x)
 
 
 erfcinv.vjp(x=lambda xp, g, y: -g * HALF_ROOT_PI * xp.exp(y * y))
@@ -87,7 +95,7 @@ def ndtr(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.ndtr(gg.tensor([0.0, 1.96]))
     tensor([0.5      , 0.9750021])
     """
-    return special(xp).ndtr(x)
+    return as_short(xp, special(xp).ndtr(x), x)
 
 
 ndtr.vjp(x=lambda xp, g, x: g * xp.exp(-x * x / 2) / ROOT_TAU)
@@ -101,7 +109,7 @@ def log_ndtr(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.log_ndtr(gg.tensor([0.0, -20.0]))
     tensor([  -0.6931472, -203.91716  ])
     """
-    return special(xp).log_ndtr(x)
+    return as_short(xp, special(xp).log_ndtr(x), x)
 
 
 log_ndtr.vjp(x=lambda xp, g, x, y: g * xp.exp(-x * x / 2 - y) / ROOT_TAU)
@@ -115,7 +123,7 @@ def ndtri(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.ndtri(gg.tensor([0.25, 0.975]))
     tensor([-0.6744898,  1.9599639])
     """
-    return special(xp).ndtri(x)
+    return as_short(xp, special(xp).ndtri(x), x)
 
 
 ndtri.vjp(x=lambda xp, g, y: g * ROOT_TAU * xp.exp(y * y / 2))
@@ -132,7 +140,7 @@ def logit(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.logit(gg.tensor([0.5, 0.75]))
     tensor([0.       , 1.0986123])
     """
-    return special(xp).logit(x)
+    return as_short(xp, special(xp).logit(x), x)
 
 
 logit.vjp(x=lambda xp, g, x: g / (x * (1 - x)))
@@ -146,7 +154,7 @@ def log_expit(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.log_expit(gg.tensor([0.0, -200.0]))
     tensor([  -0.6931472, -200.       ])
     """
-    return composed.log_sigmoid(xp, x)
+    return as_short(xp, composed.log_sigmoid(xp, x), x)
 
 
 log_expit.vjp(x=lambda xp, g, x: composed.log_sigmoid_back(xp, g, x))
@@ -160,7 +168,7 @@ def xlogy(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.special.xlogy(gg.tensor([0.0, 2.0]), gg.tensor([0.0, 3.0]))
     tensor([0.       , 2.1972246])
     """
-    return special(xp).xlogy(x1, x2)
+    return as_short(xp, special(xp).xlogy(x1, x2), x1, x2)
 
 
 xlogy.vjp(
@@ -177,7 +185,7 @@ def xlog1py(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.special.xlog1py(gg.tensor([0.0, 2.0]), gg.tensor([-1.0, 2.0]))
     tensor([0.       , 2.1972246])
     """
-    return special(xp).xlog1py(x1, x2)
+    return as_short(xp, special(xp).xlog1py(x1, x2), x1, x2)
 
 
 xlog1py.vjp(
@@ -200,7 +208,7 @@ def entr(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.entr(gg.tensor([0.0, 0.5]))
     tensor([0.       , 0.3465736])
     """
-    return special(xp).entr(x)
+    return as_short(xp, special(xp).entr(x), x)
 
 
 entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1))
@@ -214,7 +222,7 @@ def rel_entr(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.special.rel_entr(gg.tensor([0.0, 0.5]), gg.tensor([0.5, 0.25]))
     tensor([0.       , 0.3465736])
     """
-    return special(xp).rel_entr(x1, x2)
+    return as_short(xp, special(xp).rel_entr(x1, x2), x1, x2)
 
 
 rel_entr.vjp(
@@ -244,7 +252,7 @@ def gamma(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.gamma(gg.tensor([5.0, 0.5]))
     tensor([24.       ,  1.7724538])
     """
-    return special(xp).gamma(x)
+    return as_short(xp, special(xp).gamma(x), x)
 
 
 @primitive
@@ -255,7 +263,7 @@ def gammaln(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.gammaln(gg.tensor([1.0, 100.0]))
     tensor([  0.     , 359.13422])
     """
-    return special(xp).gammaln(x)
+    return as_short(xp, special(xp).gammaln(x), x)
 
 
 @primitive
@@ -266,7 +274,7 @@ def digamma(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.digamma(gg.tensor([1.0, 2.0]))
     tensor([-0.5772157,  0.4227843])
     """
-    return special(xp).digamma(x)
+    return as_short(xp, special(xp).digamma(x), x)
 
 
 psi = digamma
@@ -324,7 +332,7 @@ def i0(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.i0(gg.tensor([0.0, 1.0]))
     tensor([1.       , 1.2660658])
     """
-    return special(xp).i0(x)
+    return as_short(xp, special(xp).i0(x), x)
 
 
 @primitive
@@ -335,7 +343,7 @@ def i1(xp: Namespace, x: Array, /) -> Array:
     >>> gg.special.i1(gg.tensor([0.0, 1.0]))
     tensor([0.       , 0.5651591])
     """
-    return special(xp).i1(x)
+    return as_short(xp, special(xp).i1(x), x)
 
 
 def _i1_x(xp: Namespace, g: Array, x: Array) -> Array:

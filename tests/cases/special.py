@@ -19,6 +19,7 @@ def row(name, domain, torch=None, **kwargs):
     kwargs.setdefault("numpy", getattr(scipy.special, name))
     call = (lambda t, *xs: getattr(t.special, torch)(*xs)) if torch else None
     kwargs.setdefault("single", 1e-4)
+    kwargs.setdefault("half", False)  # SciPy has no functions of float16
     return Row(f"ops.special.{name}", getattr(gg.special, name), domain, torch=call, **kwargs)
 
 
@@ -42,9 +43,9 @@ ROWS: list[Row] = [
     row("xlog1py", positive, "xlog1py", shapes=PAIRS, large=None),
     row("rel_entr", positive, shapes=PAIRS, large=None),
     Row("ops.special.rel_entr", gg.special.kl_div, positive, numpy=scipy.special.kl_div, shapes=PAIRS, large=None,
-        label="kl_div", single=1e-4),
+        label="kl_div", single=1e-4, half=False),
     Row("ops.special.gammaln", gg.special.betaln, above_one, numpy=scipy.special.betaln, shapes=PAIRS, large=None,
-        label="betaln", single=1e-4),
+        label="betaln", single=1e-4, half=False),
     *[
         Row("ops.special._polygamma", lambda x, n=n: gg.special.polygamma(n, x), above_one,
             numpy=lambda x, n=n: scipy.special.polygamma(n, x).astype(x.dtype),
