@@ -9,6 +9,7 @@ import gpugrad as gg
 from gpugrad import nn
 from gpugrad.nn import utils
 from gpugrad.nn.utils import parametrizations, parametrize
+from gpugrad.testing import cuda_simulator
 
 
 def leaves(rng, *shapes):
@@ -170,3 +171,28 @@ WRONG = [
 def test_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_on_the_second_gpu():
+    if cuda_simulator.is_installed():
+        pytest.skip("installs its own simulator")
+    with cuda_simulator.installed(devices=2):
+        model = nn.Sequential(nn.LazyLinear(6), nn.LazyBatchNorm1d(), nn.ReLU(), nn.Linear(6, 2)).to("cuda:1")
+        x = gg.ones((4, 3), device="cuda:1")
+        model(x)
+        for p in model.parameters():
+            if p.ndim == 2:
+                nn.init.orthogonal_(p)
+        parametrizations.spectral_norm(parametrizations.weight_norm(model[0]))
+        model[3].register_full_backward_hook(lambda m, before, after: (before[0] * 2,))
+        model(x).sum().backward()
+        norm = utils.clip_grad_norm_(model.parameters(), 0.1)
+        utils.vector_to_parameters(utils.parameters_to_vector(model.parameters()), model.parameters())
+        assert nn.summary(model, x).parameters == sum(p.size for p in model.parameters())
+        optimizer = gg.optim.Adam(model.parameters(), lr=0.1)
+        found = gg.diagnose(model, x, lambda y: (y * y).mean(), optimizer=optimizer)
+        assert found.weights[0].ratio is not None
+        assert norm.device == "cuda:1"
+        assert all(value.device == "cuda:1" for value in model.state_dict().values())
+        assert all(p.grad.device == "cuda:1" for p in model.parameters())
+        gg.set_default_device(None)
