@@ -127,10 +127,9 @@ def _rnn_gradients(
         return (taken[-1] @ w_hh,)
 
     (dh0,) = _walk(xp, _spans(sizes, not reverse), [g[1]], step)
-    found = {"z": _rows(xp, taken, not reverse), "h0": dh0}
-    if "w_hh" in wanted:
-        found["w_hh"] = _T(xp, found["z"]) @ _entering(xp, h, h0, sizes, reverse)
-    return [found[name] for name in wanted]
+    z = _rows(xp, taken, not reverse)
+    gradients = {"z": lambda: z, "h0": lambda: dh0, "w_hh": lambda: _T(xp, z) @ _entering(xp, h, h0, sizes, reverse)}
+    return [gradients[name]() for name in wanted]
 
 
 # -------------------------------------------------------------------- LSTM
@@ -218,12 +217,13 @@ def _lstm_gradients(
         return taken[-1] @ w_hh, dc * f[begin:end]
 
     dh0, dc0 = _walk(xp, _spans(sizes, not reverse), g[1:], step)
-    found = {"z": _rows(xp, taken, not reverse), "h0": dh0, "c0": dc0}
-    if "w_hh" in wanted:
-        found["w_hh"] = _T(xp, found["z"]) @ _entering(xp, y[0], h0, sizes, reverse)
-    if "w_hr" in wanted:
-        found["w_hr"] = _T(xp, _rows(xp, projected, not reverse)) @ (o * t)
-    return [found[name] for name in wanted]
+    z = _rows(xp, taken, not reverse)
+    gradients = {
+        "z": lambda: z, "h0": lambda: dh0, "c0": lambda: dc0,
+        "w_hh": lambda: _T(xp, z) @ _entering(xp, y[0], h0, sizes, reverse),
+        "w_hr": lambda: _T(xp, _rows(xp, projected, not reverse)) @ (o * t),
+    }  # fmt: skip
+    return [gradients[name]() for name in wanted]
 
 
 # -------------------------------------------------------------------- GRU
@@ -303,11 +303,10 @@ def _gru_gradients(
 
     (dh0,) = _walk(xp, _spans(sizes, not reverse), g[1:], step)
     d = _rows(xp, taken, not reverse)
-    found = {"h0": dh0}
-    if "z" in wanted:
-        found["z"] = xp.concat([d[:, : 2 * n], _rows(xp, arrived, not reverse) * into_new], axis=1)
-    if "w_hh" in wanted:
-        found["w_hh"] = _T(xp, d) @ before
-    if "b_hh" in wanted:
-        found["b_hh"] = xp.sum(d, axis=0)
-    return [found[name] for name in wanted]
+    gradients = {
+        "h0": lambda: dh0,
+        "z": lambda: xp.concat([d[:, : 2 * n], _rows(xp, arrived, not reverse) * into_new], axis=1),
+        "w_hh": lambda: _T(xp, d) @ before,
+        "b_hh": lambda: xp.sum(d, axis=0),
+    }
+    return [gradients[name]() for name in wanted]
