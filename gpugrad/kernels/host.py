@@ -205,7 +205,7 @@ def _hardsigmoid_back(g: Array, x: Array) -> Array:
 
 @routine(kernels.hardswish_forward)
 def _hardswish(x: Array) -> Array:
-    y = _hardsigmoid(x)
+    y: Array = _hardsigmoid(x)
     y *= x
     return y
 
@@ -231,8 +231,9 @@ def _hardshrink(x: Array, width: float) -> Array:
 
 @routine(kernels.softshrink_forward)
 def _softshrink(x: Array, width: float) -> Array:
-    y = numpy.clip(x, -width, width)
-    return numpy.subtract(x, y, out=y)
+    y: Array = numpy.clip(x, -width, width)
+    numpy.subtract(x, y, out=y)
+    return y
 
 
 @routine(kernels.shrink_backward)

@@ -22,7 +22,8 @@ def moments(xp: Namespace, x: Array, /, axes: Axes) -> tuple[Array, ...]:
     >>> moments(gg.tensor([1.0, 3.0]), (0,))
     (tensor([2.]), tensor([1.]))
     """
-    return kernels.moments(xp, x, axes)
+    mean, var = kernels.moments(xp, x, axes)
+    return mean, var
 
 
 moments.nondifferentiable()
@@ -64,7 +65,8 @@ def normalize(
     >>> normalize(gg.tensor([1.0, 3.0]), axes=(0,), eps=0.0, centred=True)
     tensor([-1.,  1.])
     """
-    return kernels.standardized(xp, x, weight, bias, mean, var, axes, eps, centred)
+    y, shift, rstd = kernels.standardized(xp, x, weight, bias, mean, var, axes, eps, centred)
+    return y, shift, rstd
 
 
 @normalize.joint_vjp

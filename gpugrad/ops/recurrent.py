@@ -128,7 +128,11 @@ def _rnn_gradients(
 
     (dh0,) = _walk(xp, _spans(sizes, not reverse), [g[1]], step)
     z = _rows(xp, taken, not reverse)
-    gradients = {"z": lambda: z, "h0": lambda: dh0, "w_hh": lambda: _T(xp, z) @ _entering(xp, h, h0, sizes, reverse)}
+    gradients: dict[str, Callable[[], Array]] = {
+        "z": lambda: z,
+        "h0": lambda: dh0,
+        "w_hh": lambda: _T(xp, z) @ _entering(xp, h, h0, sizes, reverse),
+    }
     return [gradients[name]() for name in wanted]
 
 
@@ -218,7 +222,7 @@ def _lstm_gradients(
 
     dh0, dc0 = _walk(xp, _spans(sizes, not reverse), g[1:], step)
     z = _rows(xp, taken, not reverse)
-    gradients = {
+    gradients: dict[str, Callable[[], Array]] = {
         "z": lambda: z, "h0": lambda: dh0, "c0": lambda: dc0,
         "w_hh": lambda: _T(xp, z) @ _entering(xp, y[0], h0, sizes, reverse),
         "w_hr": lambda: _T(xp, _rows(xp, projected, not reverse)) @ (o * t),
@@ -303,7 +307,7 @@ def _gru_gradients(
 
     (dh0,) = _walk(xp, _spans(sizes, not reverse), g[1:], step)
     d = _rows(xp, taken, not reverse)
-    gradients = {
+    gradients: dict[str, Callable[[], Array]] = {
         "h0": lambda: dh0,
         "z": lambda: xp.concat([d[:, : 2 * n], _rows(xp, arrived, not reverse) * into_new], axis=1),
         "w_hh": lambda: _T(xp, d) @ before,

@@ -76,10 +76,8 @@ def _solve_both(xp: Namespace, g: Array, wanted: tuple[str, ...], x1: Array, y: 
     if len(x2_shape) == 1:
         g, y = xp.expand_dims(g, axis=-1), xp.expand_dims(y, axis=-1)
     h = solve.on(xp, transposed(xp, x1), g)
-    gradients = {"x2": xp.squeeze(h, axis=-1) if len(x2_shape) == 1 else h}
-    if "x1" in wanted:
-        gradients["x1"] = -(h @ transposed(xp, y))
-    return [gradients[name] for name in wanted]
+    by_right = xp.squeeze(h, axis=-1) if len(x2_shape) == 1 else h
+    return [by_right if name == "x2" else -(h @ transposed(xp, y)) for name in wanted]
 
 
 # -------------------------------------------------------------------- least squares
