@@ -222,6 +222,10 @@ def _even(inner: Shape, outer: Shape) -> Window | None:
     return Window(kernel, kernel, (1,) * len(inner), (0,) * len(inner), inner, outer)
 
 
+WIDE = 16
+"""From this many elements on, windows are gone through one by one, not place by place."""
+
+
 def _parts(n: int, m: int) -> list[tuple[int, int]]:
     """Where m windows over n elements begin and end: ``[floor(i n / m), ceil((i + 1) n / m))``."""
     return [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
@@ -242,6 +246,9 @@ def adaptive_average_pool(name: str, input: Any, output_size: Any, ndim: int) ->
     if set(outer) == {1}:
         flat = mean(reshape(x, (*x.shape[:2], prod(x.shape[2:]))), axis=2)
         y: Tensor = reshape(flat, (*x.shape[:2], *outer))
+        return y if whole else y[0]
+    if window is not None and ndim == 1 and window.size >= WIDE:
+        y = mean(reshape(x, (*x.shape[:2], *outer, window.size)), axis=3)
         return y if whole else y[0]
     if window is not None:
         y = _average_pool(x, window, tuple((k,) for k in window.kernel))
@@ -268,7 +275,7 @@ def adaptive_max_pool(name: str, input: Any, output_size: Any, indices: bool, nd
     _check_not_empty(name, x)
     outer = _output_size(name, output_size, x.shape[2:])
     window = _even(x.shape[2:], outer)
-    if window is not None:
+    if window is not None and window.size < WIDE:
         y = _max_pool(x, window)
         found = _places(_winners(x.detach(), y.detach(), window), window) if indices else None
     else:
@@ -285,7 +292,7 @@ def _check_not_empty(name: str, x: Tensor) -> None:
 
 
 def _gathered(x: Tensor, outer: Shape) -> tuple[Tensor, Tensor]:
-    """The maxima of uneven windows: their elements side by side, short windows filled up with their last element."""
+    """The maxima of uneven or wide windows: their elements side by side, short windows filled up with their last element."""
     inner = x.shape[2:]
     table: Tensor = asarray([[0]], device=x.device)  # flat indices: for each place, those of its window
     for n, m in zip(inner, outer, strict=True):
