@@ -146,7 +146,8 @@ class Tensor(TensorMethods):
         """
         if self.node is not None:
             raise GradientError(
-                "a tensor that needs a gradient becomes no NumPy array by itself: use x.detach(), or for a list gg.stack"
+                "a tensor that needs a gradient becomes no NumPy array by itself: "
+                "use x.detach(), or for a list gg.stack"
             )
         if not self.device.is_host:
             raise TypeError(f"a tensor on {self.device} becomes no NumPy array by itself: use x.numpy()")

@@ -292,7 +292,7 @@ def _check_not_empty(name: str, x: Tensor) -> None:
 
 
 def _gathered(x: Tensor, outer: Shape) -> tuple[Tensor, Tensor]:
-    """The maxima of uneven or wide windows: their elements side by side, short windows filled up with their last element."""
+    """The maxima of uneven or wide windows: their elements side by side, short windows filled up with the last."""
     inner = x.shape[2:]
     table: Tensor = asarray([[0]], device=x.device)  # flat indices: for each place, those of its window
     for n, m in zip(inner, outer, strict=True):
