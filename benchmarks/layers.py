@@ -242,15 +242,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of layers")
     parser.add_argument("--repeats", type=int, default=LATER)
     parser.add_argument("--threads", type=int, default=1, help="for BLAS and for PyTorch, the same for both")
-    parser.add_argument(
-        "--keep-memory", action="store_true", help="tell glibc, in both processes, not to give pages back"
-    )
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)
-    if options.keep_memory:
-        os.environ.update(MALLOC_TRIM_THRESHOLD_=str(2**28), MALLOC_MMAP_THRESHOLD_=str(2**25))
     context = multiprocessing.get_context("spawn")
     pipes, processes = {}, []
     for name in ("gpugrad", "torch"):
@@ -281,7 +276,6 @@ def main() -> None:
     if options.out:
         whole = {
             "machine": machine(options.threads),
-            "keep_memory": options.keep_memory,
             "median": statistics.median(ratios),
             "layers": results,
         }
