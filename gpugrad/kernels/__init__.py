@@ -6,7 +6,8 @@ bytes moved and the source in its docstring, and decorate it:
 - with :func:`~gpugrad.kernels.elementwise.elementwise` and the CUDA statement for one element;
 - with :func:`~gpugrad.kernels.rows.rows` and the reductions and the element of a row.
 
-A NumPy routine that does the same faster on the CPU goes to ``host.py``.
+A NumPy routine that does the same faster on the CPU goes to ``host.py`` or the ``..._host.py`` of its family. A
+function that has only such a routine, and no CUDA source, is declared in ``composed.py``.
 
 ``tests/kernels`` then compares it with the reference, in every variant and dtype, and compiles it for every
 architecture.
