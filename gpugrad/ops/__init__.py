@@ -11,8 +11,8 @@ To add one:
 4. ``python tools/coverage.py`` writes what it can do into ``docs/coverage.md``.
 
 Under :func:`gpugrad.vmap` it is run sample by sample, until it stands beside its kin in the table of
-:mod:`gpugrad.transforms.batching.table`; operations of ``arithmetic``, ``functions`` and other files that are elementwise
-throughout stand there by themselves.
+:mod:`gpugrad.transforms.batching.table`; operations of ``arithmetic``, ``functions`` and other files that are
+elementwise throughout stand there by themselves.
 """
 
 from . import methods

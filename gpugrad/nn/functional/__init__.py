@@ -1,7 +1,7 @@
 """The functions behind the modules, without state. Names and arguments are those of ``torch.nn.functional``.
 
-To add one: the function in the file of its family, composed of gpugrad's operations, exported below; then its module, see
-:mod:`gpugrad.nn`.
+To add one: the function in the file of its family, composed of gpugrad's operations, exported below; then its
+module, see :mod:`gpugrad.nn`.
 
 Arguments that PyTorch has deprecated (``size_average``, ``reduce``, ``inplace``) are not there; those that come after
 them are given by name.
