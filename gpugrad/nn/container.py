@@ -182,7 +182,67 @@ class ModuleList(_Listed):
         return lines
 
 
-class ModuleDict(Module):
+class NamedMembers(Module):
+    """What :class:`ModuleDict` and ``ParameterDict`` share: a dictionary whose values are attributes of one kind."""
+
+    kind = MODULE
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __getitem__(self, name: str) -> Any:
+        members = dict(self.items())
+        if name not in members:
+            raise KeyError(f"{name!r} is not one of {', '.join(map(repr, members)) or f'no {self.kind}s'}")
+        return members[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def __delitem__(self, name: str) -> None:
+        self[name]
+        delattr(self, name)
+
+    def keys(self) -> list[str]:
+        """The names."""
+        return [name for name, _ in self.items()]
+
+    def values(self) -> list[Any]:
+        """What is in it."""
+        return [value for _, value in self.items()]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """The pairs of name and value."""
+        return list(self._own(self.kind))
+
+    def update(self, members: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add members, in place of those of the same name."""
+        for name, value in members.items() if isinstance(members, Mapping | NamedMembers) else members:
+            self[name] = value
+
+    def pop(self, name: str) -> Any:
+        """Take one out and return it.
+
+        Raises:
+            KeyError: there is none of this name.
+        """
+        value = self[name]
+        del self[name]
+        return value
+
+    def clear(self) -> None:
+        """Take all out."""
+        for name in self.keys():
+            del self[name]
+
+
+class ModuleDict(NamedMembers):
     """Modules by name, in the order in which they came; it computes nothing itself.
 
     Args:
@@ -205,56 +265,5 @@ class ModuleDict(Module):
         super().__init__()
         self.update(modules)
 
-    def __len__(self) -> int:
-        return len(self.keys())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
-    def __getitem__(self, name: str) -> Module:
-        modules = dict(self.items())
-        if name not in modules:
-            raise KeyError(f"{name!r} is not one of {', '.join(map(repr, modules)) or 'no modules'}")
-        return modules[name]
-
     def __setitem__(self, name: str, module: Module) -> None:
         self.register_module(name, module)
-
-    def __delitem__(self, name: str) -> None:
-        self[name]
-        delattr(self, name)
-
-    def keys(self) -> list[str]:
-        """The names."""
-        return [name for name, _ in self._own(MODULE)]
-
-    def values(self) -> list[Module]:
-        """The modules."""
-        return [module for _, module in self._own(MODULE)]
-
-    def items(self) -> list[tuple[str, Module]]:
-        """The pairs of name and module."""
-        return list(self._own(MODULE))
-
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules, in place of those of the same name."""
-        for name, module in modules.items() if isinstance(modules, Mapping | ModuleDict) else modules:
-            self[name] = module
-
-    def pop(self, name: str) -> Module:
-        """Take a module out and return it.
-
-        Raises:
-            KeyError: there is none of this name.
-        """
-        module = self[name]
-        del self[name]
-        return module
-
-    def clear(self) -> None:
-        """Take all modules out."""
-        for name in self.keys():
-            del self[name]

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from ..core import Tensor
 from .attributes import PARAMETER
+from .container import NamedMembers
 from .module import Module
 from .parameter import Parameter
 
@@ -111,7 +112,7 @@ class ParameterList(_Parameters):
         return self.extend(values)
 
 
-class ParameterDict(_Parameters):
+class ParameterDict(_Parameters, NamedMembers):
     """Parameters by name, in the order in which they came.
 
     Args:
@@ -130,64 +131,15 @@ class ParameterDict(_Parameters):
     ['left', 'right']
     """
 
+    kind = PARAMETER
+
     def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
         super().__init__()
         self.update(() if parameters is None else parameters)
 
-    def __len__(self) -> int:
-        return len(self.keys())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
-    def __getitem__(self, name: str) -> Parameter:
-        parameters = dict(self.items())
-        if name not in parameters:
-            raise KeyError(f"{name!r} is not one of {', '.join(map(repr, parameters)) or 'no parameters'}")
-        return parameters[name]
-
     def __setitem__(self, name: str, value: Tensor) -> None:
         self.register_parameter(name, _parameter(value))
-
-    def __delitem__(self, name: str) -> None:
-        self[name]
-        delattr(self, name)
-
-    def keys(self) -> list[str]:
-        """The names."""
-        return [name for name, _ in self._own(PARAMETER)]
-
-    def values(self) -> list[Parameter]:
-        """The parameters."""
-        return [value for _, value in self._own(PARAMETER)]
-
-    def items(self) -> list[tuple[str, Parameter]]:
-        """The pairs of name and parameter."""
-        return list(self._own(PARAMETER))
-
-    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
-        """Add parameters, in place of those of the same name."""
-        for name, value in parameters.items() if isinstance(parameters, Mapping | ParameterDict) else parameters:
-            self[name] = value
 
     def get(self, name: str, default: Any = None) -> Any:
         """The parameter of this name, or ``default``."""
         return dict(self.items()).get(name, default)
-
-    def pop(self, name: str) -> Parameter:
-        """Take one out and return it.
-
-        Raises:
-            KeyError: there is none of this name.
-        """
-        value = self[name]
-        del self[name]
-        return value
-
-    def clear(self) -> None:
-        """Take all out."""
-        for name in self.keys():
-            del self[name]
