@@ -264,10 +264,8 @@ SUBMODULES = {
 @pytest.mark.parametrize("name", [*CALLS, *SUBMODULES])
 def test_functions_of_numpy(name, device):
     call = {**CALLS, **SUBMODULES}[name]
-    if name in SUBMODULES and not hasattr(gg, name.partition(".")[0]):
-        pytest.skip("NumPy has no module for these operations")
     if name == "result_type" and not device.is_host:
-        pytest.skip("it takes no Tensor, and makes an array of NumPy")
+        pytest.skip("NumPy makes arrays of its own of the arguments, and a GPU's refuse")
     found, expected = call(numpy, gg.tensor(MATRIX), gg.tensor(VECTOR)), call(numpy, MATRIX, VECTOR)
     if name == "result_type":
         assert found.dtype == expected.dtype
