@@ -216,6 +216,16 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
 def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run ``op`` and record it, in every case."""
     operands, params = op.bind(args, kwargs)
+    observer = modes.observer() if careful.on else None
+    if observer is not None:
+        made = _run(op, operands, params)
+        observer.note(op, operands, params, made)
+        return made
+    return _run(op, operands, params)
+
+
+def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """:func:`general`, the arguments taken apart."""
     if careful.on and careful.lift is not None:
         operands = careful.lift(operands, params)
         if op.residuals and any(mapped(x) for x in operands):  # residuals would be those of one sample

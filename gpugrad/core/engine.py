@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from heapq import heappop, heappush
 from typing import Any
 
@@ -22,8 +21,12 @@ def backward(y: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -
             "backward: this tensor is not connected to any that needs a gradient (requires_grad=True, and not "
             "inside no_grad or behind detach)"
         )
-    with modes.enable_grad() if create_graph else nullcontext():
-        walk([(y.node, seed(y, gradient, create_graph))], retain_graph)
+    roots = [(y.node, seed(y, gradient, create_graph))]
+    if create_graph:
+        with modes.enable_grad():
+            walk(roots, retain_graph)
+    else:
+        walk(roots, retain_graph)
 
 
 def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
@@ -90,7 +93,7 @@ def walk(
             heappush(heap, (node.age, node))
     found: dict[Node, Any] = {}
     everywhere, wanted = targets is None, frozenset(targets or ())
-    oldest = max((node.age for node in wanted), default=0)
+    oldest = max([node.age for node in wanted]) if wanted else 0
     plain: dict[type, Any] = {} if modes.careful.on else PLAIN
 
     while heap:

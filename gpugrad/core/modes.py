@@ -17,14 +17,17 @@ from ..backend import Device, DType
 
 _recording: ContextVar[bool] = ContextVar("gpugrad_recording", default=True)
 _debugging: ContextVar[bool] = ContextVar("gpugrad_debugging", default=False)
+observing: ContextVar[Any] = ContextVar("gpugrad_observing", default=None)
+"""Who is told of every operation: ``note(op, operands, params, made)``, or None. See :mod:`gpugrad.drawing`."""
 
 recording = _recording.get
 debugging = _debugging.get
+observer = observing.get
 
 
 class Careful:
-    """Whether operations take the path that checks more: while any thread debugs or maps a function, and with more
-    than one GPU.
+    """Whether operations take the path that checks more: while any thread debugs, maps a function or observes, and
+    with more than one GPU.
     """
 
     def __init__(self) -> None:

@@ -140,12 +140,15 @@ class LocatedView(View):
 
 
 class Watch:
-    """What waits at a node for its gradient: hooks, and a place to keep it (the Tensor's ``grad``)."""
+    """What waits at a node for its gradient: hooks, and a place to keep it (the Tensor's ``grad``). And the name that
+    the user gave, since few nodes have one.
+    """
 
-    __slots__ = ("grad", "hooks", "keep")
+    __slots__ = ("grad", "hooks", "keep", "name")
 
     def __init__(self, keep: bool = False) -> None:
         self.keep = keep
+        self.name: str | None = None
         self.grad: Any = None
         self.hooks: dict[int, Callable[[Any], Any]] = {}
 

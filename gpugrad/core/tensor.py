@@ -271,9 +271,7 @@ class Tensor(TensorMethods):
             GradientError: there is no graph, it was walked before, or a leaf was changed since.
             ValueError: ``gradient`` is missing for a non-scalar, or has another shape, dtype or device.
         """
-        from .engine import backward
-
-        backward(self, gradient, create_graph if retain_graph is None else retain_graph, create_graph)
+        engine.backward(self, gradient, create_graph if retain_graph is None else retain_graph, create_graph)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles hold the value and whether it needs a gradient; the graph stays behind."""
@@ -311,3 +309,6 @@ def _restored(kind: type[Tensor], data: Array, requires_grad: bool) -> Tensor:
     Tensor.__init__(made, data)
     made.requires_grad = requires_grad
     return made
+
+
+from . import engine  # noqa: E402  it needs Tensor; importing it in each call of backward took as long as most rules

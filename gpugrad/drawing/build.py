@@ -1,0 +1,282 @@
+"""From a graph to its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Any
+
+from .. import backend
+from ..core import Node, Tensor
+from ..core.operation import Plan
+from .folding import Item, fold, numbered, unfold
+from .gates import gate, label
+from .gradients import Gradients, gradients, parents_of, reached
+from .known import UNKNOWN, arrays_of, kept_of
+from .names import _beside, paths_in, values_in, variables
+from .observe import LIVE, Call, Constant, Note, Seen, constant
+from .picture import Picture, PictureEdge, PictureGroup, PictureNode
+from .preview import Number, Preview, preview
+
+
+@dataclass
+class Names:
+    """What values are called, by the ages of nodes, and constants by the ids of their arrays."""
+
+    nodes: dict[int, str] = field(default_factory=dict)
+    arrays: dict[int, str] = field(default_factory=dict)
+    parameters: set[int] = field(default_factory=set)
+    held: list[Tensor] = field(default_factory=list)
+
+
+def names_around(frame: FrameType | None) -> Names:
+    """The names of what the variables of a frame hold."""
+    from ..nn import Parameter
+
+    names = Names()
+    local = {} if frame is None else variables(frame)
+    found = local if frame is None or frame.f_locals is frame.f_globals else {**frame.f_globals, **local}
+    for key, x in values_in(found):
+        _noted(names, key, x)
+    for key, x in paths_in(found):
+        _noted(names, key, x)
+    names.parameters = {x.node.age for x in names.held if isinstance(x, Parameter) and x.node is not None}
+    for ref, called in list(_beside.values()):
+        tensor = ref()
+        if tensor is not None:
+            target = names.arrays if tensor.node is None else names.nodes
+            target[id(tensor.data) if tensor.node is None else tensor.node.age] = called
+    return names
+
+
+def _noted(names: Names, key: str, x: Any) -> None:
+    if isinstance(x, Tensor) and x.node is not None:
+        names.nodes.setdefault(x.node.age, key)
+        names.held.append(x)
+    else:
+        names.arrays.setdefault(id(x.data if isinstance(x, Tensor) else x), key)
+
+
+@dataclass
+class Operand:
+    """What goes into an operation at one place: a node, or a constant that is one."""
+
+    position: int
+    node: Node | None
+    constant: Constant | None
+    name: str | None = None
+
+
+class Builder:
+    """One picture being made; it is gone, with every array in it, when the picture is there."""
+
+    def __init__(self, root: Node, seed: Any, names: Names, title: str | None) -> None:
+        self.nodes = reached(root)
+        self.root, self.names = root, names
+        self.flows: Gradients = gradients(self.nodes, seed)
+        self.seen = _seen(root)
+        self.values = self._values()
+        self.title = title
+        self.ids: dict[Any, int] = {}
+        self.made: list[PictureNode] = []
+        self.edges: list[PictureEdge] = []
+        self.calls: dict[int, tuple[Call, ...]] = {}
+
+    def picture(self, limit: int | None) -> Picture:
+        """All of it."""
+        for node in self.nodes:
+            self._add(node)
+        groups = self._boxes(limit)
+        output = self.ids[self.root.age]
+        called = self.made[output].name or self.made[output].op
+        return Picture(self.title or f"{called}", tuple(self.made), tuple(self.edges), tuple(groups), output)
+
+    # ---------------------------------------------------------------- values and names
+
+    def _values(self) -> dict[int, Preview | None]:
+        seen = self.seen.values
+        if all(node.age in seen or isinstance(node.shape, tuple) and node.dtype is None for node in self.nodes):
+            return dict(seen)
+        arrays = arrays_of(self.nodes, self.names.held)
+        found = {age: preview(x) for age, x in arrays.items() if not isinstance(x, tuple)}
+        return {**found, **seen}
+
+    def _name(self, node: Node) -> str | None:
+        if node.watch is not None and node.watch.name is not None:
+            return node.watch.name
+        depth, inner = self.seen.names.get(node.age, (0, None))
+        path = self.seen.paths.get(node.age)
+        return self.names.nodes.get(node.age) or (inner if depth == 0 or path is None else path) or path
+
+    # ---------------------------------------------------------------- nodes and edges
+
+    def _add(self, node: Node) -> None:
+        op = None if node.plan is None else node.plan.name
+        note = self.seen.notes.get(node.age)
+        operands, numbers, static = self._operands(node, note)
+        for operand in operands:
+            if operand.node is None and operand.constant is not None:
+                self._constant(operand.constant, operand.name)
+        name = self._name(node)
+        row = gate(op or "")
+        number = len(self.made)
+        self.ids[node.age] = number
+        several = node.dtype is None
+        self.made.append(PictureNode(
+            id=number, kind="leaf" if op is None else "operation", name=name, op=op,
+            label=(name or "") if op is None else _label(node, op, numbers, operands),
+            gate=None if op is None else row.gate,
+            says="a leaf: its gradient is the sum of what comes back along its edges" if op is None else row.says,
+            parameter=node.age in self.names.parameters or node.age in self.seen.parameters,
+            shape=() if several else tuple(node.shape), dtype="" if several else str(node.dtype),
+            value=self.values.get(node.age), gradient=self.flows.nodes[node.age],
+            line=node.line or (note.line if note else None), constants=numbers, static=static,
+        ))  # fmt: skip
+        if note is not None:
+            self.calls[number] = note.calls
+        elif op is not None:
+            self.calls[number] = self._calls_of_parents(node)
+        flows = dict(zip(_places(node), self.flows.edges.get(node.age, ()), strict=True))
+        for operand in operands:
+            key = operand.node.age if operand.node is not None else _key(operand.constant)
+            handed, local = flows.get(operand.position, (None, None)) if operand.node is not None else (None, None)
+            self.edges.append(
+                PictureEdge(len(self.edges), self.ids[key], number, operand.position, local, handed)
+            )
+
+    def _calls_of_parents(self, node: Node) -> tuple[Call, ...]:
+        """A node that no call made (one of several outputs) lies with the operation it belongs to."""
+        for parent in parents_of(node):
+            if not isinstance(node.plan, Plan) and self.ids.get(parent.age) in self.calls:
+                return self.calls[self.ids[parent.age]]
+        return ()
+
+    def _operands(self, node: Node, note: Note | None) -> tuple[list[Operand], dict[int, Number], dict[str, Any]]:
+        """The operands that are nodes of the picture, those that are numbers, and the static parameters."""
+        if node.plan is None:
+            return [], {}, {}
+        parents = dict(zip(_places(node), parents_of(node), strict=True))
+        given: list[Any]
+        if note is not None:
+            given, static = list(note.operands), note.static
+        else:
+            kept = kept_of(node)
+            given, static = kept.operands, kept.static
+        operands: list[Operand] = []
+        numbers: dict[int, Number] = {}
+        for position, value in enumerate(given):
+            if position in parents:
+                operands.append(Operand(position, parents[position], None))
+            elif value is UNKNOWN:
+                numbers[position] = "…"
+            elif value is not None:
+                self._fixed(position, value, operands, numbers)
+        return operands, numbers, {key: v for key, v in map(_plain, static.items()) if v is not UNKNOWN}
+
+    def _fixed(self, position: int, value: Any, operands: list[Operand], numbers: dict[int, Number]) -> None:
+        """A constant operand: a number in the gate, or a node."""
+        if isinstance(value, Constant):
+            made, name = value, self.seen.constants.get(-1 if value.key is None else value.key, (0, None))[1]
+        else:
+            made = constant(id(value) if backend.is_array(value) else None, value)
+            name = self.names.arrays.get(id(value))
+        if name is None and made.number is not None:
+            numbers[position] = made.number
+        else:
+            operands.append(Operand(position, None, made, name))
+
+    def _constant(self, made: Constant, name: str | None) -> None:
+        key = _key(made)
+        if key in self.ids:
+            return
+        self.ids[key] = len(self.made)
+        self.made.append(PictureNode(
+            id=len(self.made), kind="constant", name=name, op=None, label=name or "constant", gate=None,
+            says="a constant: it needs no gradient", parameter=made.parameter, shape=made.shape, dtype=made.dtype,
+            value=made.value, gradient=None,
+        ))  # fmt: skip
+
+    # ---------------------------------------------------------------- boxes
+
+    def _boxes(self, limit: int | None) -> list[PictureGroup]:
+        """Put nodes into boxes."""
+        items = [
+            Item(n.id, (n.op, n.label, n.shape, n.line), self.calls.get(n.id, ()))
+            for n in self.made if n.kind == "operation"
+        ]  # fmt: skip
+        whole = fold(items, limit)
+        groups, boxes, inside = numbered(whole)
+        targets: dict[int, list[int]] = {}
+        for edge in self.edges:
+            targets.setdefault(edge.source, []).append(edge.target)
+        for node in self.made:
+            if node.kind != "operation":
+                place = _common(groups, [inside.get(target) for target in targets[node.id]])
+                place = place if node.parameter or node.name is None else _outside(groups, place)
+                if place is not None:
+                    inside[node.id] = place
+                (whole if place is None else boxes[place]).extra += 1
+        unfold(whole, limit)
+        self.made = [replace(node, group=inside.get(node.id)) for node in self.made]
+        return [replace(group, open=box.open) for group, box in zip(groups, boxes, strict=True)]
+
+
+def _seen(root: Node) -> Seen:
+    """What was observed of this graph."""
+    return next((o.seen for o in list(LIVE) if root.age in o.seen.values or root.age in o.seen.notes), Seen())
+
+
+def _key(made: Constant | None) -> Any:
+    return ("constant", None if made is None else made.key)
+
+
+def _places(node: Node) -> Iterable[int]:
+    """The positions of those operands that need a gradient, in the order of the parents."""
+    plan = node.plan
+    return plan.wanted if isinstance(plan, Plan) else range(len(parents_of(node)))
+
+
+def _label(node: Node, op: str, numbers: dict[int, Number], operands: list[Operand]) -> str:
+    if op == "output" and not isinstance(node.plan, Plan):
+        return f"[{node.kept[0]}]"
+    return label(op, dict(numbers), len(operands) + len(numbers))
+
+
+def _plain(item: tuple[str, Any]) -> tuple[str, Any]:
+    """A static parameter as JSON can hold it."""
+    key, value = item
+    if value is None or isinstance(value, bool | int | float | str):
+        return key, value
+    if isinstance(value, tuple | list) and all(isinstance(v, bool | int | float | str) for v in value):
+        return key, list(value)
+    return key, UNKNOWN
+
+
+def _common(groups: list[PictureGroup], places: list[int | None]) -> int | None:
+    """The innermost box that holds all of some."""
+    paths = [_path(groups, place) for place in places]
+    shared = None
+    for step in zip(*paths, strict=False):
+        if any(box != step[0] for box in step):
+            break
+        shared = step[0]
+    return shared
+
+
+def _path(groups: list[PictureGroup], place: int | None) -> list[int]:
+    path: list[int] = []
+    while place is not None:
+        path.append(place)
+        place = groups[place].parent
+    return path[::-1]
+
+
+def _outside(groups: list[PictureGroup], place: int | None) -> int | None:
+    """What users named is drawn outside of modules, where they see it."""
+    for box in _path(groups, place):
+        if groups[box].kind == "module":
+            return groups[box].parent
+    return place
+
+

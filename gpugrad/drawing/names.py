@@ -1,0 +1,112 @@
+"""What values are called: the names that users gave them, their variables', and parameters' paths in a module."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, TypeVar
+from weakref import ref
+
+from .. import backend
+from ..core import Tensor
+from ..core.node import Watch
+from ..nn import Module
+
+T = TypeVar("T", bound=Tensor)
+
+_beside: dict[int, tuple[ref[Tensor], str]] = {}
+"""Names of constants, which have no node to hold one: by the Tensor's id, until it is gone."""
+
+
+def name(x: T, name: str) -> T:
+    """Give a value a name, for :func:`draw`: a leaf, a result, or a constant. It lives as long as the value does.
+
+    Args:
+        x: a Tensor, of which nothing else changes.
+        name: what pictures call it.
+
+    Returns:
+        ``x`` itself, so that a name can be given inside an expression.
+
+    Raises:
+        TypeError: ``x`` is no Tensor, or the name no text.
+
+    >>> import gpugrad as gg
+    >>> x = gg.name(gg.tensor(3.0, requires_grad=True), "x")
+    >>> y = gg.name(x * x, "square") + 1
+    >>> [node.name for node in gg.draw(y).picture.nodes]
+    ['x', 'square', 'y']
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"name: expected a Tensor, got {type(x).__name__}")
+    if not isinstance(name, str):
+        raise TypeError(f"name: expected the name as a string, got {type(name).__name__}")
+    if x.node is None:
+        key = id(x)
+        _beside[key] = (ref(x, lambda _: _beside.pop(key, None)), name)
+        return x
+    if x.node.watch is None:
+        x.node.watch = Watch()
+    x.node.watch.name = name
+    return x
+
+
+def given(x: Tensor) -> str | None:
+    """The name that a Tensor was given."""
+    if x.node is not None and x.node.watch is not None and x.node.watch.name is not None:
+        return x.node.watch.name
+    found = _beside.get(id(x))
+    return None if found is None else found[1]
+
+
+def variables(frame: FrameType) -> dict[str, Any]:
+    """The variables of a running function or module, by name.
+
+    Before Python 3.13 a frame keeps the dictionary that it shows, and with it everything in it: it is emptied again, if
+    nobody else has it.
+    """
+    shown = frame.f_locals
+    if shown is frame.f_globals:
+        return dict(shown)
+    found = dict(shown)
+    mine = 3  # the frame's, this function's, and that of the call that counts
+    if type(shown) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(shown) <= mine:
+        shown.clear()
+    return found
+
+
+def values_in(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Tensors and arrays among variables, and in lists, tuples and dictionaries that are variables, with their names."""
+    names = [key for key in found if not key.startswith("_") and key not in ("In", "Out")]
+    for key in names:
+        if isinstance(found[key], Tensor) or backend.is_array(found[key]):
+            yield key, found[key]
+    for key in names:
+        value = found[key]
+        if isinstance(value, list | tuple):
+            yield from ((f"{key}[{i}]", x) for i, x in enumerate(value) if isinstance(x, Tensor))
+        elif isinstance(value, dict):
+            yield from ((f"{key}[{k!r}]", x) for k, x in value.items() if isinstance(x, Tensor) and type(k) in (str, int))
+
+
+def paths_in(found: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and buffers of the modules among variables; of several modules with the variable's name before."""
+    modules = {id(v): (key, v) for key, v in found.items() if isinstance(v, Module) and not key.startswith("_")}
+    outer = [(key, module) for key, module in modules.values() if not _inside(module, modules)]
+    for key, module in outer:
+        prefix = f"{key}." if len(outer) > 1 else ""
+        yield from ((prefix + path, x) for path, x in paths(module))
+
+
+def paths(module: Module) -> Iterator[tuple[str, Tensor]]:
+    """The parameters and buffers of a module, with their paths."""
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def _inside(module: Module, others: dict[int, tuple[str, Any]]) -> bool:
+    return any(
+        other is not module and any(part is module for part in other.modules()) for _, other in others.values()
+    )
