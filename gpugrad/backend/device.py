@@ -38,6 +38,8 @@ class Device:
         return f"device({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
+        if other is self:
+            return True
         if isinstance(other, str):
             other = Device(other)
         return isinstance(other, Device) and (self.type, self.index) == (other.type, other.index)

@@ -33,22 +33,29 @@ class Kernel:
         self.scalars = tuple(p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY)
 
     def __call__(self, xp: Namespace, *arguments: Any) -> Any:
-        dtype = getattr(arguments[0], "dtype", None)
-        if dtype is not None and dtype.kind == "c":
-            raise TypeError(f"{self.name}: expected real numbers, got {dtype}")
+        first = arguments[0]
+        owner = BACKENDS.get(type(first))
+        if owner is not None and owner.routines and xp is owner.xp:  # what most calls on the CPU are
+            if self.routine is not None:
+                result = self.routine(*arguments)
+                if result is not NotImplemented:
+                    return result
+            self._only_real(first)
+            return self.reference(xp, *arguments)
+        self._only_real(first)
         whole = getattr(xp, "__kernel__", None)
         if whole is not None:
             return whole(self, arguments)
-        owner = BACKENDS.get(type(arguments[0]))
-        if owner is not None:
-            result = NotImplemented
-            if owner.compiles:
-                result = self.launch(xp, owner, arguments)
-            elif self.routine is not None and owner.routines:
-                result = self.routine(*arguments)
+        if owner is not None and owner.compiles:
+            result = self.launch(xp, owner, arguments)
             if result is not NotImplemented:
                 return result
         return self.reference(xp, *arguments)
+
+    def _only_real(self, first: Any) -> None:
+        dtype = getattr(first, "dtype", None)
+        if dtype is not None and dtype.kind == "c":
+            raise TypeError(f"{self.name}: expected real numbers, got {dtype}")
 
     def on_host(self, routine: Callable[..., Any]) -> Callable[..., Any]:
         """Declare a hand-written NumPy routine that does the same faster; it may give NotImplemented."""
