@@ -313,6 +313,7 @@ newaxis = None
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
 from . import data, fft, linalg, nn, optim, random, special  # noqa: E402  they compute with the names above
+from .drawing import draw, name, observe  # noqa: E402
 from .nn.diagnose import diagnose  # noqa: E402
 
 __all__ = [
@@ -330,7 +331,7 @@ __all__ = [
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
     "deg2rad", "degrees", "delete", "device", "diag", "diagflat", "diagnose", "diagonal", "diff", "digitize", "divide",
     "divmod",
-    "dot", "dstack", "e", "ediff1d", "einsum", "elementwise_grad",
+    "dot", "draw", "dstack", "e", "ediff1d", "einsum", "elementwise_grad",
     "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1",
     "extract", "eye",
     "fabs", "fft", "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float16", "float32", "float64",
@@ -348,11 +349,11 @@ __all__ = [
     "logspace", "logsumexp", "matmul",
     "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "memory_summary", "meshgrid", "min", "minimum",
     "mod", "modf", "moveaxis",
-    "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean",
+    "multiply", "name", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean",
     "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "negative",
     "newaxis", "nextafter",
-    "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "partition", "percentile",
-    "permute_dims", "pi",
+    "nn", "no_grad", "nonzero", "not_equal", "observe", "ones", "ones_like", "optim", "outer", "pad", "partition",
+    "percentile", "permute_dims", "pi",
     "piecewise", "polyval", "positive", "pow", "power", "primitive", "prod", "ptp", "put_along_axis", "quantile",
     "rad2deg", "radians", "random", "ravel", "raw_kernel", "real", "reciprocal",
     "relu", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "roll", "rollaxis", "rot90",

@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from types import FrameType
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import backend
-from ..core import Node, Tensor
+from ..core import Node
 from ..core.operation import Plan
 from .folding import Item, fold, numbered, unfold
 from .gates import gate, label
 from .gradients import Gradients, gradients, parents_of, reached
 from .known import UNKNOWN, arrays_of, kept_of
-from .names import _beside, paths_in, values_in, variables
+from .names import Names
 from .observe import LIVE, Call, Constant, Note, Seen, constant
 from .picture import Picture, PictureEdge, PictureGroup, PictureNode
 from .preview import Number, Preview, preview
-
-
-@dataclass
-class Names:
-    """What values are called, by the ages of nodes, and constants by the ids of their arrays."""
-
-    nodes: dict[int, str] = field(default_factory=dict)
-    arrays: dict[int, str] = field(default_factory=dict)
-    parameters: set[int] = field(default_factory=set)
-    held: list[Tensor] = field(default_factory=list)
-
-
-def names_around(frame: FrameType | None) -> Names:
-    """The names of what the variables of a frame hold."""
-    from ..nn import Parameter
-
-    names = Names()
-    local = {} if frame is None else variables(frame)
-    found = local if frame is None or frame.f_locals is frame.f_globals else {**frame.f_globals, **local}
-    for key, x in values_in(found):
-        _noted(names, key, x)
-    for key, x in paths_in(found):
-        _noted(names, key, x)
-    names.parameters = {x.node.age for x in names.held if isinstance(x, Parameter) and x.node is not None}
-    for ref, called in list(_beside.values()):
-        tensor = ref()
-        if tensor is not None:
-            target = names.arrays if tensor.node is None else names.nodes
-            target[id(tensor.data) if tensor.node is None else tensor.node.age] = called
-    return names
-
-
-def _noted(names: Names, key: str, x: Any) -> None:
-    if isinstance(x, Tensor) and x.node is not None:
-        names.nodes.setdefault(x.node.age, key)
-        names.held.append(x)
-    else:
-        names.arrays.setdefault(id(x.data if isinstance(x, Tensor) else x), key)
 
 
 @dataclass
@@ -96,7 +57,7 @@ class Builder:
 
     def _values(self) -> dict[int, Preview | None]:
         seen = self.seen.values
-        if all(node.age in seen or isinstance(node.shape, tuple) and node.dtype is None for node in self.nodes):
+        if all(node.age in seen or node.dtype is None for node in self.nodes):
             return dict(seen)
         arrays = arrays_of(self.nodes, self.names.held)
         found = {age: preview(x) for age, x in arrays.items() if not isinstance(x, tuple)}
@@ -141,9 +102,7 @@ class Builder:
         for operand in operands:
             key = operand.node.age if operand.node is not None else _key(operand.constant)
             handed, local = flows.get(operand.position, (None, None)) if operand.node is not None else (None, None)
-            self.edges.append(
-                PictureEdge(len(self.edges), self.ids[key], number, operand.position, local, handed)
-            )
+            self.edges.append(PictureEdge(len(self.edges), self.ids[key], number, operand.position, local, handed))
 
     def _calls_of_parents(self, node: Node) -> tuple[Call, ...]:
         """A node that no call made (one of several outputs) lies with the operation it belongs to."""
@@ -278,5 +237,3 @@ def _outside(groups: list[PictureGroup], place: int | None) -> int | None:
         if groups[box].kind == "module":
             return groups[box].parent
     return place
-
-

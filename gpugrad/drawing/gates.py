@@ -51,8 +51,8 @@ GATES: dict[str, Gate] = {
     "divide": Gate("÷", "switcher", "divide hands its gradient over the divisor to the dividend, and minus that times "
                    "the quotient to the divisor", "{}/x", "÷{}", ("diagonal: 1 / divisor", "diagonal: −y / divisor")),
     "einsum": Gate("einsum", "switcher", "hands each input its gradient times the other inputs"),
-    "convolve": Gate("conv", "switcher", "a convolution hands the input its gradient convolved with the turned filters, "
-                     "and the filters its gradient correlated with the input"),
+    "convolve": Gate("conv", "switcher", "a convolution hands the input its gradient convolved with the turned "
+                     "filters, and the filters its gradient correlated with the input"),
     # routers
     "maximum": Gate("max", "router", "max hands its gradient to the larger input, and 0 to the other",
                     "max({}, x)", "max(x, {})", ("diagonal of ones and zeros",)),
@@ -132,7 +132,7 @@ def label(op: str, numbers: dict[int, object], operands: int) -> str:
         return row.label
     words = {position: word(number) for position, number in numbers.items()}
     if operands == 2 and len(words) == 1:
-        (position, text), = words.items()
+        ((position, text),) = words.items()
         if op == "pow" and position == 1 and text in POWERS:
             return POWERS[text]
         if op in ("add", "subtract") and position == 1 and text.startswith("−"):

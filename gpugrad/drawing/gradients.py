@@ -78,9 +78,7 @@ def gradients(nodes: list[Node], g: Any) -> Gradients:
                 raise changed_leaf(node, position)
         handed = _handed(node, parents, g)
         locals_ = _locals(node, parents, g)
-        found.edges[node.age] = [
-            (_shown(h), local) for h, local in zip(handed, locals_, strict=True)
-        ]
+        found.edges[node.age] = [(_shown(h), local) for h, local in zip(handed, locals_, strict=True)]
         for parent, h in zip(parents, handed, strict=True):
             waiting[parent] = total(waiting[parent], h) if parent in waiting else h
     return found

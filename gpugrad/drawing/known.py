@@ -1,4 +1,4 @@
-"""What can be told of a graph without having observed it: what rules kept, what variables hold, what follows from it."""
+"""What can be told of a graph that was not observed: what rules kept, what variables hold, what follows from it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, TypeVar
 from weakref import ref
@@ -12,7 +13,25 @@ from weakref import ref
 from .. import backend
 from ..core import Tensor
 from ..core.node import Watch
-from ..nn import Module
+from ..nn import Module, Parameter
+
+
+@dataclass
+class Names:
+    """What values are called.
+
+    Attributes:
+        nodes: by the ages of nodes.
+        arrays: of constants, by the ids of their arrays.
+        parameters: ages of nodes that are Parameters.
+        held: the Tensors among the variables.
+    """
+
+    nodes: dict[int, str] = field(default_factory=dict)
+    arrays: dict[int, str] = field(default_factory=dict)
+    parameters: set[int] = field(default_factory=set)
+    held: list[Tensor] = field(default_factory=list)
+
 
 T = TypeVar("T", bound=Tensor)
 
@@ -61,6 +80,33 @@ def given(x: Tensor) -> str | None:
     return None if found is None else found[1]
 
 
+def around(frame: FrameType) -> Names:
+    """The names of what the variables of a frame hold."""
+    names, local = Names(), variables(frame)
+    found = {**local, **{key: value for key, value in frame.f_globals.items() if key not in local}}
+    for key, x in values_in(found):
+        called(names, key, x)
+    for key, x in paths_in(found):
+        called(names, key, x)
+    for held, key in list(_beside.values()):
+        x = held()
+        if x is not None:
+            (names.arrays if x.node is None else names.nodes)[id(x.data) if x.node is None else x.node.age] = key
+    return names
+
+
+def called(names: Names, key: str, x: Any) -> None:
+    """Note what a Tensor or an array is called, if it has no name yet."""
+    node = x.node if isinstance(x, Tensor) else None
+    if node is not None:
+        names.nodes.setdefault(node.age, key)
+        names.held.append(x)
+        if isinstance(x, Parameter):
+            names.parameters.add(node.age)
+    elif isinstance(x, Tensor) or backend.is_array(x):
+        names.arrays.setdefault(id(x.data if isinstance(x, Tensor) else x), key)
+
+
 def variables(frame: FrameType) -> dict[str, Any]:
     """The variables of a running function or module, by name.
 
@@ -78,7 +124,7 @@ def variables(frame: FrameType) -> dict[str, Any]:
 
 
 def values_in(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Tensors and arrays among variables, and in lists, tuples and dictionaries that are variables, with their names."""
+    """Tensors and arrays among variables, and in lists, tuples and dictionaries among them, with their names."""
     names = [key for key in found if not key.startswith("_") and key not in ("In", "Out")]
     for key in names:
         if isinstance(found[key], Tensor) or backend.is_array(found[key]):
@@ -88,7 +134,8 @@ def values_in(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(value, list | tuple):
             yield from ((f"{key}[{i}]", x) for i, x in enumerate(value) if isinstance(x, Tensor))
         elif isinstance(value, dict):
-            yield from ((f"{key}[{k!r}]", x) for k, x in value.items() if isinstance(x, Tensor) and type(k) in (str, int))
+            entries = [(k, x) for k, x in value.items() if isinstance(x, Tensor) and type(k) in (str, int)]
+            yield from ((f"{key}[{k!r}]", x) for k, x in entries)
 
 
 def paths_in(found: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -107,6 +154,4 @@ def paths(module: Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _inside(module: Module, others: dict[int, tuple[str, Any]]) -> bool:
-    return any(
-        other is not module and any(part is module for part in other.modules()) for _, other in others.values()
-    )
+    return any(other is not module and any(part is module for part in other.modules()) for _, other in others.values())

@@ -89,7 +89,9 @@ def preview(value: Any) -> Preview:
             return _of_number(first[0], shape)
         if value.dtype.kind == "c":
             return Preview(f"{size} complex numbers", None, shape, (), None, None)
-        ends = [first] if size <= SHOWN else [[backend.to_host(xp.asarray(end(value))).item()] for end in (xp.min, xp.max)]
+        ends = [first]
+        if size > SHOWN:
+            ends = [[backend.to_host(xp.asarray(end(value))).item()] for end in (xp.min, xp.max)]
     numbers = tuple(plain(x) for x in first)
     found = [plain(x) for end in ends for x in end]
     words = [x for x in found if isinstance(x, str)]
