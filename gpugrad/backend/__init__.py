@@ -28,6 +28,7 @@ from .selection import (
     choose,
     default_device,
     duplicate,
+    fetch,
     forget_cuda,
     load_cuda,
     logger,
@@ -43,7 +44,7 @@ from .selection import (
 __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
     "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes",
-    "duplicate", "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look", "memory_summary",
-    "on_several_devices", "out_of_memory", "overwrite", "register_array_type", "restore", "special", "synchronize",
-    "to_host", "transfer",
+    "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look",
+    "memory_summary", "on_several_devices", "out_of_memory", "overwrite", "register_array_type", "restore", "special",
+    "synchronize", "to_host", "transfer",
 ]  # fmt: skip

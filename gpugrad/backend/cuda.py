@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
@@ -31,6 +32,7 @@ class CUDABackend(Backend):
         """The devices that were worked on: touching another one would cost it memory."""
         self.bounds = bounds.Bounds(self)
         self._functions: dict[Any, Any] = {}
+        self._sides: dict[int, Any] = {}
 
     def device(self, array: Array) -> Device:
         return Device(f"cuda:{array.device.id}")
@@ -47,6 +49,32 @@ class CUDABackend(Backend):
     def move(self, array: Array, device: Device) -> Array:
         with self.using(device):
             return cupy.array(array)
+
+    def fetch(self, arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
+        """On a stream of its own, behind what is queued now, into pinned memory: the others wait for nothing."""
+        copies: list[numpy.ndarray] = []
+        marks: dict[int, Any] = {}
+        kept: list[Array] = []  # memory that is free again would be used before it has been read
+        for array in arrays:
+            number = self.device_id(array)
+            with self._beside(array):
+                whole = cupy.ascontiguousarray(array).reshape(array.shape)
+                side = self._sides.get(number) or self._sides.setdefault(number, cupy.cuda.Stream(non_blocking=True))
+                side.wait_event(cupy.cuda.get_current_stream().record())
+                copy = _pinned(whole)
+                if whole.size:
+                    whole.get(stream=side, out=copy, blocking=False)
+                marks[number] = side.record()
+            kept.append(whole)
+            copies.append(copy)
+
+        def wait() -> list[numpy.ndarray]:
+            for mark in marks.values():
+                mark.synchronize()
+            kept.clear()
+            return copies
+
+        return wait
 
     def using(self, device: Device) -> AbstractContextManager[Any]:
         self.used.add(device.index)
@@ -163,6 +191,14 @@ class Working:
         self._context.__exit__(kind, error, traceback)
         if error is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError):
             raise MemoryError(out_of_memory(error, self.device)) from error
+
+
+def _pinned(like: Array) -> numpy.ndarray:
+    """An array on the host that a GPU can write to by itself."""
+    if not like.size:
+        return numpy.empty(like.shape, like.dtype)
+    memory = cupy.cuda.alloc_pinned_memory(like.nbytes)
+    return numpy.frombuffer(memory, like.dtype, like.size).reshape(like.shape)
 
 
 def device_count() -> int:

@@ -8,6 +8,7 @@ nothing else in the library changes.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -52,6 +53,13 @@ class Backend:
     def move(self, array: Array, device: Device) -> Array:
         """Copy ``array`` to another device of this same backend."""
         raise NotImplementedError
+
+    def fetch(self, arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
+        """Begin to copy arrays to the host, while the device goes on with its work; what is returned waits for them.
+
+        Nothing may write to the arrays until then.
+        """
+        return lambda: [self.to_host(array) for array in arrays]
 
     def export(
         self, array: Array, stream: Any = None, max_version: tuple[int, int] | None = None,

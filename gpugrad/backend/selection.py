@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import cache
@@ -161,6 +161,24 @@ def overwrite(array: Array, values: Array) -> None:
 def to_host(array: Array) -> numpy.ndarray:
     """A NumPy copy of ``array``, from whatever device."""
     return backend_of(array).to_host(array)
+
+
+def fetch(arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
+    """Begin to copy arrays to the host, beside the work of their devices; the function returned waits for the copies.
+
+    Nothing may write to the arrays until it has been called. On the CPU they are given as they are.
+
+    >>> fetch([numpy.arange(3)])()
+    [array([0, 1, 2])]
+    """
+    owners = [backend_of(array) for array in arrays]
+    parts = {owner: owner.fetch([a for a, o in zip(arrays, owners, strict=True) if o is owner]) for owner in owners}
+
+    def wait() -> list[numpy.ndarray]:
+        copies = {owner: iter(part()) for owner, part in parts.items()}
+        return [next(copies[owner]) for owner in owners]
+
+    return wait
 
 
 def look(array: Array) -> None:

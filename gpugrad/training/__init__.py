@@ -1,0 +1,13 @@
+"""The training loop, and its parts, each of which works alone: checkpoints, notices that the machine goes away, logs.
+
+To add a part: a file of its own, with a class that has ``state_dict()`` and ``load_state_dict()`` if anything of it
+must outlive the process (nested dicts and lists of numbers, strings, booleans, None, Tensors and arrays; no other
+objects, since a checkpoint is read by nothing that could execute anything); then export it below. What the loop calls
+at given moments is a :class:`Callback`. The file format of checkpoints is in :mod:`.tree` (the structure),
+:mod:`.safetensors` (the numbers) and :mod:`.stores` (folders and buckets, and how a checkpoint gets its name only when
+it is complete).
+"""
+
+from .checkpoint import Checkpoint, Checkpointer, CheckpointError, DamagedError
+
+__all__ = ["Checkpoint", "CheckpointError", "Checkpointer", "DamagedError"]
