@@ -13,6 +13,7 @@ import pytest
 import gpugrad as gg
 from gpugrad import backend, cli
 from gpugrad.backend import compiler
+from gpugrad.cli import info, precompile
 from gpugrad.testing import cuda_simulator
 
 
@@ -32,7 +33,7 @@ def test_info_lists_versions_and_devices(capsys):
 
 
 def test_info_says_what_to_do_without_cupy(monkeypatch, capsys):
-    monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(info.util, "find_spec", lambda name: None)
     assert cli.main(["info"]) == 0
     assert "pip install 'gpugrad[cuda13]'" in capsys.readouterr().out
 
@@ -41,7 +42,7 @@ def test_info_says_why_the_gpu_is_not_usable(monkeypatch, capsys):
     def refuse():
         raise RuntimeError("no CUDA GPU: the driver shows no device")
 
-    monkeypatch.setattr(cli.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(info.util, "find_spec", lambda name: object())
     monkeypatch.setattr(backend, "load_cuda", refuse)
     assert cli.main(["info"]) == 0
     assert "not usable: no CUDA GPU: the driver shows no device" in capsys.readouterr().out
@@ -57,7 +58,7 @@ def test_info_lists_gpus(monkeypatch, capsys):
     )
     cuda = SimpleNamespace(runtime=runtime, Device=lambda index: nullcontext())
     cupy = SimpleNamespace(__version__="14.2.0", cuda=cuda)
-    monkeypatch.setattr(cli.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(info.util, "find_spec", lambda name: object())
     monkeypatch.setattr(backend, "load_cuda", lambda: SimpleNamespace(xp=cupy))
     assert cli.main(["info"]) == 0
     out = capsys.readouterr().out
@@ -70,11 +71,11 @@ def rows(capsys):
 
 
 def test_info_about_the_driver(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "driver_version", lambda: None)
+    monkeypatch.setattr(info, "driver_version", lambda: None)
     assert cli.main(["info"]) == 0
     assert "sudo ubuntu-drivers install" in rows(capsys)["NVIDIA driver"]
-    monkeypatch.setattr(cli, "driver_version", lambda: 12080)
-    monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(info, "driver_version", lambda: 12080)
+    monkeypatch.setattr(info.util, "find_spec", lambda name: None)
     assert cli.main(["info"]) == 0
     found = rows(capsys)
     assert found["NVIDIA driver"] == "for CUDA 12.8 and before"
@@ -87,20 +88,20 @@ def test_the_driver_is_asked(monkeypatch):
             reference._obj.value = value
             return status
 
-        monkeypatch.setattr(cli.ctypes, "CDLL", lambda name: SimpleNamespace(cuDriverGetVersion=ask))
+        monkeypatch.setattr(info.ctypes, "CDLL", lambda name: SimpleNamespace(cuDriverGetVersion=ask))
 
     answer(13020)
-    assert cli.driver_version() == 13020
+    assert info.driver_version() == 13020
     answer(13020, status=3)
-    assert cli.driver_version() is None
-    monkeypatch.setattr(cli.ctypes, "CDLL", lambda name: SimpleNamespace())
-    assert cli.driver_version() is None
+    assert info.driver_version() is None
+    monkeypatch.setattr(info.ctypes, "CDLL", lambda name: SimpleNamespace())
+    assert info.driver_version() is None
 
 
 def test_info_about_kernels(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("GPUGRAD_CACHE_DIR", str(tmp_path))
     (tmp_path / "k-sm_90-0.cubin").write_bytes(b"")
-    monkeypatch.setattr(cli.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(info.util, "find_spec", lambda name: object())
     monkeypatch.setattr(compiler, "compile_source", lambda *args: b"12345")
     monkeypatch.setattr(compiler, "compiler_version", lambda: "13.0")
     assert cli.main(["info"]) == 0
@@ -151,7 +152,7 @@ def cache(monkeypatch, tmp_path):
 
 
 def test_precompile_keeps_and_lists(cache, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "all_sources", lambda: iter(ONE))
+    monkeypatch.setattr(precompile, "all_sources", lambda: iter(ONE))
     assert cli.main(["precompile", "--arch", "sm_90"]) == 0
     (path,) = cache.iterdir()
     first, last = capsys.readouterr().out.splitlines()
@@ -161,7 +162,7 @@ def test_precompile_keeps_and_lists(cache, monkeypatch, capsys):
 
 
 def test_precompile_for_all_without_keeping(cache, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "all_sources", lambda: iter(ONE))
+    monkeypatch.setattr(precompile, "all_sources", lambda: iter(ONE))
     assert cli.main(["precompile", "--check"]) == 0
     assert not cache.exists()
     lines = capsys.readouterr().out.splitlines()
@@ -173,7 +174,7 @@ def test_precompile_for_all_without_keeping(cache, monkeypatch, capsys):
 
 @pytest.mark.parametrize("more", [[], ["--check"]])
 def test_precompile_with_an_error(more, cache, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "all_sources", lambda: iter(BROKEN))
+    monkeypatch.setattr(precompile, "all_sources", lambda: iter(BROKEN))
     assert cli.main(["precompile", "--arch", "sm_90", *more]) == 1
     said = capsys.readouterr()
     assert "FAILED" in said.out
@@ -183,7 +184,7 @@ def test_precompile_with_an_error(more, cache, monkeypatch, capsys):
 
 
 def test_precompile_where_nothing_can_be_kept(cache, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "all_sources", lambda: iter(ONE))
+    monkeypatch.setattr(precompile, "all_sources", lambda: iter(ONE))
     monkeypatch.setattr(compiler, "writable", lambda path: False)
     assert cli.main(["precompile", "--arch", "sm_90"]) == 1
     assert f"{cache} cannot be written: set GPUGRAD_CACHE_DIR" in capsys.readouterr().err
@@ -229,3 +230,20 @@ def test_as_a_module_and_without_a_command():
 def run(*args, **environment):
     command = [sys.executable, "-W", "error", "-m", "gpugrad", *args]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+
+
+def test_check_computes_on_the_device(monkeypatch, capsys):
+    assert cli.main(["info", "--check"]) == 0
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(info, "zeros", lambda shape: gg.ones(shape))
+    assert cli.main(["info", "--check"]) == 1
+    assert "0 + 1 gave 2" in capsys.readouterr().err
+
+
+def test_check_of_a_device_that_is_not_there(monkeypatch, capsys):
+    def broken(shape):
+        raise RuntimeError("cudaErrorNoDevice")
+
+    monkeypatch.setattr(info, "zeros", broken)
+    assert cli.main(["info", "--check"]) == 1
+    assert capsys.readouterr().err == "gpugrad: no device to compute on: cudaErrorNoDevice\n"

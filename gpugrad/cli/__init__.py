@@ -1,0 +1,37 @@
+"""The command line, ``gpugrad COMMAND``.
+
+To add a command: a module here with ``add(commands)``, which makes its parser and sets ``run`` to a function that takes
+the parsed arguments and returns the exit status, and a place in ``COMMANDS``.
+
+Exit statuses: 0 well; 1 it failed; 2 the arguments or the configuration are wrong; 75 the training was told to go, has
+saved, and wants to be started again; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from .. import __version__
+from . import completion, info, precompile
+
+COMMANDS = (info, precompile, completion)
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line, by default that of the process; returns the exit status."""
+    args = whole_parser().parse_args(argv)
+    status: int = args.run(args)
+    return status
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(prog="gpugrad", description="Automatic differentiation for NumPy and CuPy.")
+    parser.add_argument("--version", action="version", version=f"gpugrad {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

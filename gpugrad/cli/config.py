@@ -1,0 +1,247 @@
+"""A configuration in TOML, and errors that point at its lines.
+
+A table with the key ``use`` is a call: ``use`` names a class or a function, the other keys are its arguments.
+
+    [optimizer]
+    use = "Adam"                   # one of the package's own
+    lr = 0.004
+
+    [model]
+    use = "models.py:Classifier"   # of a file, looked for beside the configuration; or "package.module:name"
+    hidden = 256
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+Values = dict[str, Any]
+
+
+class ConfigError(Exception):
+    """What is wrong with a configuration, and where: ``train.toml:7: ...``."""
+
+
+class Config:
+    r"""The values of a configuration, and where in the text each stands.
+
+    Args:
+        text: TOML.
+        file: where it came from.
+        changes: ``table.key=value`` each, the value in TOML too, or a plain word: they replace what the text says.
+
+    Raises:
+        ConfigError: the text, or a change, is no TOML.
+
+    >>> config = Config('[optimizer]\nuse = "Adam"\nlr = 0.1\n', Path("train.toml"), ["optimizer.lr=0.2"])
+    >>> config.values["optimizer"], config.where("optimizer", "use")
+    ({'use': 'Adam', 'lr': 0.2}, 'train.toml:2')
+    """
+
+    def __init__(self, text: str, file: Path, changes: Iterable[str] = ()) -> None:
+        self.text, self.file = text, file
+        try:
+            self.values: Values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            found = re.search(r"line (\d+)", str(error))
+            line = int(found[1]) if found else text.count("\n") + 1
+            raise ConfigError(f"{file}:{line}: no TOML: {error}") from None
+        self.changed: dict[tuple[str, ...], str] = {}
+        for change in changes:
+            path, value = parsed(change)
+            table = self.values
+            for key in path[:-1]:
+                table = table.setdefault(key, {})
+                if not isinstance(table, dict):
+                    raise ConfigError(f"--set {change}: {key} is no table")
+            table[path[-1]] = value
+            self.changed[path] = change
+
+    def where(self, *path: str) -> str:
+        """The place of a key, as ``file:line``; of a table that is not there, the file."""
+        if path in self.changed:
+            return f"--set {self.changed[path]}"
+        lines, begin = self.text.splitlines(keepends=True), 1
+        for number in range(1, len(lines) + 1):
+            try:
+                seen: Any = tomllib.loads("".join(lines[:number]))
+            except tomllib.TOMLDecodeError:
+                continue  # inside a value of several lines
+            for key in path:
+                seen = seen.get(key) if isinstance(seen, dict) else None
+            if seen is not None:
+                return f"{self.file}:{begin}"
+            begin = number + 1
+        return str(self.file)
+
+    def error(self, text: str, *path: str) -> ConfigError:
+        """An error at a key."""
+        return ConfigError(f"{self.where(*path)}: {text}")
+
+    def only(self, known: Iterable[str], *path: str) -> Values:
+        """The table at ``path`` (the whole, without one), which may have these keys and no others.
+
+        Raises:
+            ConfigError: it has another key, or is no table.
+        """
+        table = self.table(*path)
+        for key in table:
+            if key not in (names := list(known)):
+                raise self.error(f"there is no setting {key!r}{meant(key, names)}", *path, key)
+        return table
+
+    def table(self, *path: str) -> Values:
+        """The table at ``path``; empty if there is none."""
+        found: Any = self.values
+        for key in path:
+            found = found.get(key, {})
+        if not isinstance(found, dict):
+            raise self.error(f"expected a table [{'.'.join(path)}], got {found!r}", *path)
+        return found
+
+    def value(self, key: str, kind: type | tuple[type, ...], default: Any) -> Any:
+        """A value outside the tables, of one of the given types.
+
+        Raises:
+            ConfigError: it has another type.
+        """
+        found = self.values.get(key, default)
+        if found is default or (isinstance(found, kind) and not isinstance(found, bool)):
+            return found
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        raise self.error(f"expected {key} as {' or '.join(k.__name__ for k in kinds)}, got {found!r}", key)
+
+    def make(
+        self, *path: str, among: Iterable[ModuleType], given: Values | None = None, first: tuple[Any, ...] = ()
+    ) -> Any:
+        """Call what the table at ``path`` names with its arguments.
+
+        Args:
+            path: the table.
+            among: the modules in which a name without a colon is looked up.
+            given: arguments that the table need not, and must not, say.
+            first: positional arguments before them.
+
+        Raises:
+            ConfigError: there is no such thing, it takes other arguments, or it raises ValueError or TypeError.
+        """
+        function, arguments = self.called(*path, among=among)
+        given = given or {}
+        taken = _parameters(function)
+        for key in arguments:
+            if taken is not None and (key not in taken or key in given):
+                names = sorted(taken - given.keys())
+                raise self.error(f"{_title(function)} takes no {key!r}{meant(key, names)}", *path, key)
+        wanted = given if taken is None else {name: value for name, value in given.items() if name in taken}
+        try:
+            inspect.signature(function).bind(*first, **wanted, **arguments)
+        except TypeError as error:
+            raise self.error(f"{_title(function)}: {error}", *path, "use") from None
+        try:
+            return function(*first, **wanted, **arguments)
+        except (ValueError, TypeError) as error:
+            raise self.error(f"{_title(function)}: {error}", *path) from error
+
+    def called(self, *path: str, among: Iterable[ModuleType]) -> tuple[Callable[..., Any], Values]:
+        """What the table at ``path`` names, and its arguments."""
+        table = self.table(*path)
+        use = table.get("use")
+        if not isinstance(use, str):
+            raise self.error(f'[{".".join(path)}] has to say what it is: use = "Name" or "file.py:name"', *path)
+        try:
+            function = named(use, among, self.file.parent)
+        except LookupError as error:
+            raise self.error(error.args[0], *path, "use") from None
+        return function, {key: value for key, value in table.items() if key != "use"}
+
+
+def parsed(change: str) -> tuple[tuple[str, ...], Any]:
+    """The path and the value of ``table.key=value``.
+
+    Raises:
+        ConfigError: there is no ``=``, or no name before it.
+
+    >>> parsed("optimizer.lr=0.1"), parsed("model.use=Linear")
+    ((('optimizer', 'lr'), 0.1), (('model', 'use'), 'Linear'))
+    """
+    name, equals, text = change.partition("=")
+    path = tuple(part.strip() for part in name.split("."))
+    if not equals or not all(path):
+        raise ConfigError(f"--set {change}: expected table.key=value")
+    try:
+        return path, tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return path, text
+
+
+def named(use: str, among: Iterable[ModuleType], folder: Path) -> Callable[..., Any]:
+    """The class or function of a name: of one of the modules, or ``file.py:name``, or ``package.module:name``.
+
+    Raises:
+        LookupError: there is none.
+    """
+    place, colon, name = use.rpartition(":")
+    modules = [loaded(place, folder)] if colon else list(among)
+    for module in modules:
+        found: Any = getattr(module, name, None)
+        if callable(found):
+            return found  # type: ignore[no-any-return]
+    names = [n for module in modules for n in getattr(module, "__all__", dir(module)) if not n.startswith("_")]
+    where = " or ".join(module.__name__ for module in modules)
+    raise LookupError(f"there is no {name!r} in {where}{meant(name, names)}")
+
+
+def loaded(place: str, folder: Path) -> ModuleType:
+    """The module of a file ``name.py``, or of a dotted name; both are looked for in ``folder`` first.
+
+    A file is imported by its name, so that processes that load data can import it too.
+
+    Raises:
+        LookupError: there is no such file or module, or another module has the file's name.
+    """
+    path = (folder / place).resolve()
+    name = place
+    if place.endswith(".py"):
+        if not path.is_file():
+            raise LookupError(f"there is no file {path}")
+        folder, name = path.parent, path.stem
+    search = str(folder.resolve())
+    if search not in sys.path:
+        sys.path.insert(0, search)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0] and error.name != name:
+            raise
+        raise LookupError(f"there is no module {name!r}") from None
+    if place.endswith(".py") and Path(module.__file__ or "").resolve() != path:
+        raise LookupError(f"{path} has the name of another module, {module.__file__}: give it a name of its own")
+    return module
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """A hint at names that are alike, for the end of a sentence."""
+    names = {name.lower(): name for name in known}
+    alike = [names[name] for name in difflib.get_close_matches(word.lower(), names, n=3)]
+    return f"; did you mean {' or '.join(alike)}?" if alike else ""
+
+
+def _parameters(function: Callable[..., Any]) -> set[str] | None:
+    """The names that can be given; None if any can."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+
+
+def _title(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", repr(function))

@@ -1,0 +1,146 @@
+"""``gpugrad info``: versions and devices, and what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import platform
+import sys
+from collections.abc import Iterator
+from importlib import metadata, util
+from typing import Any
+
+from .. import __version__, backend
+from ..backend import compiler, usage
+from ..ops.creation import zeros
+from .out import fail, say
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "rich", "safetensors", "fsspec", "graphviz")
+DRIVER = "https://www.nvidia.com/drivers, on Ubuntu: sudo ubuntu-drivers install; in a container: docker run --gpus all"
+PROBE = 'extern "C" __global__ void probe(float* x) { x[threadIdx.x] = 1.0f; }'
+
+Row = tuple[str, str]
+
+
+def add(commands: Any) -> None:
+    """The parser of the command."""
+    parser = commands.add_parser(
+        "info",
+        help="versions and devices, and what is missing",
+        description="Say which versions and devices are there, whether kernels compile, and what installs what is "
+        "missing.",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 1 where there is no device to compute on, for health checks"
+    )
+    parser.set_defaults(run=info)
+
+
+def info(args: argparse.Namespace) -> int:
+    """Say which versions and devices are there, whether kernels compile, what is missing and how to install it."""
+    if args.check:
+        return check()
+    rows = [("gpugrad", __version__), ("Python", f"{platform.python_version()} on {platform.platform()}")]
+    rows += [(name, _version(name)) for name in PACKAGES]
+    rows += _cuda()
+    try:
+        logging.disable(logging.WARNING)  # the reason for the fall-back to the CPU stands in the rows above
+        rows.append(("default device", str(backend.default_device())))
+    except (RuntimeError, ValueError) as error:
+        rows.append(("default device", f"none: GPUGRAD_DEVICE: {error}"))
+    finally:
+        logging.disable(logging.NOTSET)
+    for name, value in rows:
+        say(f"{name:<16}{value}")
+    return 0
+
+
+def check() -> int:
+    """Compute something on the default device; 1 if that does not work."""
+    try:
+        one = zeros((1,)) + 1
+        return 0 if one.item() == 1 else fail(f"{one.device}: 0 + 1 gave {one.item()}")
+    except Exception as error:  # noqa: BLE001  whatever a broken driver raises
+        return fail(f"no device to compute on: {error}")
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cuda() -> Iterator[Row]:
+    """The driver, CuPy, the GPUs and the kernels; for what is missing, what installs it."""
+    driver = driver_version()
+    yield "NVIDIA driver", f"not found: {DRIVER}" if driver is None else f"for CUDA {_dotted(driver)} and before"
+    if util.find_spec("cupy") is None:
+        extra = "cuda12" if driver is not None and driver < 13000 else "cuda13"
+        yield "CuPy", "not installed"
+        other = "" if driver else " (CUDA 13 drivers) or 'gpugrad[cuda12]' (CUDA 12 drivers)"
+        yield "GPU", f"not usable: pip install 'gpugrad[{extra}]'{other}"
+        return
+    try:
+        cupy: Any = backend.load_cuda().xp
+    except RuntimeError as error:
+        yield "CuPy", _cupy_version()
+        yield "GPU", f"not usable: {error}"
+    else:
+        yield "CuPy", cupy.__version__
+        yield from _devices(cupy)
+    yield from _kernels()
+
+
+def _devices(cupy: Any) -> Iterator[Row]:
+    runtime = cupy.cuda.runtime
+    yield "CUDA", f"driver {_dotted(runtime.driverGetVersion())}, runtime {_dotted(runtime.runtimeGetVersion())}"
+    for index in range(runtime.getDeviceCount()):
+        about = runtime.getDeviceProperties(index)
+        name = about["name"].decode() if isinstance(about["name"], bytes) else about["name"]
+        capability = f"compute capability {about['major']}.{about['minor']}"
+        with cupy.cuda.Device(index):
+            free, total = runtime.memGetInfo()
+        yield (
+            f"cuda:{index}",
+            f"{name}, {usage.size_text(total)}, {usage.size_text(free)} free, {capability}",
+        )
+
+
+def _kernels() -> Iterator[Row]:
+    """Whether kernels compile, and where they are kept."""
+    try:
+        size = len(compiler.compile_source(PROBE, "probe", "sm_90"))
+    except RuntimeError as error:
+        yield "kernels", f"cannot be compiled: {error}"
+    else:
+        yield "kernels", f"compile: NVRTC {compiler.compiler_version()}, {size} bytes for sm_90"
+    path = compiler.wanted_folder()
+    if path is None:
+        yield "kernel cache", "none: there is no home folder; set GPUGRAD_CACHE_DIR"
+        return
+    count = len(list(path.glob("*.cubin"))) if path.is_dir() else 0
+    state = "writable" if compiler.writable(path) else "cannot be written: set GPUGRAD_CACHE_DIR, or use what it holds"
+    yield "kernel cache", f"{path}, {count} kernels, {state}"
+
+
+def driver_version() -> int | None:
+    """The newest CUDA that the machine's NVIDIA driver can run, 13020 for 13.2; None if there is no driver."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    found = ctypes.c_int()
+    try:
+        status = ctypes.CDLL(library).cuDriverGetVersion(ctypes.byref(found))
+    except (OSError, AttributeError):
+        return None
+    return found.value if status == 0 and found.value else None
+
+
+def _cupy_version() -> str:
+    found = compiler.cupy_package()
+    return f"{_version(found)} ({found})" if found else "installed"
+
+
+def _dotted(version: int) -> str:
+    """CUDA's 13020 is version 13.2."""
+    return f"{version // 1000}.{version % 1000 // 10}"

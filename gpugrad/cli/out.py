@@ -1,0 +1,17 @@
+"""How the commands speak."""
+
+from __future__ import annotations
+
+import sys
+
+
+def say(text: str) -> None:
+    """A line of a command's result."""
+    sys.stdout.write(f"{text}\n")
+
+
+def fail(*texts: str, status: int = 1) -> int:
+    """What is wrong, a line each, on standard error; returns the exit status."""
+    for text in texts:
+        sys.stderr.write(f"gpugrad: {text}\n")
+    return status

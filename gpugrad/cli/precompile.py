@@ -1,0 +1,82 @@
+"""``gpugrad precompile``: the kernel cache filled where there is no GPU."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..backend import compiler
+from ..kernels import all_sources
+from .out import fail
+
+
+def add(commands: Any) -> None:
+    """The parser of the command."""
+    parser = commands.add_parser(
+        "precompile",
+        help="fill the kernel cache without a GPU",
+        description="Compile every CUDA source of the library into the kernel cache (GPUGRAD_CACHE_DIR, else in the "
+        "user's), so that nothing is compiled later. Needs CuPy and NVRTC, but neither a GPU nor a driver.",
+    )
+    parser.add_argument(
+        "--arch", action="append", type=_architecture, metavar="ARCH",
+        help=f"sm_90, or another one; can be repeated; all (the default) for {', '.join(compiler.ARCHITECTURES)}",
+    )  # fmt: skip
+    parser.add_argument("--check", action="store_true", help="compile, and keep nothing")
+    parser.set_defaults(run=precompile)
+
+
+def _architecture(text: str) -> str:
+    if text != "all" and not re.fullmatch(r"sm_\d{2,3}", text):
+        raise argparse.ArgumentTypeError(f"expected an architecture such as sm_90, or all, got {text!r}")
+    return text
+
+
+def precompile(args: argparse.Namespace) -> int:
+    """Compile every CUDA source for the architectures asked for; 1 if one does not compile or cannot be kept."""
+    wanted = args.arch or ["all"]
+    architectures = list(dict.fromkeys(a for w in wanted for a in (compiler.ARCHITECTURES if w == "all" else (w,))))
+    try:
+        version = compiler.compiler_version()
+    except RuntimeError as error:
+        return fail(str(error))
+    if not args.check:
+        path = compiler.wanted_folder()
+        if path is None or not compiler.writable(path):
+            where = "there is no home folder" if path is None else f"{path} cannot be written"
+            return fail(f"{where}: set GPUGRAD_CACHE_DIR to a folder that can (--check compiles without keeping)")
+    jobs = [(*row, architecture) for architecture in architectures for row in all_sources()]
+    failures, total = [], 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (name, variant, _, architecture), made in zip(
+            jobs, pool.map(lambda job: _compiled(job, args.check), jobs), strict=True
+        ):
+            if isinstance(made, int):
+                total += made
+                result = f"{made:>8} bytes"
+            else:
+                failures.append(made)
+                result = "  FAILED"
+            sys.stdout.write(f"{name:<34}{variant:<34}{architecture:<8}{result}\n")
+    done = f"{len(jobs) - len(failures)} of {len(jobs)} compiled: {len(jobs) // len(architectures)} CUDA sources x "
+    done += f"{', '.join(architectures)}; {total} bytes, NVRTC {version}"
+    sys.stdout.write(f"{done}{', nothing kept' if args.check else f', kept in {compiler.folder()}'}\n")
+    return fail(*failures) if failures else 0
+
+
+def _compiled(job: tuple[str, str, str, str], check: bool) -> int | str:
+    """The bytes of machine code of one source, or what is wrong."""
+    name, _, source, architecture = job
+    try:
+        if check:
+            return len(compiler.compile_source(source, name, architecture))
+        made = compiler.keep(source, name, architecture)
+    except compiler.CompileError as error:
+        return str(error)
+    if isinstance(made, bytes):
+        return f"{name} for {architecture}: the code cannot be written to {compiler.folder()}"
+    return made.stat().st_size
