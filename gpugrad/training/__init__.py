@@ -9,5 +9,6 @@ it is complete).
 """
 
 from .checkpoint import Checkpoint, Checkpointer, CheckpointError, DamagedError
+from .preemption import Interrupted, Preemption
 
-__all__ = ["Checkpoint", "CheckpointError", "Checkpointer", "DamagedError"]
+__all__ = ["Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "Interrupted", "Preemption"]
