@@ -14,13 +14,14 @@ WORKERS ?= $(if $(findstring cuda,$(ARGS)),0,auto)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_DOCS := $(VENV)/.installed-docs
 
 # The CUDA version of the NVIDIA driver, if there is one, chooses the extra: 12 -> cuda12, 13 and later -> cuda13.
 CUDA_MAJOR = $(shell nvidia-smi 2>/dev/null | sed -n 's/.*CUDA[A-Za-z ]*Version: *\([0-9][0-9]*\).*/\1/p' | head -n 1)
 CUDA_EXTRA = $(shell v="$(CUDA_MAJOR)"; if [ -n "$$v" ] && [ "$$v" -ge 13 ]; then echo ,cuda13; \
 	elif [ "$$v" = 12 ]; then echo ,cuda12; fi)
 
-.PHONY: help train test lint types check clean
+.PHONY: help train test lint types check docs clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,6 +42,10 @@ types: $(INSTALLED_DEV) ## mypy, strict
 
 check: lint types test ## all of the above checks
 
+docs: $(INSTALLED_DOCS) ## the site, into build/site; nothing is loaded from anywhere else
+	GPUGRAD_DEVICE=cpu NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean $(ARGS)
+	$(BIN)/python tools/check_site.py build/site
+
 clean: ## remove the environment, caches and results
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -58,4 +63,8 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 
 $(INSTALLED_DEV): pyproject.toml | $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+$(INSTALLED_DOCS): pyproject.toml | $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	@touch $@

@@ -1,0 +1,97 @@
+"""What the site has beside the files of ``docs/``: the reference, the examples, the changelog, the tutorial's list.
+
+A hook of mkdocs (``hooks`` in mkdocs.yml): pages are made when the site is built, and written nowhere else.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import reference
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parent.parent
+CHAPTER = re.compile(r"\]\((\w+\.md)\)")
+
+
+def on_config(config: Any) -> Any:
+    """Fill in the parts of the navigation that follow from what is there."""
+    made = reference.pages()
+    config.nav = [filled(entry, made) for entry in config.nav]
+    return config
+
+
+def filled(entry: Any, made: list[reference.Page]) -> Any:
+    """An entry of the navigation; ``Tutorial: tutorial/`` stands for the pages of that folder."""
+    if isinstance(entry, dict):
+        title, value = next(iter(entry.items()))
+        if value == "reference/":
+            return {title: ["reference/index.md", *reference_entries(made)]}
+        if value == "examples/":
+            return {title: ["examples/index.md", *(f"examples/{path.stem}.md" for path in scripts())]}
+        if isinstance(value, str) and value.endswith("/"):
+            return {title: chapters(value)}
+    return entry
+
+
+def reference_entries(made: list[reference.Page]) -> list[Any]:
+    """Pages of the reference; a namespace with several has them under its name."""
+    found: list[Any] = []
+    for page in made:
+        parts = page.path.split("/")
+        if len(parts) == 2:
+            found.append({page.title: page.path})
+            continue
+        if not found or parts[1] not in found[-1]:
+            found.append({parts[1]: []})
+        found[-1][parts[1]].append({page.title: page.path})
+    return found
+
+
+def chapters(folder: str) -> list[str]:
+    """The pages of a folder: its index, what that links to in this order, then the others."""
+    path = ROOT / "docs" / folder
+    there = sorted(file.name for file in path.glob("*.md") if file.name != "index.md")
+    index = path / "index.md"
+    linked = CHAPTER.findall(index.read_text(encoding="utf-8")) if index.exists() else []
+    order = [name for name in dict.fromkeys(linked) if name in there]
+    return [f"{folder}{name}" for name in (["index.md"] * index.exists() + order + sorted({*there} - {*order}))]
+
+
+def scripts() -> list[Path]:
+    """The example scripts, those of the lectures last."""
+    folder = ROOT / "examples"
+    return [*sorted(folder.glob("*.py")), *sorted((folder / "lectures").glob("*.py"))]
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made."""
+    made = reference.pages()
+    index = reference.Index(made)
+    pages = {page.path: reference.text(page, index) for page in made}
+    pages["reference/index.md"] = reference.overview(made)
+    pages["examples/index.md"] = examples_page()
+    pages |= {f"examples/{path.stem}.md": script_page(path) for path in scripts()}
+    pages["changelog.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    pages["contributing.md"] = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def examples_page() -> str:
+    """``examples/README.md``, with links that fit where it stands here."""
+    content = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    content = content.replace("../docs/", "../")
+    return re.sub(r"`((?:lectures/)?(\w+)\.py)`(?!\])", r"[`\1`](\2.md)", content)
+
+
+def script_page(path: Path) -> str:
+    """A script as a page: its docstring, then its lines."""
+    source = path.read_text(encoding="utf-8")
+    first, _, rest = (ast.get_docstring(ast.parse(source)) or path.stem).partition("\n")
+    where = path.relative_to(ROOT)
+    return f'# {path.stem}\n\n{first}\n{rest}\n\n```python {{ title="{where}" linenums="1" }}\n{source}```\n'
