@@ -9,13 +9,14 @@ from typing import Any
 
 from ..backend import BACKENDS, Array, Namespace
 from .indexing_host import add_rows
+from .kernel import seen_whole
 
 
 def _atomic(function: Any) -> Any:
     """Let a namespace that only writes calls down see the function whole."""
 
     def call(xp: Namespace, *arguments: Any) -> Any:
-        whole = getattr(xp, "__kernel__", None)
+        whole = seen_whole(xp)
         return function(xp, *arguments) if whole is None else whole(call, arguments)
 
     call.__name__ = call.__qualname__ = function.__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 from ..backend import BACKENDS, Backend, Namespace
@@ -13,6 +14,14 @@ REGISTRY: dict[str, Kernel] = {}
 
 BLOCK = 256
 """Threads in a block, where nothing else is said."""
+
+
+def seen_whole(xp: Namespace) -> Any:
+    """The method by which a namespace sees kernels whole, or None.
+
+    Modules of functions are not asked: NumPy takes a microsecond to say that it has no such thing.
+    """
+    return None if type(xp) is ModuleType else getattr(xp, "__kernel__", None)
 
 
 class Kernel:
@@ -34,28 +43,22 @@ class Kernel:
 
     def __call__(self, xp: Namespace, *arguments: Any) -> Any:
         first = arguments[0]
-        owner = BACKENDS.get(type(first))
-        if owner is not None and owner.routines and xp is owner.xp:  # what most calls on the CPU are
-            if self.routine is not None:
-                result = self.routine(*arguments)
-                if result is not NotImplemented:
-                    return result
-            self._only_real(first)
-            return self.reference(xp, *arguments)
-        self._only_real(first)
-        whole = getattr(xp, "__kernel__", None)
-        if whole is not None:
-            return whole(self, arguments)
-        if owner is not None and owner.compiles:
-            result = self.launch(xp, owner, arguments)
-            if result is not NotImplemented:
-                return result
-        return self.reference(xp, *arguments)
-
-    def _only_real(self, first: Any) -> None:
         dtype = getattr(first, "dtype", None)
         if dtype is not None and dtype.kind == "c":
             raise TypeError(f"{self.name}: expected real numbers, got {dtype}")
+        whole = seen_whole(xp)
+        if whole is not None:
+            return whole(self, arguments)
+        owner = BACKENDS.get(type(first))
+        if owner is not None:
+            result = NotImplemented
+            if owner.compiles:
+                result = self.launch(xp, owner, arguments)
+            elif self.routine is not None and owner.routines:
+                result = self.routine(*arguments)
+            if result is not NotImplemented:
+                return result
+        return self.reference(xp, *arguments)
 
     def on_host(self, routine: Callable[..., Any]) -> Callable[..., Any]:
         """Declare a hand-written NumPy routine that does the same faster; it may give NotImplemented."""

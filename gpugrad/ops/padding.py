@@ -11,6 +11,8 @@ from typing import Any
 from ..backend import Array, Namespace
 from ..backend.dtypes import float64
 from ..core import primitive
+from ..kernels import borders as kernels
+from ..kernels.borders import INSIDE, Widths
 from . import reduction
 from .beside import beside
 from .creation import asarray, astype
@@ -18,16 +20,6 @@ from .quantiles import median
 from .rounding import floor, round
 from .selection import take
 from .shaping import broadcast_to, concat, reshape
-
-Widths = tuple[tuple[int, int], ...]
-
-INSIDE: dict[str, Callable[[int, int], int]] = {
-    "edge": lambda i, n: min(max(i, 0), n - 1),
-    "wrap": lambda i, n: i % n,
-    "symmetric": lambda i, n: i % (2 * n) if i % (2 * n) < n else 2 * n - 1 - i % (2 * n),
-    "reflect": lambda i, n: n - 1 - abs(n - 1 - i % (2 * n - 2)) if n > 1 else 0,
-}
-"""For each mode, the place inside an axis of size n whose element stands at place i, inside or not."""
 
 STATISTICS: dict[str, Callable[..., Any]] = {
     "maximum": reduction.max, "minimum": reduction.min, "mean": reduction.mean, "median": median,
@@ -37,6 +29,9 @@ MODES = ("constant", *INSIDE, "linear_ramp", *STATISTICS, "empty")
 
 @primitive
 def _pad(xp: Namespace, x: Array, /, widths: Widths, values: Any) -> Array:
+    first = values[0][0]
+    if all(value is first or value == first for pair in values for value in pair):
+        return kernels.framed(xp, x, widths, first)
     return xp.pad(x, widths, mode="constant", constant_values=values)
 
 
@@ -45,6 +40,22 @@ def _inner(xp: Namespace, g: Array, x_shape: tuple[int, ...], widths: Widths) ->
 
 
 _pad.vjp(x=_inner)
+
+
+@primitive
+def _border(xp: Namespace, x: Array, /, widths: Widths, mode: str) -> Array:
+    """``x`` with a border of its own elements."""
+    return kernels.bordered(xp, x, widths, mode)
+
+
+@primitive
+def _unborder(xp: Namespace, g: Array, /, widths: Widths, mode: str) -> Array:
+    """The transpose of ``_border``."""
+    return kernels.unbordered(xp, g, widths, mode)
+
+
+_border.vjp(x=lambda xp, g, widths, mode: _unborder.on(xp, g, widths=widths, mode=mode))
+_unborder.vjp(g=lambda xp, g, widths, mode: _border.on(xp, g, widths=widths, mode=mode))
 
 
 def _pairs(name: str, given: Any, ndim: int) -> tuple[tuple[Any, Any], ...]:
@@ -100,13 +111,17 @@ def pad(
         raise ValueError(f"pad: expected mode {', '.join(map(repr, MODES))}, got {mode!r}")
     if reflect_type not in ("even", "odd"):
         raise ValueError(f"pad: expected reflect_type 'even' or 'odd', got {reflect_type!r}")
+    odd = reflect_type == "odd" and mode in ("reflect", "symmetric")
+    for axis, pair in enumerate(widths):
+        if any(pair) and not t.shape[axis]:
+            raise ValueError(f"pad: axis {axis} has no elements to fill a border with")
+    if mode in INSIDE and not odd:
+        return _border(t, widths, mode) if any(map(any, widths)) else t
     ends = _pairs("end values", end_values, t.ndim)
     lengths = _pairs("lengths", stat_length, t.ndim)
     for axis, (before, behind) in enumerate(widths):
         n = t.shape[axis]
         if before or behind:
-            if not n:
-                raise ValueError(f"pad: axis {axis} has no elements to fill a border with")
             if mode in STATISTICS:
                 first, last = (_statistic(t, axis, mode, lengths[axis][side], side) for side in (0, 1))
                 shapes = [(*t.shape[:axis], width, *t.shape[axis + 1 :]) for width in (before, behind)]
@@ -114,11 +129,9 @@ def pad(
             elif mode == "linear_ramp":
                 first = _ramp(_part(t, axis, 0, 1), axis, range(before), before, ends[axis][0])
                 last = _ramp(_part(t, axis, n - 1, n), axis, range(behind - 1, -1, -1), behind, ends[axis][1])
-            else:  # only the border is gathered: for most of the gradient a slice will do
-                odd = reflect_type == "odd" and mode in ("reflect", "symmetric")
+            else:
                 first, last = (
-                    (_point_mirrored if odd else _gathered)(t, axis, mode, places)
-                    for places in (range(-before, 0), range(n, n + behind))
+                    _point_mirrored(t, axis, mode, places) for places in (range(-before, 0), range(n, n + behind))
                 )
             t = concat([part for part, width in ((first, before), (t, 1), (last, behind)) if width], axis=axis)
     return t

@@ -16,6 +16,7 @@ from ..backend import NAMESPACES, Array, Namespace
 from ..core import Tensor, primitive
 from ..kernels import softmax as kernels
 from ..kernels.indexing import set_at
+from ..kernels.kernel import seen_whole
 from ..kernels.shapes import Axis, Shape, kept
 from ..kernels.softmax import shift_of, top, total_of
 
@@ -96,7 +97,7 @@ def checked_labels(
     Raises:
         IndexError: a label is out of range; on a GPU it names the operation ``name``.
     """
-    whole = getattr(xp, "__kernel__", None)
+    whole = seen_whole(xp)
     if whole is not None:
         return whole(checked_labels, (labels, classes, ignore_index, name))
     labels = xp.asarray(labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy
 
 import gpugrad as gg
+from gpugrad.ops import padding
 
 from .row import CUBES, Row, complex_too, named
 
@@ -89,9 +90,11 @@ ROWS: list[Row] = [
                   {"pad_width": ((1, 2),), "constant_values": (5.0, 6.0)}]),
     Row("ops.padding._pad", lambda x: gg.pad(x, 2), shapes=[((0,),), ((2, 0),)], numpy=lambda x: numpy.pad(x, 2),
         large=None, label="empty"),
-    Row("ops.shaping._concat", gg.pad, shapes=[((3, 4),), ((1, 2),)], numpy=numpy.pad, large=None, label="pad",
+    Row("ops.padding._border", gg.pad, shapes=[((3, 4),), ((1, 2),)], numpy=numpy.pad, large=None, label="pad",
         variants=[{"pad_width": width, "mode": mode} for mode in ("edge", "wrap", "reflect", "symmetric")
                   for width in (1, ((0, 2), (5, 1)), ((7, 8), (0, 0)))]),
+    Row("ops.padding._unborder", padding._unborder, shapes=[((9, 10),)], large=None,
+        variants=[{"widths": ((2, 3), (7, 0)), "mode": mode} for mode in ("edge", "wrap", "reflect", "symmetric")]),
     Row("ops.shaping.permute_dims", gg.matrix_transpose, shapes=CUBES, numpy=lambda x: x.mT, large=None, label="mT"),
     Row("ops.shaping.permute_dims", lambda x: gg.swapaxes(x, 0, -1), shapes=CUBES, large=None, label="swapaxes",
         numpy=lambda x: numpy.swapaxes(x, 0, -1)),

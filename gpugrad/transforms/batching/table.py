@@ -90,7 +90,7 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.spread, [shaping.broadcast_to]),
     (rules.squeezed, [shaping.squeeze]),
     (rules.joined, [shaping._concat, shaping._stack]),
-    (rules.padded, [padding._pad]),
+    (rules.padded, [padding._pad, padding._border, padding._unborder]),
     (rules.on_diagonal, [linear._on_diagonal]),
     (rules.matmul, [linear.matmul]),
     (rules.solved, [solving.solve]),
