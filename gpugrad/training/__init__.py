@@ -9,6 +9,12 @@ it is complete).
 """
 
 from .checkpoint import Checkpoint, Checkpointer, CheckpointError, DamagedError
+from .log import Log
+from .metrics import F1, Accuracy, Mean, Metric, Perplexity, TopKAccuracy
 from .preemption import Interrupted, Preemption
+from .progress import Progress
+from .report import write_report
 
-__all__ = ["Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "Interrupted", "Preemption"]
+__all__ = [
+    "Accuracy", "Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "F1", "Interrupted", "Log", "Mean", "Metric", "Perplexity", "Preemption", "Progress", "TopKAccuracy", "write_report",
+]  # fmt: skip

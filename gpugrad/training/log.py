@@ -98,7 +98,7 @@ class Log:
     def settings(self, values: Mapping[str, Any]) -> None:
         """What the run was started with, for the table in the report: written whole, or not at all."""
         plain = {str(name): _setting(value) for name, value in values.items()}
-        with _replaced(self.folder / SETTINGS) as file:
+        with replaced(self.folder / SETTINGS) as file:
             json.dump(plain, file, indent=2, ensure_ascii=False)
 
     def sync(self) -> None:
@@ -118,7 +118,7 @@ class Log:
         """
         dropped = 0
         self._lines.flush()
-        with _replaced(self.folder / ROWS) as file:
+        with replaced(self.folder / ROWS) as file:
             for line in _lines(self.folder / ROWS):
                 if "event" not in line and line["step"] > step:
                     dropped += 1
@@ -171,7 +171,7 @@ class Log:
             self._table.close()
         rows = list(read_rows(self.folder))
         self._columns = {"step": None} | {name: None for row in rows for name in row}
-        with _replaced(self.folder / TABLE) as file:
+        with replaced(self.folder / TABLE) as file:
             table = csv.DictWriter(file, list(self._columns), restval="", lineterminator="\n")
             table.writeheader()
             table.writerows(rows)
@@ -324,7 +324,7 @@ def _seconds(row: Row) -> float:
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[IO[str]]:
+def replaced(path: Path) -> Iterator[IO[str]]:
     """A file that takes the place of ``path`` when it is complete and on the disk."""
     partial = path.with_name(f".{path.name}.part")
     try:
