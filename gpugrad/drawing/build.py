@@ -10,9 +10,10 @@ from .. import backend
 from ..core import Node
 from ..core.operation import Plan
 from .folding import Item, fold, numbered, unfold
+from .formulas import Recipe, Ref, formulas
 from .gates import gate, label
 from .gradients import Gradients, gradients, parents_of, reached
-from .known import UNKNOWN, arrays_of, kept_of
+from .known import UNKNOWN, arrays_of, constant_operand, kept_of
 from .names import Names
 from .observe import LIVE, Call, Constant, Note, Seen, constant
 from .picture import Picture, PictureEdge, PictureGroup, PictureNode
@@ -29,6 +30,10 @@ class Operand:
     name: str | None = None
 
 
+FEW = 12
+"""The inputs of so many rounds are drawn outside of them."""
+
+
 class Builder:
     """One picture being made; it is gone, with every array in it, when the picture is there."""
 
@@ -37,21 +42,25 @@ class Builder:
         self.root, self.names = root, names
         self.flows: Gradients = gradients(self.nodes, seed)
         self.seen = _seen(root)
+        self.arrays: dict[int, Any] = {}
         self.values = self._values()
         self.title = title
         self.ids: dict[Any, int] = {}
         self.made: list[PictureNode] = []
         self.edges: list[PictureEdge] = []
         self.calls: dict[int, tuple[Call, ...]] = {}
+        self.recipes: dict[int, Recipe] | None = {} if all(node.shape == () for node in self.nodes) else None
+        self.unwritten: set[str] = set()
 
     def picture(self, limit: int | None) -> Picture:
         """All of it."""
         for node in self.nodes:
             self._add(node)
         groups = self._boxes(limit)
+        formulas = self._formulas()
         output = self.ids[self.root.age]
         called = self.made[output].name or self.made[output].op
-        return Picture(self.title or f"{called}", tuple(self.made), tuple(self.edges), tuple(groups), output)
+        return Picture(self.title or f"{called}", tuple(self.made), tuple(self.edges), tuple(groups), output, formulas)
 
     # ---------------------------------------------------------------- values and names
 
@@ -59,8 +68,8 @@ class Builder:
         seen = self.seen.values
         if all(node.age in seen or node.dtype is None for node in self.nodes):
             return dict(seen)
-        arrays = arrays_of(self.nodes, self.names.held)
-        found = {age: preview(x) for age, x in arrays.items() if not isinstance(x, tuple)}
+        self.arrays = arrays_of(self.nodes, self.names.held)
+        found = {age: preview(x) for age, x in self.arrays.items() if not isinstance(x, tuple)}
         return {**found, **seen}
 
     def _name(self, node: Node) -> str | None:
@@ -84,6 +93,7 @@ class Builder:
         number = len(self.made)
         self.ids[node.age] = number
         several = node.dtype is None
+        shown = {key: v for key, v in map(_plain, static.items()) if v is not UNKNOWN}
         self.made.append(PictureNode(
             id=number, kind="leaf" if op is None else "operation", name=name, op=op,
             label=(name or "") if op is None else _label(node, op, numbers, operands),
@@ -92,15 +102,17 @@ class Builder:
             parameter=node.age in self.names.parameters or node.age in self.seen.parameters,
             shape=() if several else tuple(node.shape), dtype="" if several else str(node.dtype),
             value=self.values.get(node.age), gradient=self.flows.nodes[node.age],
-            line=node.line or (note.line if note else None), constants=numbers, static=static,
+            line=node.line or (note.line if note else None), constants=numbers, static=shown,
         ))  # fmt: skip
         if note is not None:
             self.calls[number] = note.calls
         elif op is not None:
             self.calls[number] = self._calls_of_parents(node)
+        if op is not None:
+            self._recipe(node, number, operands, numbers, static)
         flows = dict(zip(_places(node), self.flows.edges.get(node.age, ()), strict=True))
         for operand in operands:
-            key = operand.node.age if operand.node is not None else _key(operand.constant)
+            key = _node_key(operand)
             handed, local = flows.get(operand.position, (None, None)) if operand.node is not None else (None, None)
             self.edges.append(PictureEdge(len(self.edges), self.ids[key], number, operand.position, local, handed))
 
@@ -122,6 +134,8 @@ class Builder:
         else:
             kept = kept_of(node)
             given, static = kept.operands, kept.static
+            guess = constant_operand(node, given, self.arrays)
+            given = [guess if x is UNKNOWN and guess is not None else x for x in given]
         operands: list[Operand] = []
         numbers: dict[int, Number] = {}
         for position, value in enumerate(given):
@@ -131,7 +145,7 @@ class Builder:
                 numbers[position] = "…"
             elif value is not None:
                 self._fixed(position, value, operands, numbers)
-        return operands, numbers, {key: v for key, v in map(_plain, static.items()) if v is not UNKNOWN}
+        return operands, numbers, static
 
     def _fixed(self, position: int, value: Any, operands: list[Operand], numbers: dict[int, Number]) -> None:
         """A constant operand: a number in the gate, or a node."""
@@ -155,6 +169,38 @@ class Builder:
             says="a constant: it needs no gradient", parameter=made.parameter, shape=made.shape, dtype=made.dtype,
             value=made.value, gradient=None,
         ))  # fmt: skip
+
+    # ---------------------------------------------------------------- formulas
+
+    def _recipe(
+        self, node: Node, number: int, operands: list[Operand], numbers: dict[int, Number], static: dict[str, Any]
+    ) -> None:
+        """Note how a node of single numbers was computed."""
+        if self.recipes is None:
+            return
+        plan = node.plan
+        if not isinstance(plan, Plan) or plan.op.params.keys() - static.keys() or "…" in numbers.values():
+            self.unwritten.add("" if plan is None else plan.name)
+            return
+        count = max(len(operands) + len(numbers), 0 if plan.op.variadic else len(plan.op.inputs))
+        given: list[Any] = [None] * count
+        for position, value in numbers.items():
+            given[position] = float(value)
+        for operand in operands:
+            given[operand.position] = Ref(self.ids[_node_key(operand)])
+        self.recipes[number] = Recipe(plan.op, tuple(given), static)
+
+    def _formulas(self) -> dict[str, Any] | None:
+        """How to compute the nodes again, if all are single real numbers."""
+        if self.recipes is None or any(node.shape or node.dtype.startswith("c") for node in self.made):
+            return None
+        values = {n.id: float(n.value.number) for n in self.made if n.value and n.value.number is not None}
+        slopes = {
+            (e.target, e.position): float(e.local.number) for e in self.edges if e.local and e.local.number is not None
+        }
+        found = formulas(self.recipes, values, slopes)
+        found["missing"] += sorted(self.unwritten - set(found["missing"]))
+        return found
 
     # ---------------------------------------------------------------- boxes
 
@@ -188,6 +234,10 @@ def _seen(root: Node) -> Seen:
 
 def _key(made: Constant | None) -> Any:
     return ("constant", None if made is None else made.key)
+
+
+def _node_key(operand: Operand) -> Any:
+    return operand.node.age if operand.node is not None else _key(operand.constant)
 
 
 def _places(node: Node) -> Iterable[int]:
@@ -232,8 +282,11 @@ def _path(groups: list[PictureGroup], place: int | None) -> list[int]:
 
 
 def _outside(groups: list[PictureGroup], place: int | None) -> int | None:
-    """What users named is drawn outside of modules, where they see it."""
+    """What users named is drawn outside of modules, and of the rounds of short loops, where they see it."""
+    around = 0
     for box in _path(groups, place):
-        if groups[box].kind == "module":
-            return groups[box].parent
+        group = groups[box]
+        if group.kind == "module" or (group.kind == "repeat" and group.count == 1 and around <= FEW):
+            return group.parent
+        around = group.count
     return place

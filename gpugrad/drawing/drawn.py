@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy
+
 from .. import backend
 from ..backend import BACKENDS, NAMESPACES
 from ..core import GradientError, Tensor
@@ -208,9 +210,10 @@ def _drawn(y: Tensor, names: Names, gradient: Any, title: str | None, limit: int
         )
     token = observing.set(None)
     try:
-        if gradient is None:
-            with backend.beside(y.data):
-                gradient = NAMESPACES[type(y.data)].ones_like(y.data)
-        return Drawing(Builder(y.node, seed(y, gradient, False), names, title).picture(limit))
+        with numpy.errstate(all="ignore"):  # what there is to warn of, the forward pass warned of
+            if gradient is None:
+                with backend.beside(y.data):
+                    gradient = NAMESPACES[type(y.data)].ones_like(y.data)
+            return Drawing(Builder(y.node, seed(y, gradient, False), names, title).picture(limit))
     finally:
         observing.reset(token)

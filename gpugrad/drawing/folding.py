@@ -47,12 +47,12 @@ def fold(items: Sequence[Item], limit: int | None) -> Box:
 
     Args:
         items: from the oldest to the newest.
-        limit: boxes with more items in them are cut into parts; None for no limit.
+        limit: as for :func:`draw`; boxes with more than half as many items in them are cut into parts.
     """
     whole = Box("", "whole", _by_calls(items, 0), ())
     _repeats(whole)
     if limit is not None:
-        _cut(whole, max(limit, 4))
+        _cut(whole, limit)
     return whole
 
 
@@ -129,7 +129,8 @@ def _repeated(items: Sequence[Item | Box], period: int, rounds: int) -> Box:
             inside += part
     only = items[0] if period == 1 else None
     what = f" {only.label.rpartition(': ')[2]}" if isinstance(only, Box) else ""
-    return Box(f"{rounds} ×{what}", "repeat", inside, ("repeat", rounds, inside[0].signature), rounds)
+    label = f"{rounds} ×{what}" if what else f"{rounds} times"
+    return Box(label, "repeat", inside, ("repeat", rounds, inside[0].signature), rounds)
 
 
 def _longest(coded: list[int], weights: list[int], start: int, end: int) -> tuple[int, int, int] | None:
@@ -169,16 +170,18 @@ def _periods(coded: list[int], start: int, end: int) -> list[int]:
 
 
 def _cut(box: Box, limit: int) -> None:
-    stack = [box]
+    """Cut what has more than half of ``limit`` items into a third of as many parts, and these again."""
+    parts, stack = max(limit // 3, 2), [box]
     while stack:
         box = stack.pop()
-        if len(box.items) > limit:
-            items, total = box.items, len(box.items)
-            size = -(-total // limit)
+        total = len(box.items)
+        if total > max(limit // 2, 3):
+            size = -(-total // parts)
+            cuts = [(i, box.items[i : i + size]) for i in range(0, total, size)]
             box.items = [
-                Box(f"{i + 1} to {min(i + size, total)} of {total}", "part", items[i : i + size], ("part", i))
-                if size > 1 else items[i]
-                for i in range(0, total, size)
+                Box(f"{i + 1} to {i + len(part)} of {total}", "part", part, ("part", _signature(part)))
+                if len(part) > 1 else part[0]
+                for i, part in cuts
             ]  # fmt: skip
         stack += [item for item in box.items if isinstance(item, Box)]
 

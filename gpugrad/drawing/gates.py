@@ -80,7 +80,7 @@ GATES: dict[str, Gate] = {
     "output": Gate("[i]", None, "one of the results; its gradient is a part of the whole"),
     # places
     **{name: Gate(label, "mover", MOVES, None, None, ("a one for every number that is moved",)) for name, label in {
-        "reshape": "reshape", "permute_dims": "ᵀ", "expand_dims": "reshape", "squeeze": "reshape", "flip": "flip",
+        "reshape": "reshape", "permute_dims": "xᵀ", "expand_dims": "reshape", "squeeze": "reshape", "flip": "flip",
         "concat": "concat", "stack": "stack", "split": "split", "unstack": "unstack", "slice": "[ ]", "gather": "[ ]",
         "set_at": "[ ] =", "pad": "pad", "roll": "roll", "diagonal": "diag", "place": "place",
     }.items()},

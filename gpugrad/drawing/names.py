@@ -123,13 +123,13 @@ def variables(frame: FrameType) -> dict[str, Any]:
     return found
 
 
-def values_in(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Tensors and arrays among variables, and in lists, tuples and dictionaries among them, with their names."""
+def values_in(found: dict[str, Any], deep: bool = True) -> Iterator[tuple[str, Any]]:
+    """Tensors and arrays among variables, with their names; deep: also in lists, tuples and dictionaries among them."""
     names = [key for key in found if not key.startswith("_") and key not in ("In", "Out")]
     for key in names:
         if isinstance(found[key], Tensor) or backend.is_array(found[key]):
             yield key, found[key]
-    for key in names:
+    for key in names if deep else ():
         value = found[key]
         if isinstance(value, list | tuple):
             yield from ((f"{key}[{i}]", x) for i, x in enumerate(value) if isinstance(x, Tensor))

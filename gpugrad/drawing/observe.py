@@ -7,7 +7,7 @@ import sys
 from contextvars import Token
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin
 from weakref import WeakSet
 
 from .. import backend
@@ -19,6 +19,7 @@ from .names import given, paths, values_in, variables
 from .preview import Number, Preview, preview
 
 CALL = Module.__call__.__code__
+DTYPE: type = get_origin(backend.DType) or backend.DType
 
 
 class Constant(NamedTuple):
@@ -38,6 +39,17 @@ class Constant(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
     parameter: bool = False
+
+
+def plain_static(params: dict[str, Any]) -> dict[str, Any]:
+    """Those static parameters that are no arrays and hold none."""
+    return {key: value for key, value in params.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return value is None or value is Ellipsis or isinstance(value, bool | int | float | str | slice | DTYPE)
 
 
 def constant(key: int | None, value: Any, parameter: bool = False) -> Constant:
@@ -157,7 +169,7 @@ class observe:  # noqa: N801  beside no_grad and debug
         assert node is not None
         seen = self.seen
         noted = tuple(self._operand(x) for x in operands)
-        seen.notes[node.age] = Note(noted, dict(params), line, calls)
+        seen.notes[node.age] = Note(noted, plain_static(params), line, calls)
         for y in results:
             if y.node is not None:
                 seen.values[y.node.age] = preview(y.data)
@@ -212,7 +224,7 @@ class observe:  # noqa: N801  beside no_grad and debug
         for depth, user in enumerate(reversed(users)):
             if self._scanned.get(user) != (depth, user.f_lasti):
                 self._scanned[user] = (depth, user.f_lasti)
-                self._scan(user, depth)
+                self._scan(user, depth, deep=False)
         return _line(users[0]) if users else None, self._calls(calls[::-1])
 
     def _calls(self, frames: list[FrameType]) -> tuple[Call, ...]:
@@ -232,9 +244,9 @@ class observe:  # noqa: N801  beside no_grad and debug
                 self._frames[frame] = Call(len(self._frames), f"{path}: {kind}" if path else kind, kind)
         return tuple(call for call in map(self._frames.get, frames) if call is not None)
 
-    def _scan(self, frame: FrameType, depth: int) -> None:
+    def _scan(self, frame: FrameType, depth: int, deep: bool = True) -> None:
         """Note what variables are called; names further out are better known."""
-        for key, x in values_in(variables(frame)):
+        for key, x in values_in(variables(frame), deep):
             node = x.node if isinstance(x, Tensor) else None
             if node is None:
                 made = self._constants.get(id(x.data if isinstance(x, Tensor) else x))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .picture import Picture, PictureNode
 
+MOST = 200
+"""Of longer ones, the beginning and the end are shown."""
+
 
 def text(picture: Picture) -> str:
     """One line a node: what it is made of, its value and its gradient."""
@@ -12,6 +15,10 @@ def text(picture: Picture) -> str:
         sources.setdefault(edge.target, []).append((edge.position, edge.source))
     lines = []
     for node in picture.nodes:
+        if len(picture.nodes) > MOST and MOST // 2 <= node.id < len(picture.nodes) - MOST // 2:
+            if node.id == MOST // 2:
+                lines.append(f"... {len(picture.nodes) - MOST} more ...")
+            continue
         made = ", ".join(called(picture.nodes[source]) for _, source in sorted(sources.get(node.id, [])))
         head = f"{called(node)} = {node.label}({made})" if node.kind == "operation" else f"{node.kind} {called(node)}"
         notes = [f"shape {node.shape}"] if node.shape else []
