@@ -16,5 +16,6 @@ from .progress import Progress
 from .report import write_report
 
 __all__ = [
-    "Accuracy", "Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "F1", "Interrupted", "Log", "Mean", "Metric", "Perplexity", "Preemption", "Progress", "TopKAccuracy", "write_report",
+    "Accuracy", "Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "F1", "Interrupted", "Log", "Mean",
+    "Metric", "Perplexity", "Preemption", "Progress", "TopKAccuracy", "write_report",
 ]  # fmt: skip
