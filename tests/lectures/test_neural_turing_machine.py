@@ -200,7 +200,7 @@ def test_a_run_is_reproducible_and_draws_its_pictures(program, tmp_path):
 
     first = program("neural_turing_machine", "--quick", "--bits", 3, "--rows", 8, "--hidden", 8)
     assert first.startswith("lstm controller, ")
-    assert "60 steps of 16 sequences" in first
+    assert "60 steps of 32 sequences" in first
     assert len(table(first)) == 13
     assert {file.name for file in tmp_path.iterdir()} >= {"cost.png", "copy.png"}
     second = program("neural_turing_machine", "--quick", "--bits", 3, "--rows", 8, "--hidden", 8)
