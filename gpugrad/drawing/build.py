@@ -30,6 +30,9 @@ class Operand:
     name: str | None = None
 
 
+SINGLE = 5000
+"""Graphs of so many single numbers have formulas."""
+
 FEW = 12
 """The inputs of so many rounds are drawn outside of them."""
 
@@ -49,7 +52,8 @@ class Builder:
         self.made: list[PictureNode] = []
         self.edges: list[PictureEdge] = []
         self.calls: dict[int, tuple[Call, ...]] = {}
-        self.recipes: dict[int, Recipe] | None = {} if all(node.shape == () for node in self.nodes) else None
+        single = len(self.nodes) <= SINGLE and all(node.shape == () for node in self.nodes)
+        self.recipes: dict[int, Recipe] | None = {} if single else None
         self.unwritten: set[str] = set()
 
     def picture(self, limit: int | None) -> Picture:
@@ -229,7 +233,11 @@ class Builder:
 
 def _seen(root: Node) -> Seen:
     """What was observed of this graph."""
-    return next((o.seen for o in list(LIVE) if root.age in o.seen.values or root.age in o.seen.notes), Seen())
+    watch = next((o for o in list(LIVE) if root.age in o.seen.values or root.age in o.seen.notes), None)
+    if watch is None:
+        return Seen()
+    watch.look()
+    return watch.seen
 
 
 def _key(made: Constant | None) -> Any:

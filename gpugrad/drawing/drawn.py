@@ -126,7 +126,7 @@ def draw(
         x: a Tensor that needs a gradient; or a function or module that returns one, which is called now.
         args: for the function; Python's floats become variables. Arrays and Tensors stay what they are.
         gradient: to start from, of the shape of the Tensor; None for ones, so that the gradients of several elements
-            are those of their sum.
+            are those of their sum; a complex one needs it.
         title: above the picture; None for the name of the result.
         limit: so many things are shown at first: modules and repeated parts of larger graphs are closed boxes. None
             opens all.
@@ -137,7 +137,8 @@ def draw(
     Raises:
         GradientError: the Tensor has no graph, or one that was walked back.
         TypeError: it is neither a Tensor nor can it be called, or it returned something else.
-        ValueError: it stands for many samples (inside ``vmap``), or ``gradient`` does not fit.
+        ValueError: it stands for many samples (inside ``vmap``), ``gradient`` does not fit, or the graph has more than
+            200,000 nodes.
 
     Source: CS231n, lecture 4 and its notes on backpropagation.
 
@@ -208,10 +209,11 @@ def _drawn(y: Tensor, names: Names, gradient: Any, title: str | None, limit: int
             "draw: this tensor has no graph: it is connected to none that needs a gradient (requires_grad=True, and "
             "not inside no_grad or behind detach)"
         )
+    names.held.append(y)
     token = observing.set(None)
     try:
         with numpy.errstate(all="ignore"):  # what there is to warn of, the forward pass warned of
-            if gradient is None:
+            if gradient is None and y.dtype.kind != "c":
                 with backend.beside(y.data):
                     gradient = NAMESPACES[type(y.data)].ones_like(y.data)
             return Drawing(Builder(y.node, seed(y, gradient, False), names, title).picture(limit))

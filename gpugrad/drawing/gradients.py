@@ -19,6 +19,9 @@ from .preview import Preview, preview
 LOCAL = 1 << 16
 """Local derivatives of values with more elements are told in words only."""
 
+MOST = 200_000
+"""A picture of more nodes is refused: it would take gigabytes, and nobody would see anything on it."""
+
 Flow = tuple[Preview | None, Preview | None]
 """What flows back along an edge, and its local derivative."""
 
@@ -35,10 +38,16 @@ def reached(root: Node) -> list[Node]:
 
     Raises:
         GradientError: a walk back has freed what one of them kept.
+        ValueError: there are too many.
     """
     found, stack = {root}, [root]
     while stack:
         node = stack.pop()
+        if len(found) > MOST:
+            raise ValueError(
+                f"draw: expected a graph of at most {MOST:,} nodes, got more: draw an earlier result, or a smaller "
+                "problem of the same kind"
+            )
         if node.parents is None:
             raise GradientError(
                 f"draw: the graph behind this {node.name} was walked back, and what it had saved is gone: draw before "

@@ -146,13 +146,17 @@ class observe:  # noqa: N801  beside no_grad and debug
         """Stop, and let go of everything but what is plain."""
         careful.because(False)
         observing.reset(self._tokens.pop())
+        self.look()
+        self._base = None
+        for held in (self._frames, self._scanned, self._constants, self._roots):
+            held.clear()
+
+    def look(self) -> None:
+        """Note what the variables are called by now."""
         for frame, (depth, _) in self._scanned.items():
             self._scan(frame, depth)
         if self._base is not None:
             self._scan(self._base, 0)
-        self._base = None
-        for held in (self._frames, self._scanned, self._constants, self._roots):
-            held.clear()
 
     # ---------------------------------------------------------------- one operation
 

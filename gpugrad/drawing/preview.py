@@ -77,16 +77,16 @@ def preview(value: Any) -> Preview:
     ('[0.00, 1.00, 2.00]', '0.00 … 0.00')
     """
     if not backend.is_array(value):
-        return _of_number(value, ())
+        return _of_number(value.item() if hasattr(value, "item") else value, ())
     shape = tuple(value.shape)
     size = math.prod(shape)
     if size == 0:
         return Preview("empty", None, shape, (), None, None)
+    if size == 1:
+        return _of_number(backend.to_host(value).item(), shape)
     with backend.beside(value):
         xp = NAMESPACES[type(value)]
         first = backend.to_host(xp.reshape(value, (-1,))[:SHOWN]).tolist()
-        if size == 1:
-            return _of_number(first[0], shape)
         if value.dtype.kind == "c":
             return Preview(f"{size} complex numbers", None, shape, (), None, None)
         ends = [first]
