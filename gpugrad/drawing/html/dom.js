@@ -16,7 +16,7 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -32,7 +32,7 @@ function nameParts(name) {
 
 function htmlName(name) {
   const parts = nameParts(name);
-  if (parts === null) return el("span", { class: "name" }, name);
+  if (parts === null) return el("span", { class: "name path" }, name);
   return el("span", { class: "name" }, el("i", {}, parts[0]), parts[1] ? el("sub", {}, parts[1]) : null);
 }
 
@@ -66,11 +66,11 @@ function rich(text, marks) {
 const measure = (() => {
   const context = document.createElement("canvas").getContext("2d");
   const known = new Map();
-  return (text, size) => {
+  return (text, size, weight = 400) => {
     if (text === "") return 0;
-    const key = `${size} ${text}`;
+    const key = `${weight} ${size} ${text}`;
     if (!known.has(key)) {
-      context.font = `${size}px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif`;
+      context.font = `${weight} ${size}px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif`;
       known.set(key, Math.ceil(context.measureText(text).width));
     }
     return known.get(key);

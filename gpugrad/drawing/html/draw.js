@@ -2,7 +2,7 @@
 
 function drawScene(model, scene, layers) {
   for (const layer of Object.values(layers)) layer.replaceChildren();
-  const drawn = { nodes: new Map(), boxes: new Map(), pieces: new Map(), labels: new Map(), ports: [] };
+  const drawn = { nodes: new Map(), boxes: new Map(), pieces: new Map(), labels: new Map(), ports: [], stubs: [] };
   for (const [id, box] of [...scene.boxes].sort((a, b) => a[0] - b[0])) {
     const element = box.open ? openBox(model, id, box) : closedBox(model, id, box, drawn);
     (box.open ? layers.boxes : layers.nodes).append(element);
@@ -14,7 +14,7 @@ function drawScene(model, scene, layers) {
     drawn.pieces.set(piece.key, path);
   }
   for (const [id, place] of scene.nodes) {
-    const parts = drawNode(model, model.nodes[id], place);
+    const parts = drawNode(model, model.nodes[id], place, layers.wires, drawn.stubs);
     layers.nodes.append(parts.element);
     drawn.nodes.set(id, parts);
   }
@@ -23,7 +23,7 @@ function drawScene(model, scene, layers) {
     const place = scene.nodes.get(edge.target);
     if (place === undefined || edge.contribution === null || !branches(model, edge)) continue;
     const label = svg("text", {
-      class: "gradient part", x: place.x + place.inset.get(`e${id}`) - 7, y: place.y + place.ins.get(`e${id}`) + 14,
+      class: "gradient part", x: place.x - 5, y: place.y + place.ins.get(`e${id}`) + 14,
       "text-anchor": "end", "data-edge": id,
     });
     layers.labels.append(label);
@@ -32,7 +32,7 @@ function drawScene(model, scene, layers) {
   return drawn;
 }
 
-function drawNode(model, node, place) {
+function drawNode(model, node, place, wires, stubs) {
   const { x, y, width, height } = place;
   const middle = y + height / 2;
   const kind = node.parameter ? `${node.kind} parameter` : node.kind;
@@ -46,7 +46,7 @@ function drawNode(model, node, place) {
   if (node.parameter) {
     element.append(svg("rect", { class: "mark", x: x + 4, y: y + 7, width: 3, height: height - 14, rx: 1.5 }));
   }
-  const label = svg("text", { class: "label", x: x + width / 2, y: middle, "text-anchor": "middle", dy: "0.35em" });
+  const label = svg("text", { class: place.small ? "label small" : "label", x: x + width / 2, y: middle, "text-anchor": "middle", dy: "0.35em" });
   if (node.kind === "operation") label.append(node.label);
   else svgName(label, node.called);
   element.append(label);
@@ -65,7 +65,8 @@ function drawNode(model, node, place) {
   const parts = { element, node, value: null, gradient: null };
   if (place.stub > 0) {
     const end = node.id === model.output ? x + width + place.stub : place.right;
-    element.append(svg("path", { class: "wire stub", d: `M${x + width} ${middle}H${end}` }));
+    stubs.push({ node, stub: svg("path", { class: "wire stub", d: `M${x + width} ${middle}H${end}` }) });
+    wires.append(stubs[stubs.length - 1].stub);
     if (node.id === model.output) {
       element.append(svg("path", { class: "tip", d: `M${end} ${middle - 4}L${end + 9} ${middle}L${end} ${middle + 4}Z` }));
     } else if (node.outs.length > 1) {
@@ -89,11 +90,9 @@ function openBox(model, id, box) {
   element.append(svg("rect", { class: "head", x, y, width, height: 24, rx: 12 }));
   element.append(svg("path", { class: "turn", d: `M${x + 12} ${y + 9.5}l4.5 5.5l4.5 -5.5` }));
   element.append(svg("text", { class: "label", x: x + 27, y: y + 16.5 }, group.label));
-  if (group.count > 1) {
-    element.append(svg("text", {
-      class: "count", x: x + 27 + measure(group.label, 13) + 10, y: y + 16.5,
-    }, `\u00d7${group.count}`));
-  }
+  element.append(svg("text", {
+    class: "count", x: x + 27 + measure(group.label, 13, 600) + 10, y: y + 16.5,
+  }, countWord(group)));
   return element;
 }
 
@@ -114,18 +113,18 @@ function closedBox(model, id, box, drawn) {
   const middle = y + height / 2;
   element.append(svg("path", { class: "turn", d: `M${x + 12} ${middle - 11.5}l5.5 4.5l-5.5 4.5` }));
   element.append(svg("text", { class: "label", x: x + 26, y: middle - 2 }, group.label));
-  if (group.count > 1) {
-    element.append(svg("text", {
-      class: "count", x: x + width - 10, y: middle - 2, "text-anchor": "end",
-    }, `\u00d7${group.count}`));
-  }
+  element.append(svg("text", {
+    class: "count", x: x + width - 10, y: middle - 2, "text-anchor": "end",
+  }, countWord(group)));
   element.append(svg("text", { class: "dims", x: x + 26, y: middle + 14 }, boxWords(model, group)));
   const ports = [...box.outs];
   for (const [port, dy] of ports) {
     const source = port === "output" ? model.output : Number(port.slice(1));
     const level = y + dy;
     const end = port === "output" ? x + width + box.stub : box.right;
-    element.append(svg("path", { class: "wire stub", d: `M${x + width} ${level}H${end}`, "data-source": source }));
+    const stub = svg("path", { class: "wire stub", d: `M${x + width} ${level}H${end}` });
+    element.append(stub);
+    drawn.stubs.push({ node: model.nodes[source], stub });
     if (port === "output") {
       element.append(svg("path", { class: "tip", d: `M${end} ${level - 4}L${end + 9} ${level}L${end} ${level + 4}Z` }));
     }
@@ -147,6 +146,7 @@ function showMoment(model, scene, drawn, time) {
     element.setAttribute("aria-label", nodeLabel(model, node, time));
     if (value !== null) showTexts(node, value, gradient, time);
   }
+  for (const { node, stub } of drawn.stubs) stub.classList.toggle("known", time >= node.valueTime);
   for (const { node, value, gradient } of drawn.ports) showTexts(node, value, gradient, time);
   for (const [id, label] of drawn.labels) {
     setText(label, time >= model.edges[id].time ? shown(model.edges[id].contribution) : "");
@@ -179,7 +179,7 @@ function lightUp(model, scene, drawn, layers, lit) {
   layers.flows.replaceChildren();
   const pieces = new Set(lit.edges.flatMap((id) => scene.wires.get(id) ?? []));
   for (const key of pieces) {
-    layers.flows.append(svg("path", { class: `flow ${lit.direction}`, d: scene.pieces.get(key).path }));
+    layers.flows.append(svg("path", { class: `flow ${lit.direction}`, d: scene.pieces.get(key).whole }));
   }
   for (const { element, node } of drawn.nodes.values()) {
     element.classList.toggle("lit", lit.nodes.has(node.id));

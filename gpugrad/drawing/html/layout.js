@@ -6,7 +6,7 @@
 // 4. heights: least squares with the order kept (pool adjacent violators), swept back and forth
 // 5. columns as wide as what is in them
 
-const GAP = { column: 44, item: 16, point: 12, sweeps: 6, polish: 10 };
+const GAP = { column: 30, item: 16, point: 13, sweeps: 6, polish: 10 };
 
 // items: Map from key to {key, width, height, pin: "left" | "right" | null, outs: Map(port -> dy), ins: Map(port -> dy),
 // order}. links: [{from, fromPort, to, toPort}]. Sets x and y (top left) and rank of the items, and gives
@@ -27,12 +27,13 @@ function layered(items, links) {
   orderRanks(ranks);
   setHeights(ranks);
   const columns = setColumns(ranks);
-  const top = Math.min(0, ...all.map((item) => item.y));
+  const placed = ranks.flat();
+  const top = Math.min(...placed.map((item) => item.y - (item.above ?? 0)));
   let bottom = 0;
   for (const rank of ranks) {
     for (const item of rank) {
       item.y -= top;
-      bottom = Math.max(bottom, item.y + item.height);
+      bottom = Math.max(bottom, item.y + item.height + (item.below ?? 0));
     }
   }
   return { width: columns.width, height: bottom, wires: trace(chains, columns) };
@@ -206,7 +207,8 @@ function setHeights(ranks) {
 }
 
 function distance(above, below) {
-  return above.height + (above.point && below.point ? GAP.point : GAP.item);
+  const gap = above.point && below.point ? GAP.point : GAP.item;
+  return above.height + (above.below ?? 0) + gap + (below.above ?? 0);
 }
 
 // Each item as near as the others let it to where its links would be level.
@@ -262,7 +264,7 @@ function setColumns(ranks) {
     const stub = Math.max(0, ...real.map((item) => item.stub ?? 0));
     const steep = Math.max(0, ...rank.flatMap((item) => item.before.map(
       (j) => Math.abs(j.from.y + j.up - j.to.y - j.down))));
-    if (r > 0) x += GAP.column + Math.min(46, steep / 7);
+    if (r > 0) x += GAP.column + Math.min(46, steep / 6);
     const column = { left: x, right: x + enter + shape + stub };
     for (const item of rank) {
       const room = shape - item.width;
@@ -284,8 +286,8 @@ function trace(chains) {
       const [from, fromPort] = way[i];
       const [to, toPort] = way[i + 1];
       pieces.push({
-        key: `${from.key} ${fromPort} ${to.key} ${toPort}`, back,
-        start: [from.point ? from.left : from.x + from.width + (from.stub ?? 0), from.y + from.outs.get(fromPort)],
+        key: `${from.key} ${fromPort} ${to.key} ${toPort}`, back, from,
+        start: [from.point ? from.left : from.x + from.width, from.y + from.outs.get(fromPort)],
         bend: [from.right, to.left],
         end: [to.point ? to.left : to.x + (to.inset?.get(toPort) ?? 0), to.y + to.ins.get(toPort)],
       });

@@ -35,23 +35,37 @@ function read(found) {
   };
 }
 
-// Results without a name get one, v1, v2, ..., so that sentences can speak of them.
+// Every value is called something, so that sentences can speak of it. Results without a name are v1, v2, ...; values that
+// share a name, as those of a variable in a loop do, are numbered in their order: h0, h1, ...
 function nameNodes(model) {
+  const sharing = new Map();
+  for (const { name } of model.nodes) if (name !== null) sharing.set(name, (sharing.get(name) ?? 0) + 1);
+  const letter = sharing.has("v") ? "u" : "v";
+  const seen = new Map();
   let count = 0;
   for (const node of model.nodes) {
-    node.alias = node.name === null && node.kind === "operation" ? `v${++count}` : null;
-    node.called = node.name ?? node.alias ?? (node.value === null ? node.label : shown(node.value));
+    const { name } = node;
+    if (name === null) {
+      node.called = node.kind === "operation" ? `${letter}${++count}` : node.value === null ? node.label : shown(node.value);
+    } else if (sharing.get(name) === 1) {
+      node.called = name;
+    } else {
+      const at = seen.get(name) ?? (node.kind === "operation" ? 1 : 0);
+      seen.set(name, at + 1);
+      const numbered = /\d$/.test(name) || name.length > 2 ? `${name} (${at})` : `${name}${at}`;
+      node.called = sharing.has(numbered) ? `${name} (${at})` : numbered;
+    }
   }
   const output = model.nodes[model.output];
-  if (output.name === null) {
-    output.alias = model.nodes.some((node) => node.name === "f") ? "L" : "f";
-    output.called = output.alias;
-  }
+  if (output.name === null) output.called = sharing.has("f") ? "L" : "f";
 }
 
 function whyNotEditable(picture) {
   if (picture.formulas === null) {
     return "Some of them are arrays: only in a graph of single numbers can the page compute everything again.";
+  }
+  if (picture.nodes.some((node) => node.value === null)) {
+    return "Some of them are not known: draw a function, or what was computed inside gg.observe().";
   }
   const { missing, nodes } = picture.formulas;
   const unknown = picture.nodes.filter((node) => node.kind === "operation" && !(node.id in nodes));
@@ -60,7 +74,8 @@ function whyNotEditable(picture) {
   return `The page cannot write down as a formula what ${names.slice(0, 3).join(", ")} computes.`;
 }
 
-// What happens when. First all leaves are there; then one operation after the other; then back.
+// What happens when. First all leaves are there; then one operation after the other; then back, and at last the sums at
+// the leaves whose value went several ways.
 function timeline(model) {
   const events = [{ phase: "start", node: null }];
   const { nodes, edges, output } = model;
@@ -78,6 +93,7 @@ function timeline(model) {
   nodes[output].gradientTime = events.length;
   events.push({ phase: "seed", node: output });
   const waiting = nodes.map((node) => arriving(node).length);
+  const sums = [];
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i];
     const giving = node.ins.filter((edge) => edge.contribution !== null);
@@ -92,12 +108,15 @@ function timeline(model) {
       if (waiting[source] !== 0) continue;
       const leaf = nodes[source];
       if (leaf.kind !== "operation" && arriving(leaf).length > 1) {
-        leaf.gradientTime = events.length;
-        events.push({ phase: "sum", node: source });
+        sums.push(source);
       } else if (source !== output) {
         leaf.gradientTime = time;
       }
     }
+  }
+  for (const leaf of sums.sort((a, b) => a - b)) {
+    nodes[leaf].gradientTime = events.length;
+    events.push({ phase: "sum", node: leaf });
   }
   return events;
 }

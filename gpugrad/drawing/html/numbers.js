@@ -41,13 +41,17 @@ function short(x) {
 
 // With all digits that the dtype has.
 function exact(x, dtype) {
-  if (!Number.isFinite(x)) return short(x);
-  return dtype === "float32" ? String(Number(x.toPrecision(8))) : String(x);
+  if (!Number.isFinite(x) || dtype !== "float32") return Number.isFinite(x) ? String(x) : short(x);
+  for (let digits = 1; digits < 9; digits++) { // the shortest that is this number in float32
+    const near = Number(x.toPrecision(digits));
+    if (Math.fround(near) === x) return String(near);
+  }
+  return String(Number(x.toPrecision(9)));
 }
 
-// With a real minus sign, for people to read.
+// With a real minus sign, for people to read; zero has none.
 function typeset(text) {
-  return text.replace(/(^|[^\w.)])-(?=[\d.i])/g, `$1${MINUS}`);
+  return text.replace(/-0\.00(?!\d)/g, "0.00").replace(/(^|[^\w.)])-(?=[\d.i])/g, `$1${MINUS}`);
 }
 
 function shown(preview) {

@@ -4,7 +4,7 @@
 // port there: one for each value that goes in or comes out, however many need it inside.
 
 const SIZE = {
-  gate: 38, slot: 15, labelled: 30, text: 12.5, small: 11, padding: 16, header: 30, port: 16, stub: 46, enter: 42,
+  gate: 38, slot: 15, labelled: 30, text: 12.5, small: 11, padding: 16, header: 30, port: 16, stub: 38, enter: 36,
   ports: 8, tallest: 260,
 };
 
@@ -126,8 +126,8 @@ function spread(ports, height, gap) {
 }
 
 function wireText(model, node, measure) {
-  const value = measure(shown(node.value), SIZE.text);
-  return Math.max(model.editable ? SIZE.stub : 26, value, measure(shown(node.gradient), SIZE.text)) + 16;
+  const value = measure(shown(node.value), SIZE.text, 600);
+  return Math.max(model.editable ? SIZE.stub : 26, value, measure(shown(node.gradient), SIZE.text, 600)) + 14;
 }
 
 function sizeNode(item, model, measure) {
@@ -136,14 +136,18 @@ function sizeNode(item, model, measure) {
   const slots = Math.max(1, item.ins.size);
   const gap = labelled.length > 0 ? SIZE.labelled : SIZE.slot;
   item.enter = labelled.length === 0 ? 0 : Math.max(
-    model.editable ? SIZE.enter : 0, ...labelled.map((edge) => measure(shown(edge.contribution), SIZE.small))) + 14;
+    model.editable ? SIZE.enter : 0, ...labelled.map((edge) => measure(shown(edge.contribution), SIZE.small, 600))) + 14;
   item.stub = node.outs.length > 0 || node.id === model.output ? wireText(model, node, measure) : 0;
-  const words = measure(node.kind === "operation" ? node.label : node.called, node.kind === "operation" ? 16 : 15);
-  item.round = node.kind === "operation" && words <= 30 && slots <= 2;
-  item.width = item.round ? SIZE.gate : Math.max(SIZE.gate, words + 24);
+  const operation = node.kind === "operation";
+  item.small = operation && measure(node.label, 16) > 26;
+  const words = measure(operation ? node.label : node.called, item.small ? 13 : 16);
+  item.round = operation && words <= 32 && slots <= 2;
+  item.width = item.round ? SIZE.gate : Math.max(SIZE.gate, words + 22);
   item.height = Math.max(SIZE.gate, (slots - 1) * gap + (slots > 2 ? 24 : 0)) + (slots === 2 && gap > 20 ? 4 : 0);
-  item.corner = node.kind === "operation" ? (item.round ? item.height / 2 : 10) : 7;
-  if (node.kind !== "operation") item.align = "right";
+  item.corner = operation ? (item.round ? item.height / 2 : 10) : 7;
+  item.above = operation && node.called !== node.label ? 12 : 0;
+  item.below = node.shape.length > 0 ? 12 : 0;
+  if (!operation) item.align = "right";
   spread(item.ins, item.height, gap);
   item.inset = new Map([...item.ins].map(([port, dy]) => [port, inset(dy, item)]));
   for (const port of item.outs.keys()) item.outs.set(port, item.height / 2);
@@ -161,6 +165,11 @@ function branches(model, edge) {
   return arriving(model.nodes[edge.source]).length > 1;
 }
 
+// How often, unless the label says so itself.
+function countWord(group) {
+  return group.count > 1 && !group.label.includes(String(group.count)) ? `\u00d7${group.count}` : "";
+}
+
 function boxWords(model, group) {
   const operations = group.nodes.filter((id) => model.nodes[id].kind === "operation").length;
   return `${operations} operation${operations === 1 ? "" : "s"}`;
@@ -171,7 +180,7 @@ function sizeClosed(item, model, measure) {
   const outs = item.outs.size;
   const gap = Math.min(34, (SIZE.tallest - 40) / Math.max(1, outs));
   const inGap = Math.min(18, (SIZE.tallest - 40) / Math.max(1, item.ins.size));
-  item.width = Math.max(110, measure(group.label, 14) + (group.count > 1 ? 62 : 40), measure(boxWords(model, group), 11) + 24);
+  item.width = Math.max(110, measure(group.label, 14, 600) + measure(countWord(group), 13) + 46, measure(boxWords(model, group), 11) + 24);
   item.height = Math.max(56, (outs - 1) * gap + 36, (item.ins.size - 1) * inGap + 24);
   const holdsOutput = group.nodes.includes(model.output);
   const texts = [...item.outs.keys()].map((port) => wireText(model, model.nodes[Number(port.slice(1))], measure));
@@ -217,8 +226,9 @@ function settleDown(found, dx, dy, scene, model) {
       const words = piece.key.split(" ");
       const fromPort = words[1] === "in" ? SIZE.padding : 0;
       const toPort = words.includes("out") ? SIZE.padding : 0;
-      const path = curve([sx - fromPort + dx, sy + dy], [a + dx, b + dx], [ex + toPort + dx, ey + dy], piece.back);
-      scene.pieces.set(piece.key, { key: piece.key, source: piece.source, path, end: [ex + dx, ey + dy] });
+      const from = (x) => curve([x - fromPort + dx, sy + dy], [a + dx, b + dx], [ex + toPort + dx, ey + dy], piece.back);
+      const stub = piece.from.stub > 0 ? Math.max(sx, a) : sx; // the stub is drawn with its node
+      scene.pieces.set(piece.key, { key: piece.key, source: piece.source, path: from(piece.back ? sx : stub), whole: from(sx) });
     }
   }
 }
