@@ -6,24 +6,27 @@
 A filter slides over the image: the same few weights at every place, so the gradient of each weight is a sum over the
 places. Written out, the gradient of a filter is the image slid over the upstream gradient, and the gradient of the
 image is the filter, turned around, slid over it. Written to ``--out``, for each data set: ``filters.png`` and
-``maps.png``, what the first layer learned and what it makes of one digit, and ``graph.html``, the network with its
-layers folded.
+``maps.png``, what the first layer learned and what it makes of one digit, and ``graph.html`` and ``graph.svg``, the
+network with its layers folded.
 """
 
 import argparse
 import sys
+from collections import OrderedDict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 from scipy.signal import convolve2d, correlate2d
-from showing import BLUE, GREY, RED, command_line, figure, rows, save, tidy
+from showing import BLUE, GREY, RED, command_line, figure, rows, save, save_graph, tidy
 
 import gpugrad as gg
 from gpugrad import data, nn, optim
 
 MNIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist10k"
 """Where MNIST is looked for, beside the repository."""
+FOLDED = 12
+"""So many boxes and nodes of the graph are open at first."""
 
 
 def slide(image, kernel):
@@ -70,16 +73,13 @@ def differences() -> dict[str, float]:
 def network(size: int, filters: int = 8) -> nn.Sequential:
     """Twice convolution, ReLU and pooling, then scores; for square grey images of this size."""
     wide = 3 if size < 16 else 5
-    return nn.Sequential(
-        nn.Conv2d(1, filters, wide, padding=wide // 2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(filters, 2 * filters, wide, padding=wide // 2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(2 * filters * (size // 4) ** 2, 10),
-    )
+
+    def stage(into: int, out: int) -> nn.Sequential:
+        return nn.Sequential(nn.Conv2d(into, out, wide, padding=wide // 2), nn.ReLU(), nn.MaxPool2d(2))
+
+    first, second = stage(1, filters), stage(filters, 2 * filters)
+    scores = nn.Sequential(nn.Flatten(), nn.Linear(2 * filters * (size // 4) ** 2, 10))
+    return nn.Sequential(OrderedDict(first=first, second=second, scores=scores))
 
 
 def parameters(model: nn.Module) -> int:
@@ -117,17 +117,25 @@ def train(train_data: data.ArrayDataset, test_data: data.ArrayDataset, epochs: i
 
 @gg.no_grad()
 def maps(model: nn.Sequential, image: numpy.ndarray) -> list[tuple[str, numpy.ndarray]]:
-    """What each of the first six layers makes of one image: ``(name, (channels, height, width))``."""
+    """What each layer of the first two stages makes of one image: ``(name, (channels, height, width))``."""
     x, seen = gg.tensor(image[None]), []
-    for layer in list(model)[:6]:
+    for layer in (*model.first, *model.second):
         x = layer(x)
         seen.append((type(layer).__name__, x.numpy()[0]))
     return seen
 
 
+def graph(model: nn.Sequential, image: numpy.ndarray, label: int) -> Any:
+    """The loss of one image, drawn."""
+    pixels, digit = gg.tensor(image[None]), gg.tensor([label])
+    return gg.draw(
+        lambda: nn.functional.cross_entropy(model(pixels), digit), title="a convolutional network", limit=FOLDED
+    )
+
+
 def draw_filters(file: Path, model: nn.Sequential, losses: list[float], title: str) -> None:
     """The first layer's filters, blue where they want ink and red where they want none; and the loss."""
-    weights = model[0].weight.numpy()[:, 0]
+    weights = model.first[0].weight.numpy()[:, 0]
     drawing = figure(figsize=(9, 2.8))
     if drawing is None:
         return
@@ -202,8 +210,9 @@ def main() -> None:
         lines.append((name, f"{len(train_data):,}", f"{len(test_data):,}", count, f"{found.accuracy:.2%}"))
         folder = args.out / name
         draw_filters(folder / "filters.png", found.model, found.losses, f"{name}: filters of the first layer, and loss")
-        image = test_data.arrays[0][0]
+        image, label = (array[0] for array in test_data.arrays)
         draw_maps(folder / "maps.png", image, maps(found.model, image))
+        save_graph(graph(found.model, image, int(label)), folder / "graph")
     print(rows(lines))
 
 

@@ -7,8 +7,8 @@
 
 First a few steps of a small one: the graph is drawn, and the gradients are worked out by hand, backwards through time.
 Each step has its part in the gradient of the weights; the library's is their sum. Then one of 128 units learns to
-predict the next letter. Written to ``--out``: ``unrolled.html``, the graph, ``parts.png``, the part of each step, and
-``learning.png``.
+predict the next letter. Written to ``--out``: ``unrolled.html`` and ``unrolled.svg``, the graph, ``parts.png``, the
+part of each step, and ``learning.png``.
 """
 
 import math
@@ -16,10 +16,10 @@ import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
-from showing import BLUE, GREEN, GREY, RED, command_line, figure, save, tidy
+from showing import BLUE, GREEN, GREY, RED, command_line, figure, save, save_graph, tidy
 
 import gpugrad as gg
 from gpugrad import nn, optim
@@ -46,13 +46,13 @@ def one_hot(letters, count: int) -> numpy.ndarray:
 
 def unrolled(steps: list[dict[str, gg.Tensor]], xs: gg.Tensor, targets: list[int]) -> gg.Tensor:
     """The mean loss, step by step; each step has its own weights here, which may be the same Tensors."""
-    h = gg.zeros(steps[0]["b"].shape, dtype=xs.dtype)
-    total = 0.0
-    for t, (p, target) in enumerate(zip(steps, targets, strict=True)):
-        h = gg.tanh(p["W_x"] @ xs[t] + p["W_h"] @ h + p["b"])
-        s = p["W_s"] @ h
-        total = total + gg.logsumexp(s) - s[target]
-    return total / len(targets)
+    h, losses = gg.name(gg.zeros(steps[0]["b"].shape, dtype=xs.dtype), "h_0"), []
+    for t, (p, target) in enumerate(zip(steps, targets, strict=True), 1):
+        x = gg.name(xs[t - 1], f"x_{t}")
+        h = gg.name(gg.tanh(p["W_x"] @ x + p["W_h"] @ h + p["b"]), f"h_{t}")
+        s = gg.name(p["W_s"] @ h, f"s_{t}")
+        losses.append(gg.name(gg.logsumexp(s) - s[target], f"loss_{t}"))
+    return gg.stack(losses).mean()
 
 
 def through_time(p: dict[str, numpy.ndarray], xs, targets) -> tuple[float, list[dict[str, numpy.ndarray]]]:
@@ -115,6 +115,14 @@ def compare(p: dict[str, numpy.ndarray], xs: numpy.ndarray, targets: list[int]) 
         {n: max(apart(c[n], part[n]) for c, part in zip(copies, parts, strict=True)) for n in NAMES},
         {n: apart(same[n], sum((part[n] for part in parts), zero[n])) for n in NAMES},
     )
+
+
+def graph(p: dict[str, numpy.ndarray], xs: numpy.ndarray, targets: list[int]) -> Any:
+    """The unrolled network, drawn."""
+    shared = {name: gg.name(leaf, name) for name, leaf in leaves(p).items()}
+    inputs = gg.name(gg.tensor(xs), "x")
+    with gg.observe():
+        return gg.draw(unrolled([shared] * len(targets), inputs, targets), title="unrolled in time", limit=None)
 
 
 # The model of letters.
@@ -284,6 +292,7 @@ def main() -> None:
         print(f"  {name:4} the part of each step by {found.copies[name]:.1e}, their sum by {found.shared[name]:.1e}")
     _, parts = through_time(p, xs, targets)
     draw_parts(args.out / "parts.png", parts)
+    save_graph(graph(p, xs, targets), args.out / "unrolled")
 
     file = args.text or (TEXT if TEXT.is_file() else None)
     text = read(file)

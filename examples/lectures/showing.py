@@ -51,6 +51,17 @@ def save(drawing: Any, path: Path, dpi: int = 110) -> None:
         print(f"picture: {path}")
 
 
+def save_graph(graph: Any, path: Path) -> None:
+    """Write what ``gg.draw`` gave as a page to step through and, where Graphviz is installed, as SVG; and say so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = [graph.save(path.with_suffix(".html"))]
+    try:
+        written.append(graph.save(path.with_suffix(".svg")))
+    except ImportError as missing:
+        print(f"no {path.stem}.svg: {missing}")
+    print(f"graph: {', '.join(map(str, written))}")
+
+
 def variables(**values: Any) -> dict[str, gg.Tensor]:
     """Leaves in float64, as exact as the lectures' arithmetic; each is called what it is called here."""
     return {name: gg.tensor(value, dtype=gg.float64, requires_grad=True) for name, value in values.items()}

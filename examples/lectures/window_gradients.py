@@ -5,13 +5,15 @@
 "museums in Paris are amazing": is the word in the middle a place? The score is ``s = u^T f(W x + b)``, where ``x``
 holds the vectors of the five words side by side. Its gradients, and those of the loss over many windows with vectors
 that are learned, are worked out with nothing but NumPy, as on a blackboard, and compared with the library's.
-``word_windows.py`` trains this model. Written to ``--out``: the graph of the score, as ``score.html``.
+``word_windows.py`` trains this model. Written to ``--out``: the graph of the score, as ``score.html`` and
+``score.svg``.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy
-from showing import command_line
+from showing import command_line, save_graph
 
 import gpugrad as gg
 from gpugrad import nn
@@ -129,6 +131,20 @@ def learned(windows: int = 20, size: int = 6, hidden: int = 4, table: int = 12, 
     return apart | {n: float(abs(gradients[n] - x.grad.numpy()).max()) for n, x in zip(values, leaves, strict=True)}
 
 
+def graph(size: int = 2, hidden: int = 3) -> Any:
+    """The score of the window, word by word, drawn."""
+    x, w, b, u = example(size, hidden)
+    words = [gg.name(gg.tensor(part, requires_grad=True), word) for word, part in zip(WINDOW, words_of(x), strict=True)]
+    weights = {"W": w, "b": b, "u": u}
+    w, b, u = (gg.name(gg.tensor(value, requires_grad=True), name) for name, value in weights.items())
+    with gg.observe():
+        window = gg.name(gg.concat(words), "x")
+        z = gg.name(w @ window + b, "z")
+        h = gg.name(gg.tanh(z), "h")
+        s = gg.name(u @ h, "s")
+        return gg.draw(s, title="is Paris a place?")
+
+
 def main() -> None:
     """Compare, and show how the gradient of the window falls apart."""
     args = command_line(__file__, __doc__).parse_args()
@@ -144,6 +160,7 @@ def main() -> None:
         print(f"how far the library is from the gradients by hand, f = {f}")
         for name, apart in differences(50, 8, f).items():
             print(f"  {name:18} {apart:.1e}")
+    save_graph(graph(), args.out / "score")
     print("the same of the loss, with word vectors that are learned")
     for name, apart in learned().items():
         print(f"  {name:18} {apart:.1e}")

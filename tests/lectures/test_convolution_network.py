@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 import gpugrad as gg
-from gpugrad import data
+from gpugrad import data, nn
 
 
 @pytest.fixture
@@ -44,6 +44,21 @@ def test_shapes(net, size, parameters):
     assert model(gg.zeros((3, 1, size, size))).shape == (3, 10)
 
 
+def test_the_graph_is_folded_into_its_stages(net):
+    model = net.network(8)
+    image = numpy.random.default_rng(0).random((1, 8, 8), dtype=numpy.float32)
+    picture = net.graph(model, image, 3).picture
+    boxes = {group.label: group for group in picture.groups if group.kind == "module"}
+    assert {"first: Sequential", "second: Sequential", "scores: Sequential"} <= set(boxes)
+    assert not all(group.open for group in boxes.values())
+    loss = nn.functional.cross_entropy(model(gg.tensor(image[None])), gg.tensor([3]))
+    loss.backward()
+    nodes = {node.name: node for node in picture.nodes}
+    assert nodes["scores.1.bias"].gradient.numbers == pytest.approx(model.scores[1].bias.grad.tolist(), rel=1e-5)
+    assert picture.nodes[picture.output].value.number == pytest.approx(loss.item(), rel=1e-6)
+    assert nodes["first.0.weight"].parameter
+
+
 def test_it_learns_the_digits(net):
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     found = net.train(*data.digits(), epochs=4)
@@ -66,6 +81,7 @@ def test_the_script_runs(program, tmp_path):
     lines = {line.split()[0]: line.split() for line in out.splitlines()}
     assert lines["digits"][1:4] == ["1,438", "359", "1,898"]
     assert lines["mnist"][1:4] == ["32", "8", "11,274"]
+    assert "first: Sequential" in (tmp_path / "mnist" / "graph.html").read_text(encoding="utf-8")
     if importlib.util.find_spec("matplotlib") is not None:
         for name in ("digits", "mnist"):
             assert (tmp_path / name / "maps.png").read_bytes().startswith(b"\x89PNG")

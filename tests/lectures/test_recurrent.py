@@ -128,6 +128,7 @@ def test_the_network_script_runs(program, tmp_path):
     assert pairs < counted < alike
     if importlib.util.find_spec("matplotlib") is not None:
         assert {"parts.png", "learning.png"} <= {file.name for file in tmp_path.iterdir()}
+    assert "unrolled in time" in (tmp_path / "unrolled.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "No such file"), (b"short", "at least 10,000 letters"),
@@ -146,6 +147,21 @@ def test_shakespeare_is_read(network):
     cut = len(text) * 9 // 10
     one, two = network.simple(text[:cut], text[cut:], "".join(sorted(set(text))))
     assert (one, two) == pytest.approx((4.829, 3.581), abs=1e-3)
+
+
+def test_the_graph_shows_the_part_of_each_step(network):
+    """On the edges that leave the shared weights: what each step hands back; beside them, the sum."""
+    p, xs, targets = network.weights(4, 3, 4), network.one_hot([1, 0, 2, 2], 4), [0, 2, 2, 3]
+    picture = network.graph(p, xs, targets).picture
+    _, parts = network.through_time(p, xs, targets)
+    nodes = {node.name: node for node in picture.nodes if node.name is not None}
+    for name in ("W_h", "W_x", "W_s", "b"):
+        leaf = nodes[name]
+        shown = [edge.contribution.numbers for edge in picture.edges if edge.source == leaf.id]
+        numpy.testing.assert_allclose(shown, [part[name].ravel() for part in parts], rtol=1e-12, atol=1e-15)
+        numpy.testing.assert_allclose(leaf.gradient.numbers, sum(part[name] for part in parts).ravel(), rtol=1e-12)
+    assert {"h_0", "x_1", "h_4", "s_4", "loss_4"} <= set(nodes)
+    assert sum(group.kind == "repeat" for group in picture.groups) == 5  # four steps, and the box around them
 
 
 # Gradients far back in time.

@@ -83,8 +83,21 @@ def test_a_row_that_is_used_twice_gets_both_gradients(hand):
     assert not found["vectors"][[0, 1, 5, 6, 7]].any()
 
 
-def test_the_gradients_script_runs(program):
+def test_the_graph_of_the_window(hand):
+    x, w, b, u = hand.example(2, 3)
+    found = hand.by_hand(x, w, b, u, "tanh")
+    nodes = {node.name: node for node in hand.graph(2, 3).picture.nodes}
+    for word, gradient in zip(hand.WINDOW, hand.words_of(found["x"]), strict=True):
+        assert nodes[word].gradient.numbers == pytest.approx(gradient.tolist())
+    for name in ("x", "b", "u"):
+        assert nodes[name].gradient.numbers == pytest.approx(found[name].tolist())
+    assert nodes["z"].gradient.numbers == pytest.approx(found["b"].tolist())  # delta
+    assert nodes["s"].value.number == pytest.approx(u @ numpy.tanh(w @ x + b))
+
+
+def test_the_gradients_script_runs(program, tmp_path):
     out = program("window_gradients")
+    assert "is Paris a place?" in (tmp_path / "score.html").read_text(encoding="utf-8")
     assert "Paris" in out
     assert all(float(line.rsplit(maxsplit=1)[1]) < 1e-10 for line in out.splitlines() if "e-" in line)
 
