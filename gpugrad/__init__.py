@@ -312,7 +312,7 @@ newaxis = None
 
 _register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
-from . import data, fft, linalg, nn, optim, random, special  # noqa: E402  they compute with the names above
+from . import data, fft, linalg, nn, optim, random, special, training  # noqa: E402  they use the names above
 from .drawing import draw, name, observe  # noqa: E402
 from .nn.diagnose import diagnose  # noqa: E402
 
@@ -361,7 +361,8 @@ __all__ = [
     "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "signbit", "sin", "sinc",
     "sinh", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
     "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "tile", "topk", "trace",
-    "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc", "uint16", "uint32", "uint64", "uint8",
+    "training", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc", "uint16", "uint32", "uint64",
+    "uint8",
     "unique", "unique_all", "unique_counts", "unique_inverse",
     "unique_values", "unstack", "unwrap", "value_and_grad", "vander", "var", "vdot", "vecdot", "vecmat", "vjp",
     "vmap", "vsplit", "vstack", "where", "zeros",

@@ -33,7 +33,9 @@ class Checker(doctest.OutputChecker):
         return super().check_output(want, got, optionflags)
 
 
-SUBMODULES = [name for name in ("data", "nn", "optim", "random", "linalg", "fft", "special") if hasattr(gg, name)]
+SUBMODULES = [
+    name for name in ("data", "nn", "optim", "random", "linalg", "fft", "special", "training") if hasattr(gg, name)
+]
 NOT_ON_EVERY_MACHINE = ("gpugrad.backend.cuda", "gpugrad.testing", "gpugrad.__main__")
 
 

@@ -8,14 +8,18 @@ at given moments is a :class:`Callback`. The file format of checkpoints is in :m
 it is complete).
 """
 
-from .checkpoint import Checkpoint, Checkpointer, CheckpointError, DamagedError
+from .callbacks import Callback, EarlyStopping
+from .checkpoint import Checkpointer
 from .log import Log
 from .metrics import F1, Accuracy, Mean, Metric, Perplexity, TopKAccuracy
 from .preemption import Interrupted, Preemption
 from .progress import Progress
+from .reading import Checkpoint, CheckpointError, DamagedError
 from .report import write_report
+from .trainer import Trainer
 
 __all__ = [
-    "Accuracy", "Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "F1", "Interrupted", "Log", "Mean",
-    "Metric", "Perplexity", "Preemption", "Progress", "TopKAccuracy", "write_report",
+    "Accuracy", "Callback", "Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "EarlyStopping", "F1",
+    "Interrupted", "Log", "Mean", "Metric", "Perplexity", "Preemption", "Progress", "TopKAccuracy", "Trainer",
+    "write_report",
 ]  # fmt: skip

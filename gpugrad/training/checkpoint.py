@@ -6,7 +6,6 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
 from types import TracebackType
@@ -21,28 +20,11 @@ from ..optim import Optimizer
 from ..random import default_generator
 from . import safetensors
 from .code import code_version
-from .stores import MANIFEST, NAME, Pieces, Store, order, store
+from .reading import FORMAT, STATE, TENSORS, Checkpoint, CheckpointError, DamagedError, read, read_manifest, sealed
+from .stores import MANIFEST, Pieces, Store, order, store
 from .tree import Gathered, assembled
 
-FORMAT = "gpugrad checkpoint 1"
-STATE, TENSORS = "state.json", "tensors.safetensors"
-LARGEST_MANIFEST = 1 << 24
 HostArray = numpy.ndarray[Any, Any]
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint could not be written or read; the message says which, where, and what helps.
-
-    >>> try:
-    ...     Checkpointer("/dev/null/runs").save(1, wait=True)
-    ... except CheckpointError as error:
-    ...     print(str(error)[:59])
-    the checkpoint of step 1 could not be written to /dev/null/
-    """
-
-
-class DamagedError(CheckpointError):
-    """A checkpoint is not what was written; the message names the file, and what is wrong with it."""
 
 
 class Stateful(Protocol):
@@ -51,38 +33,6 @@ class Stateful(Protocol):
     def state_dict(self) -> Any: ...
 
     def load_state_dict(self, state_dict: Any, /) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One checkpoint as it was read and verified.
-
-    Attributes:
-        name: of its folder.
-        step: of the training.
-        parts: what ``state_dict()`` of each part gave, with arrays on the host.
-        extra: what was given to :meth:`Checkpointer.save` besides.
-        metrics: by name.
-        random: the seed and the counter of ``gg.random.default_generator``.
-        saved: when, as ISO 8601.
-        code: the versions of gpugrad, NumPy and Python, and the commit of the program, where it had one.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Checkpointer(folder).save(7, extra={"note": "first"}, wait=True)
-    ...     checkpoint = Checkpointer(folder).restore()
-    >>> checkpoint.step, checkpoint.extra
-    (7, {'note': 'first'})
-    """
-
-    name: str
-    step: int
-    parts: dict[str, Any]
-    extra: Any
-    metrics: dict[str, float]
-    random: tuple[int, int]
-    saved: str
-    code: dict[str, str]
 
 
 class Checkpointer:
@@ -97,6 +47,7 @@ class Checkpointer:
         mode: whether the smallest ("min") or the largest ("max") is best.
         asynchronous: :meth:`save` returns when everything has been copied; hashing and writing go on in a thread, and
             on a GPU the copies too, on a stream of their own. One save at a time: the next one waits for it.
+        beside: called before a checkpoint gets its name, in the thread that writes: for what must be there with it.
 
     A checkpoint is a folder with ``tensors.safetensors``, ``state.json`` and ``manifest.json``, which has the sizes and
     SHA-256 checksums of the two and one of itself. It gets its name when all of it is on the disk; on an object store
@@ -130,6 +81,7 @@ class Checkpointer:
         keep_best: str | None = None,
         mode: str = "min",
         asynchronous: bool = True,
+        beside: Callable[[], Any] | None = None,
     ) -> None:
         if mode not in ("min", "max") or (keep_last is not None and keep_last < 1):
             raise ValueError(
@@ -142,8 +94,11 @@ class Checkpointer:
         self.keep_best = keep_best
         self.mode = mode
         self.asynchronous = asynchronous
+        self.beside = beside
         self.damaged: dict[str, str] = {}
         """The checkpoints that did not verify, with the reason."""
+        self.outdated: set[str] = set()
+        """The checkpoints of an earlier run, see :meth:`begin_anew`."""
         self._metrics: dict[str, dict[str, float]] = {}
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -210,6 +165,8 @@ class Checkpointer:
                 text = json.dumps(tree, allow_nan=False).encode()
                 files = {TENSORS: safetensors.pieces(arrays), STATE: iter([text])}
                 about["files"] = {file: self._put(name, file, pieces) for file, pieces in files.items()}
+                if self.beside is not None:
+                    self.beside()
                 self.store.put(name, MANIFEST, [sealed(about)])
                 self.store.commit(name)
             except BaseException:
@@ -247,13 +204,11 @@ class Checkpointer:
     def _prune(self, newest: str) -> None:
         """Remove what is neither among the last ones nor the best."""
         self.store.clear_leftovers(newest)
-        if self.keep_last is None:
-            return
-        names = self.store.names()
-        last = [name for name in names if name not in self.damaged][-self.keep_last :]
+        whole = [name for name in self.names() if name not in self.damaged]
+        last = whole if self.keep_last is None else whole[-self.keep_last :]
         kept = {*last, self.best()}
-        for name in names:
-            if name not in kept and order(name) < order(last[0]):
+        for name in self.store.names():
+            if name in self.outdated or (name not in kept and order(name) < order(last[0])):
                 self.store.remove(name)
                 self._metrics.pop(name, None)
 
@@ -291,7 +246,12 @@ class Checkpointer:
 
     def names(self) -> list[str]:
         """The checkpoints that are there, the oldest first, damaged ones among them."""
-        return self.store.names()
+        return [name for name in self.store.names() if name not in self.outdated]
+
+    def begin_anew(self) -> None:
+        """Take no notice of the checkpoints that are there now; they are removed after the next save."""
+        self.wait()
+        self.outdated.update(self.store.names())
 
     def best(self) -> str | None:
         """The name of the checkpoint in which the metric ``keep_best`` is best; None if there is none."""
@@ -310,7 +270,7 @@ class Checkpointer:
             return {}
         if name not in self._metrics:
             try:
-                self._metrics[name] = assembled(self._manifest(name)["metrics"], {})
+                self._metrics[name] = assembled(read_manifest(self.store, name)["metrics"], {})
             except DamagedError as error:
                 self._report(name, error)
                 return {}
@@ -323,17 +283,7 @@ class Checkpointer:
             DamagedError: it is not what was written.
             CheckpointError: it cannot be read now (a permission, the network).
         """
-        about = self._manifest(name)
-        try:
-            tree = json.loads(bytes(self._verified(name, about, STATE)))
-            arrays = safetensors.arrays_in(self._verified(name, about, TENSORS))
-            state = assembled(tree, arrays)
-            return Checkpoint(
-                name, about["step"], dict(state["parts"]), state["extra"], assembled(about["metrics"], {}),
-                tuple(about["random"]), about["saved"], about["code"],
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise DamagedError(f"{self.place}/{name}: no state of a run: {error!r}") from error
+        return read(self.store, name)
 
     def restore(self, name: str | None = None) -> Checkpoint | None:
         """Set all parts, and ``gg.random``, to a checkpoint.
@@ -385,40 +335,6 @@ class Checkpointer:
             self.damaged[name] = str(error)
             logger.warning("damaged checkpoint, the one before is used: %s", error)
 
-    def _manifest(self, name: str) -> dict[str, Any]:
-        if not NAME.fullmatch(name):
-            raise ValueError(f"expected the name of a checkpoint such as 000001-step-100, got {name!r}")
-        try:
-            return unsealed(bytes(self._content(name, MANIFEST, LARGEST_MANIFEST)))
-        except ValueError as error:
-            raise DamagedError(f"{self.place}/{name}/{MANIFEST}: {error}") from error
-
-    def _verified(self, name: str, about: dict[str, Any], file: str) -> memoryview:
-        """The bytes of a file, which are those that were written."""
-        expected = about["files"][file]
-        content = self._content(name, file, expected["size"], exact=True)
-        got = hashlib.sha256(content).hexdigest()
-        if got != expected["sha256"]:
-            raise DamagedError(
-                f"{self.place}/{name}/{file}: its {len(content)} bytes are not those that were written: SHA-256 "
-                f"{got[:12]}... instead of {str(expected['sha256'])[:12]}..."
-            )
-        return content
-
-    def _content(self, name: str, file: str, limit: int, exact: bool = False) -> memoryview:
-        """A file's bytes; its real size is looked at before memory is taken."""
-        try:
-            size = self.store.size(name, file)
-            if size > limit or (exact and size != limit):
-                raise DamagedError(
-                    f"{self.place}/{name}/{file}: expected {'' if exact else 'at most '}{limit} bytes, got {size}"
-                )
-            return self.store.get(name, file, size)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise DamagedError(f"{self.place}/{name}/{file}: is not there ({error})") from error
-        except OSError as error:
-            raise CheckpointError(f"{self.place}/{name}/{file} cannot be read: {error}") from error
-
 
 def tell_of_other_code(checkpoint: Checkpoint) -> None:
     """Log where another version goes on with a run: it need not be bitwise the same then."""
@@ -426,37 +342,3 @@ def tell_of_other_code(checkpoint: Checkpoint) -> None:
     other = [f"{k} {v}, here {here.get(k)}" for k, v in checkpoint.code.items() if v != here.get(k)]
     if other:
         logger.info("%s was saved by other code: %s", checkpoint.name, "; ".join(other))
-
-
-def sealed(about: dict[str, Any]) -> bytes:
-    """A manifest as bytes, with a checksum over all the rest of it.
-
-    >>> unsealed(sealed({"format": FORMAT, "step": 3}))
-    {'format': 'gpugrad checkpoint 1', 'step': 3}
-    """
-    checksum = hashlib.sha256(_dumped(about)).hexdigest()
-    return _dumped({**about, "sha256": checksum})
-
-
-def unsealed(content: bytes) -> dict[str, Any]:
-    """The manifest in these bytes.
-
-    Raises:
-        ValueError: they are not exactly what :func:`sealed` has written, or in the format of another version.
-    """
-    try:
-        about = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{len(content)} bytes that are no JSON ({error})") from error
-    if not isinstance(about, dict) or "sha256" not in about:
-        raise ValueError("no manifest of a checkpoint")
-    del about["sha256"]
-    if sealed(about) != content:
-        raise ValueError("not what was written: its checksum is wrong")
-    if about.get("format") != FORMAT:
-        raise ValueError(f"expected the format {FORMAT!r}, got {about.get('format')!r}")
-    return about
-
-
-def _dumped(about: dict[str, Any]) -> bytes:
-    return (json.dumps(about, indent=1, sort_keys=True) + "\n").encode()

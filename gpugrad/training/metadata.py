@@ -11,9 +11,12 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 VARIABLE = "GPUGRAD_METADATA_URL"
 ADDRESS = "http://metadata.google.internal/computeMetadata/v1/instance/preempted"
@@ -73,6 +76,8 @@ class Metadata:
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     def _ask(self, notice: Callable[[], None], stopped: threading.Event) -> None:
+        from http.client import HTTPException  # these take a while to import
+
         value, etag, failures = "", "", 0
         while not stopped.is_set():
             try:
@@ -89,6 +94,8 @@ class Metadata:
 
     def _question(self, etag: str) -> tuple[str, str]:
         """The answer and its tag: at once at first, then when it changes, or after a while."""
+        from http.client import HTTPConnection
+
         query = f"?wait_for_change=true&timeout_sec={WAIT}&last_etag={etag}" if etag else ""
         self._connection = HTTPConnection(self.host, self.port, timeout=WAIT + 10)  # proxies are not for this
         try:

@@ -240,6 +240,19 @@ class Bucket(Store):
         self.files.pipe_file(path, b"")
         self.files.rm_file(path)
 
+    def read(self, file: str) -> bytes | None:
+        """A file beside the checkpoints; None if there is none."""
+        try:
+            content: bytes = self.files.cat_file(self._path(file))
+        except FileNotFoundError:
+            return None
+        return content
+
+    def write(self, file: str, content: bytes) -> None:
+        """Write a file beside the checkpoints, in one request."""
+        self.files.makedirs(self.root, exist_ok=True)
+        self.files.pipe_file(self._path(file), content)
+
     def _path(self, *names: str) -> str:
         return "/".join([self.root, *names])
 

@@ -1,0 +1,56 @@
+"""The folder of a run: local, or a URL, with a local folder beside it for what is written line by line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ..backend import logger
+from .stores import Bucket, store
+
+CHECKPOINTS = "checkpoints"
+FILES = ("log.jsonl", "log.csv", "settings.json", "report.html")
+
+
+class Place:
+    """Where a run leaves its checkpoints, its log and its report.
+
+    Args:
+        folder: a path, or a URL that fsspec knows. An object store cannot append to a file; so the log is written in a
+            folder of this machine (:attr:`local`), copied up with each checkpoint, and fetched back by a machine that
+            comes later.
+
+    >>> Place("runs/a").checkpoints
+    'runs/a/checkpoints'
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(folder).rstrip("/")
+        self.checkpoints = f"{self.name}/{CHECKPOINTS}"
+        found = store(self.name)
+        self.bucket = found if isinstance(found, Bucket) else None
+        self.local = Path(tempfile.mkdtemp(prefix="gpugrad-")) if self.bucket else Path(found.place)
+
+    def fetch(self) -> None:
+        """Bring the log of an earlier machine here."""
+        if self.bucket is not None:
+            for file in FILES:
+                content = self.bucket.read(file)
+                if content is not None:
+                    (self.local / file).write_bytes(content)
+
+    def push(self) -> None:
+        """See that the log outlives this machine: on the disk, or in the bucket."""
+        try:
+            for file in FILES:
+                path = self.local / file
+                if not path.is_file():
+                    continue
+                if self.bucket is not None:
+                    self.bucket.write(file, path.read_bytes())
+                else:
+                    with path.open("rb") as written:
+                        os.fsync(written.fileno())
+        except OSError as error:  # the checkpoint matters more
+            logger.warning("the log cannot be kept in %s: %s", self.name, error)

@@ -1,0 +1,162 @@
+"""A checkpoint read and verified: nothing of it is used before all of it is known to be what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from . import safetensors
+from .stores import MANIFEST, NAME, Store
+from .tree import assembled
+
+FORMAT = "gpugrad checkpoint 1"
+STATE, TENSORS = "state.json", "tensors.safetensors"
+LARGEST_MANIFEST = 1 << 24
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be written or read; the message says which, where, and what helps.
+
+    >>> from gpugrad.training import Checkpointer
+    >>> try:
+    ...     Checkpointer("/dev/null/runs").save(1, wait=True)
+    ... except CheckpointError as error:
+    ...     print(str(error)[:59])
+    the checkpoint of step 1 could not be written to /dev/null/
+    """
+
+
+class DamagedError(CheckpointError):
+    """A checkpoint is not what was written; the message names the file, and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint as it was read and verified.
+
+    Attributes:
+        name: of its folder.
+        step: of the training.
+        parts: what ``state_dict()`` of each part gave, with arrays on the host.
+        extra: what was given to :meth:`Checkpointer.save` besides.
+        metrics: by name.
+        random: the seed and the counter of ``gg.random.default_generator``.
+        saved: when, as ISO 8601.
+        code: the versions of gpugrad, NumPy and Python, and the commit of the program, where it had one.
+
+    >>> import tempfile
+    >>> from gpugrad.training import Checkpointer
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Checkpointer(folder).save(7, extra={"note": "first"}, wait=True)
+    ...     checkpoint = Checkpointer(folder).restore()
+    >>> checkpoint.step, checkpoint.extra
+    (7, {'note': 'first'})
+    """
+
+    name: str
+    step: int
+    parts: dict[str, Any]
+    extra: Any
+    metrics: dict[str, float]
+    random: tuple[int, int]
+    saved: str
+    code: dict[str, str]
+
+
+def read(store: Store, name: str) -> Checkpoint:
+    """The checkpoint of this name.
+
+    Raises:
+        DamagedError: it is not what was written.
+        CheckpointError: it cannot be read now (a permission, the network).
+    """
+    about = read_manifest(store, name)
+    try:
+        tree = json.loads(bytes(_verified(store, name, about, STATE)))
+        arrays = safetensors.arrays_in(_verified(store, name, about, TENSORS))
+        state = assembled(tree, arrays)
+        return Checkpoint(
+            name, about["step"], dict(state["parts"]), state["extra"], assembled(about["metrics"], {}),
+            tuple(about["random"]), about["saved"], about["code"],
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DamagedError(f"{store.place}/{name}: no state of a run: {error!r}") from error
+
+
+def read_manifest(store: Store, name: str) -> dict[str, Any]:
+    """What a checkpoint says about itself.
+
+    Raises:
+        DamagedError: it is not what was written.
+        CheckpointError: it cannot be read now.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(f"expected the name of a checkpoint such as 000001-step-100, got {name!r}")
+    try:
+        return unsealed(bytes(_content(store, name, MANIFEST, LARGEST_MANIFEST)))
+    except ValueError as error:
+        raise DamagedError(f"{store.place}/{name}/{MANIFEST}: {error}") from error
+
+
+def _verified(store: Store, name: str, about: dict[str, Any], file: str) -> memoryview:
+    """The bytes of a file, which are those that were written."""
+    expected = about["files"][file]
+    content = _content(store, name, file, expected["size"], exact=True)
+    got = hashlib.sha256(content).hexdigest()
+    if got != expected["sha256"]:
+        raise DamagedError(
+            f"{store.place}/{name}/{file}: its {len(content)} bytes are not those that were written: SHA-256 "
+            f"{got[:12]}... instead of {str(expected['sha256'])[:12]}..."
+        )
+    return content
+
+
+def _content(store: Store, name: str, file: str, limit: int, exact: bool = False) -> memoryview:
+    """A file's bytes; its real size is looked at before memory is taken."""
+    try:
+        size = store.size(name, file)
+        if size > limit or (exact and size != limit):
+            raise DamagedError(
+                f"{store.place}/{name}/{file}: expected {'' if exact else 'at most '}{limit} bytes, got {size}"
+            )
+        return store.get(name, file, size)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise DamagedError(f"{store.place}/{name}/{file}: is not there ({error})") from error
+    except OSError as error:
+        raise CheckpointError(f"{store.place}/{name}/{file} cannot be read: {error}") from error
+
+
+def sealed(about: dict[str, Any]) -> bytes:
+    """A manifest as bytes, with a checksum over all the rest of it.
+
+    >>> unsealed(sealed({"format": FORMAT, "step": 3}))
+    {'format': 'gpugrad checkpoint 1', 'step': 3}
+    """
+    checksum = hashlib.sha256(_dumped(about)).hexdigest()
+    return _dumped({**about, "sha256": checksum})
+
+
+def unsealed(content: bytes) -> dict[str, Any]:
+    """The manifest in these bytes.
+
+    Raises:
+        ValueError: they are not exactly what :func:`sealed` has written, or in the format of another version.
+    """
+    try:
+        about = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{len(content)} bytes that are no JSON ({error})") from error
+    if not isinstance(about, dict) or "sha256" not in about:
+        raise ValueError("no manifest of a checkpoint")
+    del about["sha256"]
+    if sealed(about) != content:
+        raise ValueError("not what was written: its checksum is wrong")
+    if about.get("format") != FORMAT:
+        raise ValueError(f"expected the format {FORMAT!r}, got {about.get('format')!r}")
+    return about
+
+
+def _dumped(about: dict[str, Any]) -> bytes:
+    return (json.dumps(about, indent=1, sort_keys=True) + "\n").encode()

@@ -1,0 +1,239 @@
+"""A run: where it is in its data, what of it is saved and when, its log; how it begins, and how it goes on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from os import PathLike
+from typing import Any
+
+from ..backend import logger
+from ..nn import Module
+from ..random import default_generator
+from .callbacks import Callback
+from .checkpoint import Checkpointer, Stateful
+from .log import Log
+from .metrics import Mean, Metric
+from .place import Place
+from .preemption import Interrupted, Preemption
+from .progress import Progress
+from .reading import CheckpointError
+from .report import write_report
+from .source import Source
+
+TRAIN, EVALUATE = "train", "evaluate"
+
+
+class Run:
+    """What :class:`Trainer` does beside training.
+
+    The state that is saved is that between two steps, as :meth:`_mark` has noted it: where the loaders were, and the
+    random numbers. What was begun since then (a wait, an evaluation) is done again by whoever goes on.
+
+    >>> run = Run({}, folder=None)
+    >>> run.step, run.epoch
+    (0, 0)
+    """
+
+    def __init__(
+        self, parts: Mapping[str, Stateful], *, folder: str | PathLike[str] | None,
+        metrics: Mapping[str, Metric] | None = None, callbacks: Sequence[Callback] = (),
+        save_every: int | None = None, save_seconds: float | None = 300.0, keep_last: int = 3, mode: str = "min",
+        resume: bool = True, settings: Mapping[str, Any] | None = None, price_per_hour: float | None = None,
+        progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None,
+    ) -> None:  # fmt: skip
+        self.metrics = dict(metrics or {})
+        self.callbacks = list(callbacks)
+        self.save_every, self.save_seconds = save_every, save_seconds
+        self.resume, self.settings = resume, dict(settings or {})
+        self.price_per_hour, self.progress = price_per_hour, progress
+        self.grace, self.metadata = grace, metadata
+
+        self.step = self.epoch = 0
+        self.results: dict[str, float] = {}
+        self._phase = TRAIN
+        self._window = Mean()  # of the loss, since the last row of the log
+        self._sums = [0.0, 0.0]  # of the loss and of the samples in the rows of this epoch
+        self._sources: dict[str, Source] = {}
+        self._positions: dict[str, Any] = {}
+        self._random = default_generator.state
+        self._going: Preemption | None = None
+        self._log: Log | None = None
+        self._bar: Progress | None = None
+        self._saved: tuple[int, int, str] | None = None
+        self._saved_at = self._began = self._spent = 0.0
+
+        self._place = None if folder is None else Place(folder)
+        self.checkpointer: Checkpointer | None = None
+        if self._place is not None:
+            self.checkpointer = Checkpointer(
+                self._place.checkpoints, {**parts, "trainer": self}, keep_last=keep_last, mode=mode,
+                beside=self._place.push,
+            )  # fmt: skip
+
+    @property
+    def seconds(self) -> float:
+        """Of training so far, in earlier processes too."""
+        return self._spent + (time.monotonic() - self._began if self._began else 0.0)
+
+    def save(self, metrics: Mapping[str, float] | None = None, wait: bool = False) -> None:
+        """Save everything, unless that was done since the last step.
+
+        Args:
+            metrics: of the state as it is now.
+            wait: until it is complete.
+
+        Raises:
+            CheckpointError: this checkpoint, or the one before, cannot be written.
+            FloatingPointError: the loss is not finite.
+        """
+        now = (self.step, self.epoch, self._phase)
+        if self.checkpointer is not None and now != self._saved:
+            self._finite(self._window.compute())
+            self.checkpointer.save(self.step, metrics=metrics)
+            self._saved, self._saved_at = now, time.monotonic()
+        if self.checkpointer is not None and wait:
+            self.checkpointer.wait()
+
+    def _finite(self, loss: float) -> None:
+        if not math.isfinite(loss) and self._window.state_dict():
+            raise FloatingPointError(f"the loss is {loss} in step {self.step}, or shortly before")
+
+    def _write(self, values: dict[str, float], epoch: int) -> None:
+        """To the log and the display."""
+        if self._bar is not None:
+            self._bar.metrics(values)
+        if self._log is not None and values:
+            self._log.write(self.step, values, epoch=epoch, seconds=round(self.seconds, 3))
+
+    # ---------------------------------------------------------------- state
+
+    def _mark(self) -> None:
+        """A moment that can be saved: where the data is, and the random numbers."""
+        self._positions = {name: source.state_dict() for name, source in self._sources.items()}
+        self._random = default_generator.state
+
+    def _due(self) -> bool:
+        if self.checkpointer is None:
+            return False
+        before = 0 if self._saved is None else self._saved[0]
+        by_step = self.save_every is not None and self.step - before >= self.save_every
+        return by_step or (self.save_seconds is not None and time.monotonic() - self._saved_at >= self.save_seconds)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the run is, as of the last step."""
+        return {
+            "step": self.step,
+            "epoch": self.epoch,
+            "phase": self._phase,
+            "positions": self._positions,
+            "results": self.results,
+            "sums": list(self._sums),
+            "window": self._window.state_dict(),
+            "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
+            "callbacks": [callback.state_dict() for callback in self.callbacks],
+            "seconds": self.seconds,
+            "settings": _plain(self.settings),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; loaders that :meth:`fit` has been given are set to their places.
+
+        Raises:
+            ValueError: the run was made with other settings, metrics or callbacks.
+        """
+        for what, here, there in (
+            ("settings", _plain(self.settings), state["settings"]),
+            ("metrics", sorted(self.metrics), sorted(state["metrics"])),
+            ("number of callbacks", len(self.callbacks), len(state["callbacks"])),
+        ):
+            if here != there:
+                raise ValueError(f"the run was begun with other {what}: {there}, not {here}")
+        self.step, self.epoch, self._phase = state["step"], state["epoch"], state["phase"]
+        self.results, self._sums, self._spent = dict(state["results"]), list(state["sums"]), state["seconds"]
+        self._window.load_state_dict(state["window"])
+        for name, metric in self.metrics.items():
+            metric.load_state_dict(state["metrics"][name])
+        for callback, own in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(own)
+        for name, source in self._sources.items():
+            if name in state["positions"]:
+                source.load_state_dict(state["positions"][name])
+
+    # ---------------------------------------------------------------- beginning and end
+
+    def _open(self, stack: ExitStack, model: Module, total: int | None) -> None:
+        """Everything that is there during a run of so many steps, and the state of the one before."""
+        fresh = self.step == 0
+        if self.checkpointer is not None and fresh:
+            self._restore(self.checkpointer)
+        if self._place is not None:
+            self._log = stack.enter_context(self._opened_log(self._place, fresh))
+        self._mark()
+        self._began = self._saved_at = time.monotonic()
+        stack.callback(self._close)
+        if self.progress:
+            device = next((p.device for p in model.parameters()), None)
+            self._bar = Progress(total, price_per_hour=self.price_per_hour, device=device, seconds=self._spent)
+            self._bar.start(done=self.step)
+            stack.callback(self._bar.finish)
+        if self.checkpointer is not None:
+            stack.enter_context(self.checkpointer)  # an error ends the run, but not before the save under way
+        self._going = stack.enter_context(Preemption(self.grace, self.metadata))
+
+    def _restore(self, checkpointer: Checkpointer) -> None:
+        try:
+            checkpointer.store.probe()
+        except OSError as error:
+            raise CheckpointError(f"nothing can be written to {checkpointer.place}: {error}") from error
+        if not self.resume:
+            checkpointer.begin_anew()
+        elif checkpointer.restore() is not None:
+            self._saved = (self.step, self.epoch, self._phase)
+            logger.info("going on behind step %d, in epoch %d", self.step, self.epoch + 1)
+
+    def _opened_log(self, place: Place, fresh: bool) -> Log:
+        if fresh and self.resume:
+            place.fetch()
+        log = Log(place.local)
+        if fresh and not self.resume:
+            log.drop_after(-1)
+        elif fresh and log.seconds:
+            self._spent = log.resume(self.step)
+        log.settings(self.settings)
+        return log
+
+    def _close(self) -> None:
+        self._spent, self._began = self.seconds, 0.0
+        self._going = self._log = self._bar = None
+
+    def _finish(self) -> None:
+        self.save(self.results if self._phase == TRAIN else None, wait=True)
+        self._tell("finished")
+
+    def _leave(self, interrupted: Interrupted) -> None:
+        """Save the state behind the last step: what came after it is done again."""
+        default_generator.state = self._random
+        try:
+            self.save(wait=True)
+        except (CheckpointError, FloatingPointError) as error:
+            logger.error("the extra save failed, the last one is still there: %s", error)
+        self._tell(interrupted.reason)
+
+    def _tell(self, event: str) -> None:
+        """The last words of the log, and the report."""
+        if self._log is None or self._place is None:
+            return
+        self._log.event(event, self.step, seconds=round(self.seconds, 3))
+        try:
+            write_report(self._place.local)
+        except (OSError, ValueError) as error:
+            logger.warning("no report: %s", error)
+        self._place.push()
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they can be kept and compared."""
+    return {k: v if isinstance(v, str | bool | int | float | None) else str(v) for k, v in settings.items()}

@@ -1,0 +1,299 @@
+"""The training loop: small enough to read, and safe to be stopped at any moment."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from copy import deepcopy
+from itertools import islice
+from os import PathLike
+from typing import Any
+
+from ..core import Tensor, modes
+from ..nn import Module
+from ..nn.utils import clip_grad_norm_
+from ..optim import Optimizer
+from .callbacks import Callback
+from .metrics import Mean, Metric
+from .preemption import Interrupted
+from .run import EVALUATE, TRAIN, Run
+from .source import Source
+
+Batch = Sequence[Any]
+
+
+class Trainer(Run):
+    """Fit a model to data; go on exactly where an earlier process was stopped.
+
+    Args:
+        model: any module.
+        loss: ``loss(outputs, targets)``, the mean over the samples; a batch is ``(*inputs, targets)``. For anything
+            else a subclass overrides :meth:`compute`.
+        optimizer: of the model's parameters.
+        folder: where checkpoints, log and report go: a path, or a URL such as ``gs://bucket/run``. None: nothing is
+            written.
+        scheduler: of the learning rate, see ``schedule``.
+        schedule: when the scheduler is stepped: after each "step" or each "epoch". One that wants a metric is stepped
+            after each epoch with that of ``monitor``.
+        ema: averaged weights, updated after each step and used for evaluation.
+        accumulate: how many batches make one step: as if they were one, all samples counting the same.
+        clip_grad_norm: the largest norm of all gradients together.
+        metrics: by name, such as ``{"accuracy": Accuracy()}``; over each epoch of training and each evaluation.
+        callbacks: see :class:`Callback`; :class:`EarlyStopping` is one.
+        save_every: save after so many steps; None: by time alone.
+        save_seconds: save after so many seconds; None: by steps alone.
+        keep_last: how many checkpoints are kept.
+        keep_best: save after each epoch too, and keep the checkpoint with the best ``monitor``.
+        monitor: the name of a metric; None: "validation/loss", or "loss" without validation data.
+        mode: whether the smallest ("min") or the largest ("max") value of ``monitor`` is best.
+        resume: whether to go on from the newest checkpoint in ``folder`` that is whole; False begins anew.
+        settings: what the run is made with, for the report; going on with others is an error.
+        log_every: the log has a row for so many steps, with their mean loss.
+        price_per_hour: of the machine; the progress then tells the money spent.
+        progress: whether to show it.
+        grace: the seconds from a notice that the machine goes away to the end of the process, see :class:`Preemption`.
+        metadata: the address that tells of preemption, see :class:`Preemption`.
+
+    Attributes:
+        step: how many steps were made, ``epoch`` how many epochs.
+        results: the metrics of the last epoch, those of the validation data as "validation/loss" and so on.
+        checkpointer: None without a folder.
+
+    A checkpoint is the state between two steps. SIGTERM, SIGINT and the cloud's notice end the run there: the step
+    under way is completed, a wait for data or an evaluation is broken off (and done again later), everything is saved,
+    and :class:`Interrupted` is raised, which ends the process with status 75, or 130 after Ctrl-C.
+
+    >>> import gpugrad as gg
+    >>> gg.random.seed(0)
+    >>> x = gg.linspace(-1, 1, 64).reshape(64, 1)
+    >>> model = gg.nn.Linear(1, 1)
+    >>> trainer = Trainer(model, gg.nn.MSELoss(), gg.optim.SGD(model.parameters(), lr=0.3), progress=False)
+    >>> results = trainer.fit([(x, 3 * x + 1)], epochs=200)
+    >>> [round(p.item(), 4) for p in model.parameters()], trainer.step
+    ([3.0, 1.0], 200)
+    """
+
+    def __init__(
+        self, model: Module, loss: Callable[[Any, Any], Tensor], optimizer: Optimizer, *,
+        folder: str | PathLike[str] | None = None, scheduler: Any = None, schedule: str = "step", ema: Any = None,
+        accumulate: int = 1, clip_grad_norm: float | None = None, metrics: Mapping[str, Metric] | None = None,
+        callbacks: Sequence[Callback] = (), save_every: int | None = None, save_seconds: float | None = 300.0,
+        keep_last: int = 3, keep_best: bool = False, monitor: str | None = None, mode: str = "min", resume: bool = True,
+        settings: Mapping[str, Any] | None = None, log_every: int = 10, price_per_hour: float | None = None,
+        progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None,
+    ) -> None:  # fmt: skip
+        if min(accumulate, log_every, save_every or 1) < 1 or schedule not in ("step", "epoch"):
+            raise ValueError(
+                f"Trainer: expected accumulate, log_every and save_every from 1 on and schedule 'step' or 'epoch', got "
+                f"accumulate={accumulate}, log_every={log_every}, save_every={save_every}, schedule={schedule!r}"
+            )
+        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "ema": ema}
+        super().__init__(
+            {name: part for name, part in parts.items() if part is not None}, folder=folder, metrics=metrics,
+            callbacks=callbacks, save_every=save_every, save_seconds=save_seconds, keep_last=keep_last, mode=mode,
+            resume=resume, settings=settings, price_per_hour=price_per_hour, progress=progress, grace=grace,
+            metadata=metadata,
+        )  # fmt: skip
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self.scheduler, self.schedule, self.ema = scheduler, schedule, ema
+        self.accumulate, self.clip_grad_norm, self.log_every = accumulate, clip_grad_norm, log_every
+        self.keep_best, self.monitor = keep_best, monitor
+        self.stopped = False
+        self._most: int | None = None
+        self._norm: Tensor | None = None
+        self._wants_metric = scheduler is not None and "metrics" in inspect.signature(scheduler.step).parameters
+
+    # ---------------------------------------------------------------- what users call
+
+    def fit(
+        self, train: Iterable[Batch], validation: Iterable[Batch] | None = None, epochs: int = 1,
+        steps: int | None = None,
+    ) -> dict[str, float]:  # fmt: skip
+        """Train until ``epochs`` epochs are done, those of earlier processes included.
+
+        Args:
+            train: a :class:`gpugrad.data.DataLoader`, or anything that gives the same batches each time.
+            validation: evaluated after each epoch.
+            epochs: in all.
+            steps: the most steps in all; an epoch that they break off is not evaluated.
+
+        Returns:
+            the metrics of the last epoch.
+
+        Raises:
+            Interrupted: a signal or the cloud has asked to end; everything is saved. It is a ``SystemExit``.
+            FloatingPointError: the loss is not finite; nothing was saved since.
+            CheckpointError: a checkpoint cannot be written, or all that are there are damaged, or of another run.
+            ValueError: an epoch without batches.
+        """
+        self._sources = {TRAIN: Source(train)} | ({} if validation is None else {"validation": Source(validation)})
+        if self.monitor is None:
+            self.monitor = "loss" if validation is None else "validation/loss"
+        if self.checkpointer is not None and self.keep_best:
+            self.checkpointer.keep_best = self.monitor
+        self.stopped, self._most = False, steps
+        with ExitStack() as stack:
+            self._open(stack, self.model, self._total(epochs))
+            try:
+                for callback in self.callbacks:
+                    callback.on_start(self)
+                while self.epoch < epochs and not self._over():
+                    self._one_epoch()
+                self._finish()
+                for callback in self.callbacks:
+                    callback.on_end(self)
+            except Interrupted as interrupted:
+                self._leave(interrupted)
+                raise
+        return self.results
+
+    @modes.no_grad()
+    def evaluate(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """The mean loss and the metrics over all batches, with the averaged weights where there are some."""
+        mean, metrics = Mean(), deepcopy(self.metrics)
+        for metric in metrics.values():
+            metric.reset()
+        training = self.model.training
+        self.model.eval()
+        try:
+            with nullcontext() if self.ema is None else self.ema.swapped():
+                for batch in self._waited(batches):
+                    loss, outputs, targets = self.compute(batch)
+                    mean.update(loss, len(targets))
+                    for metric in metrics.values():
+                        metric.update(outputs, targets)
+        finally:
+            self.model.train(training)
+        return {"loss": mean.compute(), **{name: metric.compute() for name, metric in metrics.items()}}
+
+    def compute(self, batch: Batch) -> tuple[Tensor, Any, Any]:
+        """The loss of a batch, the outputs and the targets; for subclasses."""
+        *inputs, targets = batch
+        outputs = self.model(*inputs)
+        return self.loss(outputs, targets), outputs, targets
+
+    def stop(self) -> None:
+        """End the run after this step or epoch; for callbacks."""
+        self.stopped = True
+
+    # ---------------------------------------------------------------- the loop
+
+    def _one_epoch(self) -> None:
+        """What is left of an epoch: of its training, and its evaluation."""
+        if self._phase == TRAIN:
+            self._train()
+        if self._phase == EVALUATE:
+            self._end_epoch(self._evaluated())
+
+    def _total(self, epochs: int) -> int | None:
+        """How many steps the run will have made, where that is known."""
+        count = self._sources[TRAIN].count
+        known = [] if count is None else [-(-count // self.accumulate) * epochs]
+        return min(known + ([] if self._most is None else [self._most]), default=None)
+
+    def _over(self) -> bool:
+        return self.stopped or (self._most is not None and self.step >= self._most)
+
+    def _train(self) -> None:
+        """The steps that are left; behind the last batch the phase is another."""
+        self.model.train()
+        batches = self._waited(self._sources[TRAIN])
+        while self._phase == TRAIN:
+            group = tuple(islice(batches, self.accumulate))
+            if len(group) < self.accumulate:
+                self._phase = EVALUATE
+            if group:
+                self._step(group)
+                for callback in self.callbacks:
+                    callback.on_step(self)
+            self._mark()
+            if self._due():
+                self.save()
+            if self._going is not None:
+                self._going.leave()
+            if self._over() and self._positions[TRAIN]["batch"] != self._sources[TRAIN].count:
+                return
+
+    def _step(self, group: Sequence[Batch]) -> None:
+        """One step, of several batches as of one."""
+        self.optimizer.zero_grad()
+        total = sum(len(batch[-1]) for batch in group)
+        for batch in group:
+            loss, outputs, targets = self.compute(batch)
+            (loss if len(group) == 1 else loss * (len(targets) / total)).backward()
+            self._window.update(loss, len(targets))
+            with modes.no_grad():
+                for metric in self.metrics.values():
+                    metric.update(outputs, targets)
+        if self.clip_grad_norm is not None:
+            self._norm = clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        self.optimizer.step()
+        if self.scheduler is not None and self.schedule == "step" and not self._wants_metric:
+            self.scheduler.step()
+        if self.ema is not None:
+            self.ema.update()
+        self.step += 1
+        if self._bar is not None:
+            self._bar.advance(total)
+        if self.step % self.log_every == 0:
+            self._note()
+
+    def _note(self) -> None:
+        """Write a row with the loss since the last one."""
+        loss, count = self._window.compute(), float(self._window.state_dict().get("count", 0.0))
+        if not count:
+            return
+        self._finite(loss)
+        self._sums[0] += loss * count
+        self._sums[1] += count
+        self._window.reset()
+        values = {"loss": loss, "learning rate": float(self.optimizer.param_groups[0]["lr"])}
+        if self._norm is not None:
+            values["gradient norm"] = self._norm.item()
+        self._write(values, self.epoch + 1)
+
+    def _evaluated(self) -> dict[str, float]:
+        """The results of the epoch whose training is done."""
+        self._note()
+        if not self._sums[1]:
+            raise ValueError(f"Trainer.fit: there are no batches in epoch {self.epoch + 1}")
+        results = {"loss": self._sums[0] / self._sums[1]}
+        results |= {name: metric.compute() for name, metric in self.metrics.items()}
+        if "validation" in self._sources:
+            with nullcontext() if self._bar is None else self._bar.paused("validation"):
+                found = self.evaluate(self._sources["validation"])
+            results |= {f"validation/{name}": value for name, value in found.items()}
+        return results
+
+    def _end_epoch(self, results: dict[str, float]) -> None:
+        self.results = results
+        if self.keep_best:
+            self._monitored()
+        self.epoch, self._phase, self._sums = self.epoch + 1, TRAIN, [0.0, 0.0]
+        for metric in self.metrics.values():
+            metric.reset()
+        if self.scheduler is not None and self._wants_metric:
+            self.scheduler.step(self._monitored())
+        elif self.scheduler is not None and self.schedule == "epoch":
+            self.scheduler.step()
+        for callback in self.callbacks:
+            callback.on_epoch(self, results)
+        self._write({name: value for name, value in results.items() if name != "loss"}, self.epoch)
+        if self._bar is not None:
+            self._bar.metrics(results)
+            self._bar.line()
+        self._mark()
+        if self.keep_best or self._due():
+            self.save(results)
+        if self._going is not None:
+            self._going.leave()
+
+    def _waited(self, source: Any) -> Iterator[Batch]:
+        """Batches, where a notice may end the wait for one."""
+        return iter(source) if self._going is None else self._going.batches(source)
+
+    def _monitored(self) -> float:
+        if self.monitor not in self.results:
+            raise KeyError(f"Trainer: there is no metric {self.monitor!r}, only {', '.join(self.results)}")
+        return self.results[self.monitor]
