@@ -5,7 +5,7 @@ parameter (``moments``) and the rule that updates a flat run of parameters in pl
 kernel in :mod:`gpugrad.kernels.optim`; a row in ``tests/optim/test_against_torch.py``.
 """
 
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adagrad import Adagrad
 from .adam import Adam
 from .adamw import AdamW
@@ -13,4 +13,4 @@ from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler", "swa_utils"]
