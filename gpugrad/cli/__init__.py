@@ -13,9 +13,9 @@ import argparse
 from collections.abc import Sequence
 
 from .. import __version__
-from . import completion, info, precompile
+from . import completion, info, precompile, train
 
-COMMANDS = (info, precompile, completion)
+COMMANDS = (train, info, precompile, completion)
 
 __all__ = ["main"]
 

@@ -123,33 +123,49 @@ class Config:
     def make(
         self, *path: str, among: Iterable[ModuleType], given: Values | None = None, first: tuple[Any, ...] = ()
     ) -> Any:
-        """Call what the table at ``path`` names with its arguments.
+        """Call what the table at ``path`` names: see :meth:`called` and :meth:`call`."""
+        function, _ = self.called(*path, among=among)
+        return self.call(function, *path, given=given, first=first)
+
+    def call(
+        self, function: Callable[..., Any], *path: str, first: tuple[Any, ...] = (), given: Values | None = None,
+        defaults: Values | None = None,
+    ) -> Any:  # fmt: skip
+        """Call a function with the arguments of the table at ``path``.
 
         Args:
+            function: what is called.
             path: the table.
-            among: the modules in which a name without a colon is looked up.
-            given: arguments that the table need not, and must not, say.
-            first: positional arguments before them.
+            first: positional arguments.
+            given: further ones by name, as far as the function takes them, which the table must not say.
+            defaults: further ones that the table may say otherwise.
 
         Raises:
-            ConfigError: there is no such thing, it takes other arguments, or it raises ValueError or TypeError.
+            ConfigError: the function takes other arguments, or it raises ValueError or TypeError.
         """
-        function, arguments = self.called(*path, among=among)
         given = given or {}
-        taken = _parameters(function)
-        for key in arguments:
-            if taken is not None and (key not in taken or key in given):
-                names = sorted(taken - given.keys())
-                raise self.error(f"{_title(function)} takes no {key!r}{meant(key, names)}", *path, key)
-        wanted = given if taken is None else {name: value for name, value in given.items() if name in taken}
+        arguments = {key: value for key, value in self.table(*path).items() if key != "use"}
+        self.check(function, arguments, *path, taken=given)
+        known = _parameters(function)
+        given = {name: value for name, value in given.items() if known is None or name in known}
+        arguments = {**(defaults or {}), **given, **arguments}
         try:
-            inspect.signature(function).bind(*first, **wanted, **arguments)
+            inspect.signature(function).bind(*first, **arguments)
         except TypeError as error:
             raise self.error(f"{_title(function)}: {error}", *path, "use") from None
         try:
-            return function(*first, **wanted, **arguments)
+            return function(*first, **arguments)
         except (ValueError, TypeError) as error:
-            raise self.error(f"{_title(function)}: {error}", *path) from error
+            said, title = str(error), _title(function)
+            raise self.error(said if said.startswith(title) else f"{title}: {said}", *path) from error
+
+    def check(self, function: Callable[..., Any], arguments: Values, *path: str, taken: Iterable[str] = ()) -> None:
+        """Raise ConfigError at the first argument that the function does not take, or that it is given elsewhere."""
+        known = _parameters(function)
+        for key in arguments:
+            if key in taken or (known is not None and key not in known):
+                names = sorted((known or set()) - set(taken))
+                raise self.error(f"{_title(function)} takes no {key!r}{meant(key, names)}", *path, key)
 
     def called(self, *path: str, among: Iterable[ModuleType]) -> tuple[Callable[..., Any], Values]:
         """What the table at ``path`` names, and its arguments."""

@@ -1,0 +1,115 @@
+"""A training made of a configuration.
+
+epochs = 30                  # and: seed, device, out
+
+[data]
+use = "digits"               # gives (training data, validation data): gpugrad.data's, or a function of yours
+[loader]
+batch_size = 32
+[model]
+use = "models.py:Classifier"
+[loss]
+use = "cross_entropy"
+[optimizer]
+use = "Adam"
+lr = 0.004
+[scheduler]
+use = "CosineAnnealingLR"
+T_max = 30
+[metrics.accuracy]
+use = "Accuracy"
+[trainer]                    # the arguments of gpugrad.training.Trainer
+schedule = "epoch"
+clip_grad_norm = 1.0
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .. import data, nn, optim, random, training
+from ..core import modes
+from ..optim import lr_scheduler
+from .config import Config, Values
+
+SETTINGS = ("out", "device", "seed", "epochs", "data", "loader", "model", "loss", "optimizer", "scheduler", "metrics",
+            "trainer")  # fmt: skip
+
+
+def run(config: Config) -> None:
+    """Train what the configuration says, from its newest checkpoint on.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        Interrupted: the training was told to go, and has saved (see :mod:`gpugrad.training`).
+    """
+    config.only(SETTINGS)
+    device = config.value("device", str, "auto")
+    try:
+        modes.set_default_device(None if device == "auto" else device)  # the one line that chooses the device
+    except (RuntimeError, ValueError) as error:
+        raise config.error(str(error), "device") from error
+    seed = config.value("seed", int, 0)
+    random.seed(seed)
+    batches, validation = loaders(config, seed)
+    model = config.make("model", among=[nn])
+    optimizer = config.make("optimizer", among=[optim], first=(model.parameters(),))
+    given = {
+        "folder": config.value("out", str, "runs/" + config.file.stem),
+        "metrics": {name: config.make("metrics", name, among=[training]) for name in config.table("metrics")},
+        "settings": identity(config.values),
+    }
+    if "scheduler" in config.values:
+        given["scheduler"] = config.make("scheduler", among=[lr_scheduler], first=(optimizer,))
+    trainer = config.call(training.Trainer, "trainer", given=given, first=(model, loss(config), optimizer))
+    trainer.fit(batches, validation, epochs=config.value("epochs", int, 1))
+
+
+ELSEWHERE = {"out", "device", "epochs", "loader.num_workers", "loader.workers", "loader.prefetch", "loader.device"}
+SAME = {"trainer.accumulate", "trainer.clip_grad_norm", "trainer.schedule"}
+
+
+def identity(values: Values) -> Values:
+    """What makes the run this run, by dotted names: all but where it computes and saves, and how long it trains.
+
+    >>> identity({"out": "runs/a", "optimizer": {"use": "SGD", "lr": 0.1}, "trainer": {"grace": 10}})
+    {'optimizer.use': 'SGD', 'optimizer.lr': 0.1}
+    """
+    found: Values = {}
+    for name, value in values.items():
+        entries = {f"{name}.{k}": v for k, v in identity(value).items()} if isinstance(value, dict) else {name: value}
+        found.update(entries)
+    return {name: v for name, v in found.items() if name not in ELSEWHERE and (name in SAME or "trainer." not in name)}
+
+
+def loaders(config: Config, seed: int) -> tuple[Any, Any]:
+    """The batches to train on, and those to validate on, or None."""
+    made = config.make("data", among=[data])
+    pair = made if isinstance(made, tuple) else (made, None)
+    if len(pair) != 2:
+        raise config.error(f"expected (training data, validation data), got a tuple of {len(pair)}", "data", "use")
+    if isinstance(pair[0], data.DataLoader):
+        if "loader" in config.values:
+            raise config.error("the data comes in batches already: there is nothing for [loader] to say", "loader")
+        return pair
+    train = config.call(data.DataLoader, "loader", first=(pair[0],), defaults={"shuffle": True, "seed": seed})
+    if pair[1] is None:
+        return train, None
+    same = {name: value for name, value in config.table("loader").items() if name not in ("shuffle", "drop_last")}
+    return train, data.DataLoader(pair[1], **same)
+
+
+def loss(config: Config) -> Callable[..., Any]:
+    """The loss: a module, or a function with its arguments."""
+    function, arguments = config.called("loss", among=[nn.functional, nn])
+    if isinstance(function, type):
+        return config.make("loss", among=[nn.functional, nn])  # type: ignore[no-any-return]
+    config.check(function, arguments, "loss")
+    needed = list(inspect.signature(function).parameters)[:2]
+    for name in needed:
+        if name in arguments:
+            raise config.error(f"{function.__name__} is given its {name!r} by the training", "loss", name)
+    return partial(function, **arguments) if arguments else function

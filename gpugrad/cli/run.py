@@ -1,0 +1,67 @@
+"""What a run was started with, kept in its folder so that it can be resumed from there."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ..training.stores import Bucket, store
+
+FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A call of ``gpugrad train``.
+
+    Attributes:
+        target: the configuration, or ``script.py:function``; absolute.
+        out: the folder or URL of the results.
+        changes: what ``--set`` and the other options said.
+        text: the configuration as it was.
+    """
+
+    target: str
+    out: str
+    changes: tuple[str, ...] = field(default=())
+    text: str | None = None
+
+    def save(self) -> None:
+        """Write it into the folder of the results.
+
+        Raises:
+            OSError: the folder cannot be written.
+            ImportError: the URL needs a package that is not installed.
+        """
+        text = (json.dumps(asdict(self), indent=1) + "\n").encode()
+        place = store(self.out)
+        if isinstance(place, Bucket):
+            place.write(FILE, text)
+            return
+        folder = Path(place.place)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{FILE}.{os.getpid()}"
+        temporary.write_bytes(text)
+        temporary.replace(folder / FILE)
+
+    @staticmethod
+    def load(out: str) -> Run:
+        """The run of a folder or URL.
+
+        Raises:
+            FileNotFoundError: no run was started there.
+            ValueError: what is there is no record of a run.
+            ImportError: the URL needs a package that is not installed.
+        """
+        place = store(out)
+        path = Path(place.place) / FILE
+        text = place.read(FILE) if isinstance(place, Bucket) else path.read_bytes() if path.is_file() else None
+        if text is None:
+            raise FileNotFoundError(f"there is no {FILE} in {out}: gpugrad train --out {out} starts a run there")
+        try:
+            said = json.loads(text)
+            return Run(str(said["target"]), out, tuple(map(str, said["changes"])), said["text"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{FILE} in {out} is no record of a run: {error}") from error

@@ -1,0 +1,234 @@
+"""``gpugrad train``, ``resume`` and ``report``: from a configuration and from a script."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy
+import pytest
+
+import gpugrad as gg
+from gpugrad import cli
+
+pytest.importorskip("safetensors", reason="checkpoints need safetensors: pip install 'gpugrad[train]'")
+
+OWN = """\
+import numpy
+
+import gpugrad as gg
+from gpugrad import data, nn
+
+
+def points(count=40):
+    x = numpy.linspace(-1, 1, count, dtype=numpy.float32).reshape(-1, 1)
+    return data.ArrayDataset(x, 3 * x + 1), data.ArrayDataset(x, 3 * x + 1)
+
+
+def alone():
+    return points()[0]
+
+
+def line(bias=True):
+    return nn.Linear(1, 1, bias=bias)
+
+
+def train(out, epochs=2, lr=0.1):
+    seed, _ = gg.random.default_generator.state
+    print(f"training in {out} for {epochs} at {lr} on {gg.get_default_device()}, seed {seed}")
+    return 3 if epochs == 0 else None
+"""
+
+TOML = """\
+epochs = 2
+seed = 1
+
+[data]
+use = "our_points.py:points"
+
+[loader]
+batch_size = 8
+
+[model]
+use = "our_points.py:line"
+
+[loss]
+use = "mse_loss"
+
+[optimizer]
+use = "SGD"
+lr = 0.1
+momentum = 0.5
+
+[scheduler]
+use = "StepLR"
+step_size = 1
+gamma = 0.5
+
+[trainer]
+schedule = "epoch"
+save_every = 3
+progress = false
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    sys.modules.pop("our_points", None)
+    (tmp_path / "our_points.py").write_text(OWN)
+    (tmp_path / "train.toml").write_text(TOML)
+    device, state = gg.get_default_device(), gg.random.default_generator.state
+    yield tmp_path
+    gg.set_default_device(device)
+    gg.random.default_generator.state = state
+    sys.modules.pop("our_points", None)
+
+
+def newest(out):
+    """The parameters of the newest checkpoint."""
+    from safetensors.numpy import load_file
+
+    last = max((out / "checkpoints").iterdir())
+    return {name: value for file in sorted(last.glob("*.safetensors")) for name, value in load_file(file).items()}
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        numpy.testing.assert_array_equal(a[name], b[name])
+
+
+def test_a_configuration_trains(folder, capsys):
+    assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 0, capsys.readouterr().err
+    out = folder / "runs" / "a"
+    assert {"run.json", "log.jsonl", "report.html", "checkpoints"} <= {path.name for path in out.iterdir()}
+    losses = [row["loss"] for row in map(json.loads, (out / "log.jsonl").read_text().splitlines()) if "loss" in row]
+    assert losses[-1] < losses[0]
+
+
+def test_the_same_command_goes_on(folder, capsys):
+    whole = ["train", "train.toml", "--out", "runs/whole", "--epochs", "3"]
+    assert cli.main(whole) == 0
+    assert cli.main(["train", "train.toml", "--out", "runs/parts", "--epochs", "1"]) == 0
+    assert cli.main(["train", "train.toml", "--out", "runs/parts", "--epochs", "3"]) == 0
+    same(newest(folder / "runs" / "whole"), newest(folder / "runs" / "parts"))
+
+
+def test_resume_needs_the_folder_alone(folder, capsys):
+    assert cli.main(["train", "train.toml", "--out", "runs/a", "--set", "optimizer.lr=0.2", "--device", "cpu"]) == 0
+    (folder / "train.toml").unlink()  # the folder has a copy
+    before = newest(folder / "runs" / "a")
+    assert cli.main(["resume", "runs/a"]) == 0
+    same(before, newest(folder / "runs" / "a"))  # it was done
+    assert json.loads((folder / "runs/a/settings.json").read_text())["optimizer.lr"] == 0.2
+
+
+def test_report(folder, capsys):
+    assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 0
+    page = folder / "runs" / "a" / "report.html"
+    page.unlink()
+    assert cli.main(["report", "runs/a"]) == 0
+    assert "report.html" in capsys.readouterr().out
+    assert "<svg" in page.read_text()
+
+
+def test_data_without_validation_and_with_loaders(folder):
+    assert cli.main(["train", "train.toml", "--out", "a", "--set", "data.use=our_points.py:alone"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs = 2", "epoch = 2", r"train.toml:1: there is no setting 'epoch'; did you mean epochs?"),
+        ("epochs = 2", "epochs = 'two'", r"train.toml:1: expected epochs as int, got 'two'"),
+        ("seed = 1", "device = 'gpu'", r"train.toml:2: "),
+        ("batch_size = 8", "batch_sise = 8", "train.toml:8: DataLoader takes no 'batch_sise'; did you mean batch"),
+        ("batch_size = 8", "batch_size = 0", r"train.toml:7: DataLoader: expected batch_size >= 1"),
+        ("line", "lime", r"train.toml:11: there is no 'lime' in our_points; did you mean line"),
+        ("mse_loss", "mse", r"train.toml:14: there is no 'mse' in gpugrad.nn.functional or gpugrad.nn"),
+        ('"mse_loss"', '"mse_loss"\ninput = 3', r"train.toml:15: mse_loss is given its 'input' by the training"),
+        ('"mse_loss"', '"mse_loss"\nreduktion = 3', r"train.toml:15: mse_loss takes no 'reduktion'; did you mean"),
+        ("lr = 0.1", "lr = -0.1", r"train.toml:16: SGD: Invalid learning rate: -0.1"),
+        ("step_size = 1", "", r"train.toml:22: StepLR: missing a required argument: 'step_size'"),
+        ("save_every = 3", "save_evry = 3", r"train.toml:28: Trainer takes no 'save_evry'; did you mean save_every"),
+        ("save_every = 3", "folder = 'x'", r"train.toml:28: Trainer takes no 'folder'"),
+        ('schedule = "epoch"', 'schedule = "day"', r"train.toml:26: Trainer: expected"),
+    ],
+)  # fmt: skip
+def test_errors_point_at_the_line(folder, capsys, old, new, message):
+    path = folder / "train.toml"
+    path.write_text(path.read_text().replace(old, new))
+    assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith(f"gpugrad: {folder}/train.toml:")
+
+
+def test_a_script(folder, capsys):
+    call = ["train", "our_points.py:train", "--out", "runs/b", "--set", "lr=0.5", "--device", "cpu", "--seed", "7"]
+    assert cli.main(call) == 0
+    assert capsys.readouterr().out == "training in runs/b for 2 at 0.5 on cpu, seed 7\n"
+    assert cli.main(["resume", "runs/b"]) == 0
+    assert capsys.readouterr().out == "training in runs/b for 2 at 0.5 on cpu, seed 7\n"
+    assert cli.main([*call, "--epochs", "0"]) == 3  # its own exit status
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["train", "nowhere.toml"], "there is no file nowhere.toml"),
+        (["train", "our_points.py"], "expected CONFIG.toml or SCRIPT.py:FUNCTION, got our_points.py"),
+        (["train", "nowhere.py:train"], "there is no file nowhere.py"),
+        (["train", "our_points.py:trian"], "there is no 'trian' in our_points; did you mean train?"),
+        (["train", "our_points.py:train"], "train(out, epochs=2, lr=0.1): missing a required argument: 'out'"),
+        (["train", "our_points.py:train", "--out", "a", "--grace", "3"], "got an unexpected keyword argument 'grace'"),
+        (["train", "our_points.py:train", "--out", "a", "--set", "a.b=3"], "--set a.b=3: a function takes plain names"),
+        (["train", "train.toml", "--set", "epochs"], "--set epochs: expected table.key=value"),
+        (["train", "train.toml", "--set", "optimizer.lr=-1"], "SGD: Invalid learning rate: -1"),
+        (
+            ["resume", "runs/none"],
+            "there is no run.json in runs/none: gpugrad train --out runs/none starts a run",
+        ),
+    ],
+)
+def test_what_cannot_be_run(folder, capsys, command, message):
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("gpugrad: ")
+    assert message in said
+
+
+def test_a_record_that_is_damaged(folder, capsys):
+    (folder / "runs").mkdir()
+    (folder / "runs" / "run.json").write_text("{}")
+    assert cli.main(["resume", "runs"]) == 2
+    assert "run.json in runs is no record of a run: 'target'" in capsys.readouterr().err
+
+
+def test_no_log_no_report(folder, capsys):
+    assert cli.main(["report", "runs/none"]) == 1
+    assert "there is no" in capsys.readouterr().err
+
+
+def test_a_bucket(folder, capsys):
+    fsspec = pytest.importorskip("fsspec", reason="buckets need fsspec: pip install 'gpugrad[train]'")
+    assert cli.main(["train", "train.toml", "--out", "memory://ours/a"]) == 0
+    files = fsspec.filesystem("memory")
+    try:
+        assert {"run.json", "log.jsonl", "report.html"} <= {
+            path.rsplit("/", 1)[1] for path in files.ls("/ours/a", detail=False)
+        }
+        assert cli.main(["resume", "memory://ours/a"]) == 0
+        assert cli.main(["report", "memory://ours/a"]) == 0
+    finally:
+        files.rm("/ours", recursive=True)
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["resume"], ["report"], ["info"], ["precompile"], ["completion"]])
+def test_help_says_what_it_does(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*command, "--help"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: gpugrad {' '.join(command)}".rstrip())
