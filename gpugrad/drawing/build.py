@@ -211,7 +211,7 @@ class Builder:
     def _boxes(self, limit: int | None) -> list[PictureGroup]:
         """Put nodes into boxes."""
         items = [
-            Item(n.id, (n.op, n.label, n.shape, n.line), self.calls.get(n.id, ()))
+            Item(n.id, (n.op, n.shape, n.line), self.calls.get(n.id, ()))
             for n in self.made if n.kind == "operation"
         ]  # fmt: skip
         whole = fold(items, limit)
@@ -296,5 +296,5 @@ def _outside(groups: list[PictureGroup], place: int | None) -> int | None:
         group = groups[box]
         if group.kind == "module" or (group.kind == "repeat" and group.count == 1 and around <= FEW):
             return group.parent
-        around = group.count
+        around = group.count if group.kind == "repeat" else around
     return place

@@ -158,7 +158,7 @@ def draw(
     if not callable(x):
         raise TypeError(f"draw: expected a Tensor, a function or a module, got {type(x).__name__}")
     names = around(caller)
-    y, watch = _observed(x, _variables(x, args, names), caller)
+    y, watch = _observed(x, _variables(x, args, names), caller, names)
     if not isinstance(y, Tensor):
         raise TypeError(f"draw: expected the function to return a Tensor, got {type(y).__name__}")
     drawing = _drawn(y, names, gradient, title, limit)
@@ -166,7 +166,7 @@ def draw(
     return drawing
 
 
-def _observed(f: Callable[..., Any], args: list[Any], caller: FrameType) -> tuple[Any, observe]:
+def _observed(f: Callable[..., Any], args: list[Any], caller: FrameType, names: Names) -> tuple[Any, observe]:
     """What the function returns, and what was seen."""
     watch = observe()
     watch.begin(caller)
@@ -174,7 +174,7 @@ def _observed(f: Callable[..., Any], args: list[Any], caller: FrameType) -> tupl
         with enable_grad():
             return f(*args), watch
     finally:
-        watch.end()
+        watch.end(names.arrays)
 
 
 def _variables(f: Callable[..., Any], args: tuple[Any, ...], names: Names) -> list[Any]:

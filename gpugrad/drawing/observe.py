@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections.abc import Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
@@ -142,11 +143,18 @@ class observe:  # noqa: N801  beside no_grad and debug
         careful.because(True)
         return self
 
-    def end(self) -> None:
-        """Stop, and let go of everything but what is plain."""
+    def end(self, names: Mapping[int, str] | None = None) -> None:
+        """Stop, and let go of everything but what is plain.
+
+        Args:
+            names: further ones of constants, by the ids of their arrays.
+        """
         careful.because(False)
         observing.reset(self._tokens.pop())
         self.look()
+        for value, made in self._constants.values():
+            if names and id(value) in names and made.key is not None:
+                _closest(self.seen.constants, made.key, 1, names[id(value)])
         self._base = None
         for held in (self._frames, self._scanned, self._constants, self._roots):
             held.clear()
