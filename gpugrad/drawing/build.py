@@ -183,7 +183,7 @@ class Builder:
         if self.recipes is None:
             return
         plan = node.plan
-        if not isinstance(plan, Plan) or plan.op.params.keys() - static.keys() or "…" in numbers.values():
+        if not isinstance(plan, Plan) or plan.op.params.keys() - static.keys() or not _real(numbers):
             self.unwritten.add("" if plan is None else plan.name)
             return
         count = max(len(operands) + len(numbers), 0 if plan.op.variadic else len(plan.op.inputs))
@@ -242,6 +242,11 @@ def _seen(root: Node) -> Seen:
 
 def _key(made: Constant | None) -> Any:
     return ("constant", None if made is None else made.key)
+
+
+def _real(numbers: dict[int, Number]) -> bool:
+    """Whether all are known, and none is complex."""
+    return all(not isinstance(x, str) or x in ("nan", "inf", "-inf") for x in numbers.values())
 
 
 def _node_key(operand: Operand) -> Any:
