@@ -1,6 +1,7 @@
-"""A circuit of gates, walked forward and back: what the lectures' scripts on single gates share."""
+"""A circuit of gates, walked forward and back, and drawn: what the lectures' scripts on single gates share."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from showing import rows, variables
@@ -18,7 +19,6 @@ class Walked(NamedTuple):
     """Of each leaf and gate, by name: a number, or lists for an array."""
     gradients: dict[str, Any]
     """Of the output by each of them."""
-    output: gg.Tensor
 
     def __str__(self) -> str:
         lines = [(name, value, self.gradients[name]) for name, value in self.values.items()]
@@ -32,7 +32,29 @@ def there_and_back(circuit: Circuit, **leaves: Any) -> Walked:
     for gate in gates.values():
         gate.retain_grad()
     output = list(gates.values())[-1]
-    output.backward(retain_graph=True)  # so that it can be drawn afterwards
+    output.backward()
     places = {**inputs, **gates}
     values = {name: place.tolist() for name, place in places.items()}
-    return Walked(values, {name: place.grad.tolist() for name, place in places.items()}, output)
+    return Walked(values, {name: place.grad.tolist() for name, place in places.items()})
+
+
+def draw_graph(path: Path, circuit: Circuit, **leaves: Any) -> gg.drawing.Drawing:
+    """Draw a circuit with its values and gradients, and save the graph under ``path`` as HTML, to step through.
+
+    Where Graphviz is installed, it is saved as SVG too.
+    """
+    inputs = [gg.name(leaf, name) for name, leaf in variables(**leaves).items()]
+
+    def named(*values):
+        gates = circuit(**dict(zip(leaves, values, strict=True)))
+        return [gg.name(gate, name) for name, gate in gates.items()][-1]
+
+    drawing = gg.draw(named, *inputs, title=path.stem.replace("_", " "))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    saved = drawing.save(path.with_suffix(".html"))
+    try:
+        drawing.save(path.with_suffix(".svg"))
+    except ImportError as error:
+        print(f"no SVG: {error}")
+    print(f"graph: {saved}")
+    return drawing

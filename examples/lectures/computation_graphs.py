@@ -4,13 +4,13 @@
 
 Linear regression with the numbers of the lecture, walked forward and back; the fourth power by two squarings; the
 losses of a network with two layers and of one with four, which are the same few gates put together again; and what it
-saves to name a subexpression that is used twice.
+saves to name a subexpression that is used twice. Written to ``--out``: the graphs, as HTML and SVG.
 
 Source: CS221, the module on backpropagation and computation graphs.
 """
 
 import numpy
-from circuit import there_and_back
+from circuit import draw_graph, there_and_back
 from showing import command_line
 
 import gpugrad as gg
@@ -112,8 +112,10 @@ def main() -> None:
     print("linear regression with w = (3, 1), phi = (1, 2), y = 2")
     for name, value in walked.values.items():
         print(f"  {name:10}{value!s:12} gradient {walked.gradients[name]}")
+    draw_graph(args.out / "linear_regression", linear_regression, **REGRESSION)
 
     print(f"\nthe fourth power of 3\n{there_and_back(fourth_power, a=3.0)}")
+    draw_graph(args.out / "fourth_power", fourth_power, a=3.0)
     a = gg.tensor(1.001, dtype=gg.float64)
     value, slope = gg.value_and_grad(lambda a: squared_again(a, 10))(a)
     print(f"1.001 to the power of 1,024, by ten gates: {value.item():.6f}, its slope {slope.item():.4f}")
@@ -126,6 +128,7 @@ def main() -> None:
         for name in walked.values:
             if name[0] in "Vw":
                 print(f"  gradient of {name}: {numpy.round(walked.gradients[name], 4).tolist()}")
+        draw_graph(args.out / f"{layers}_layers", circuit, **weights(layers))
 
     print("\na hidden layer that is used twice")
     for shared in (False, True):

@@ -4,12 +4,13 @@
 
 The product of a sum; the sigmoid neuron, from its simple gates and as one gate; what adding, taking the larger and
 multiplying do to a gradient; a value that is used twice. For each gate the value on the way forward is printed, and the
-gradient of the output on the way back. Written to ``--out``: the graphs, to look at in a browser.
+gradient of the output on the way back. Written to ``--out``: each graph as an HTML page to step
+through, and as SVG.
 
 Sources: CS231n, lecture 4 and the notes on backpropagation; CS224n, the lecture on backpropagation.
 """
 
-from circuit import there_and_back
+from circuit import draw_graph, there_and_back
 from showing import command_line
 
 import gpugrad as gg
@@ -84,8 +85,10 @@ def main() -> None:
     """Walk through each circuit and back."""
     args = command_line(__file__, __doc__).parse_args()
     gg.set_default_device(None if args.device == "auto" else args.device)  # the one line that chooses the device
-    for title, circuit, leaves in EXAMPLES.values():
-        print(f"{title}\n{there_and_back(circuit, **leaves)}\n")
+    for name, (title, circuit, leaves) in EXAMPLES.items():
+        print(f"{title}\n{there_and_back(circuit, **leaves)}")
+        draw_graph(args.out / name, circuit, **leaves)
+        print()
 
 
 if __name__ == "__main__":

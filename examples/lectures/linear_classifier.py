@@ -4,7 +4,8 @@
 
 The losses of the lecture's three images; why the sum of squares chooses between weights that score alike; the graph
 from weights to loss, walked forward and back, with the gradient as one would derive it by hand beside it; and gradient
-descent on three clouds of points. Written to ``--out``: ``regions.png``, what is read where, and the loss.
+descent on three clouds of points. Written to ``--out``: the graph, as HTML and SVG; and ``regions.png``, what is read
+where, and the loss.
 
 Sources: CS231n, lectures 3 and 4 and the notes on linear classification; CS221, hinge loss.
 """
@@ -12,7 +13,7 @@ Sources: CS231n, lectures 3 and 4 and the notes on linear classification; CS221,
 from typing import NamedTuple
 
 import numpy
-from circuit import there_and_back
+from circuit import draw_graph, there_and_back
 from showing import BLUE, GREEN, RED, command_line, figure, rows, save, tidy
 
 import gpugrad as gg
@@ -134,6 +135,8 @@ def main() -> None:
     print(f"\nL = {walked.values['L']:.4f} = {walked.values['data loss']:.4f} + 0.1 * {walked.values['R(W)']:.4f}")
     print(f"gradient of W\n{numpy.array(walked.gradients['W'])}")
     print(f"by hand it differs by at most {abs(by_hand - walked.gradients['W']).max():.1e}")
+
+    draw_graph(args.out / "linear_classifier", graph(x, labels, 0.1), W=w)
 
     fit = descend(x, labels)
     first, *_, last = fit.losses

@@ -5,7 +5,7 @@
 
 64 random inputs of 1,000 numbers, 100 hidden neurons, 10 outputs to be learned by heart: `train` is the whole program.
 `gradients_by_hand` is what the same program needs without automatic differentiation; both are compared. Written to
-``--out``: ``loss.png``.
+``--out``: ``loss.png``, and the graph of one step as HTML and SVG.
 
 Source: CS231n, lecture 4, the network in twenty lines of NumPy.
 """
@@ -13,6 +13,7 @@ Source: CS231n, lecture 4, the network in twenty lines of NumPy.
 import argparse
 
 import numpy
+from circuit import draw_graph
 from showing import BLUE, command_line, figure, save, tidy
 
 import gpugrad as gg
@@ -57,6 +58,14 @@ def difference(x, y, w1, w2) -> float:
     return max(abs(leaf.grad.numpy() - g).max() / abs(g).max() for leaf, g in zip(leaves, by_hand, strict=True))
 
 
+def network(x, y, w1, w2):
+    """The gates of one step, to be drawn."""
+    h = gg.sigmoid(x @ w1)
+    predicted = h @ w2
+    error = predicted - y
+    return {"h": h, "predicted": predicted, "error": error, "loss": (error**2).sum()}
+
+
 def draw(path, losses: list[float]) -> None:
     """The loss of every step, on logarithmic scales."""
     drawing = figure(figsize=(6, 3.6))
@@ -88,6 +97,8 @@ def main() -> None:
             print(f"step {step:5,}: loss {losses[step - 1]:12,.4f}")
     print(f"gradients by hand differ by {difference(*found):.1e} of the largest")
     draw(args.out / "loss.png", losses)
+    arrays = (a.numpy() for a in found)
+    draw_graph(args.out / "network", network, **dict(zip(("x", "y", "w1", "w2"), arrays, strict=True)))
 
 
 if __name__ == "__main__":

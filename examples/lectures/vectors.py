@@ -6,6 +6,7 @@
 The larger of 0 and each of 4,096 inputs has a Jacobian of 4,096 x 4,096 numbers, all 0 off the diagonal: what the walk
 back needs of it is a multiplication, and the memory is measured. The squared length of `W x` has the gradient matrices
 of the lecture. A table shows the shape convention: a gradient has the shape of its variable, whatever was done with it.
+Written to ``--out``: the graph of the squared length, as HTML and SVG.
 
 Sources: CS231n, lecture 4 and the notes on backpropagation; CS224n, the lecture on Jacobians.
 """
@@ -14,7 +15,7 @@ import tracemalloc
 from typing import NamedTuple
 
 import numpy
-from circuit import there_and_back
+from circuit import draw_graph, there_and_back
 from showing import command_line, rows
 
 import gpugrad as gg
@@ -108,6 +109,7 @@ def main() -> None:
     for name, value in walked.values.items():
         gradient = numpy.round(walked.gradients[name], 3).tolist()
         print(f"  {name:8} {numpy.round(value, 3).tolist()!s:28} gradient {gradient}")
+    draw_graph(args.out / "squared_length", squared_length, **LENGTH)
 
     print("\nthe shape convention")
     print(rows([("", "variables", "value", "gradients"), *shapes()]))

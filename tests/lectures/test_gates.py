@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import exp
 
 import pytest
@@ -105,8 +106,29 @@ def test_staged_backpropagation(walk):
     assert walked.gradients["y"] == pytest.approx(by_y, rel=1e-14)
 
 
-def test_the_program(program):
+def test_the_program(program, tmp_path):
     out = program("gates")
     assert "\nx0             -1.00      0.39\n" in out
     assert "f = 2 (x y + max(z, w))" in out
-    assert out.count("gradient") == 6
+    assert out.count("value  gradient") == 6
+    assert len(list(tmp_path.glob("*.html"))) == 6
+
+
+def test_what_is_drawn(lecture, tmp_path):
+    """Names, values and gradients of the picture are those that were walked."""
+    gates, circuit = lecture("gates"), lecture("circuit")
+    walked = circuit.there_and_back(gates.neuron, **gates.NEURON)
+    drawing = circuit.draw_graph(tmp_path / "new" / "neuron", gates.neuron, **gates.NEURON)
+    nodes = {node.name: node for node in drawing.picture.nodes}
+    assert set(nodes) == set(walked.values)
+    for name, node in nodes.items():
+        assert node.value.number == pytest.approx(walked.values[name], rel=1e-15), name
+        assert node.gradient.number == pytest.approx(walked.gradients[name], rel=1e-14), name
+    assert "<title>neuron" in (tmp_path / "new" / "neuron.html").read_text("utf-8")
+
+
+def test_without_graphviz(lecture, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    lecture("circuit").draw_graph(tmp_path / "sum", lambda x, y: {"f": x + y}, x=1.0, y=2.0)
+    assert "no SVG: " in capsys.readouterr().out
+    assert [file.name for file in tmp_path.iterdir()] == ["sum.html"]
