@@ -183,11 +183,11 @@ def test_the_score(task):
 @pytest.mark.parametrize("controller", ["lstm", "feedforward"])
 def test_it_learns_to_copy_short_sequences(task, turing, controller, monkeypatch):
     monkeypatch.setattr(task, "LONGEST", 2)
-    gg.random.seed(0)
+    gg.random.seed(1)
     made = turing.NeuralTuringMachine(5, 3, rows=6, width=6, hidden=24, controller=controller)
     before = task.score(made, 2, 50, 3).bits
-    costs = task.train(made, 200, 3, lr=2e-2)
-    assert len(costs) == 200
+    costs = task.train(made, 250, 3, batch=16, lr=2e-2)
+    assert len(costs) == 250
     assert before == pytest.approx(6, abs=1)  # a bit a bit
     assert task.score(made, 2, 50, 3).bits < before / 2
     assert (
