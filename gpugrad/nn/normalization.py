@@ -70,8 +70,9 @@ class _Running(Module):
         """How fast the statistics follow; without a momentum they are the average over all batches."""
         if not (self.training and self.track_running_stats) or self.num_batches_tracked is None:
             return 0.0
-        self.num_batches_tracked += 1
-        return 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        seen = self.num_batches_tracked
+        seen += 1  # in place; assigned to the attribute, the module would look at it again
+        return 1 / int(seen) if self.momentum is None else self.momentum
 
     def extra_repr(self) -> str:
         """Its arguments."""

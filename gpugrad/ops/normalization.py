@@ -10,6 +10,7 @@ from typing import Any
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels import composed as kernels
+from ..kernels.shapes import Shape
 
 Axes = tuple[int, ...]
 
@@ -29,21 +30,43 @@ def moments(xp: Namespace, x: Array, /, axes: Axes) -> tuple[Array, ...]:
 moments.nondifferentiable()
 
 
+@primitive
+def followed(xp: Namespace, running: Array, batch: Array, /, rate: float, factor: float) -> Array:
+    """``(1 - rate) running + rate factor batch`` in the shape and dtype of ``running``, a constant.
+
+    >>> import gpugrad as gg
+    >>> followed(gg.tensor([1.0]), gg.tensor([[3.0]]), 0.5, 1.0)
+    tensor([2.])
+    """
+    return xp.asarray((1 - rate) * running + rate * factor * xp.reshape(batch, running.shape), dtype=running.dtype)
+
+
+followed.nondifferentiable()
+
+
+def _looked(xp: Namespace, x: Array | None, shape: Shape | None) -> Array | None:
+    return x if x is None or shape is None else xp.reshape(x, shape)
+
+
 def _reference(
     xp: Namespace, x: Array, weight: Array | None = None, bias: Array | None = None, mean: Array | None = None,
-    var: Array | None = None, /, *, axes: Axes, eps: float, centred: bool,
+    var: Array | None = None, /, *, axes: Axes, eps: float, centred: bool, view: Shape | None = None,
+    affine: Shape | None = None,
 ) -> Array:  # fmt: skip
     """Composed of operations; ``mean`` and ``var`` are computed again, since they are functions of x."""
-    c = x - xp.mean(x, axis=axes, keepdims=True) if centred else x
+    seen, weight, bias = _looked(xp, x, view), _looked(xp, weight, affine), _looked(xp, bias, affine)
+    c = seen - xp.mean(seen, axis=axes, keepdims=True) if centred else seen
     y = c / xp.sqrt(xp.mean(c * c, axis=axes, keepdims=True) + eps)
     y = y if weight is None else y * weight
-    return y if bias is None else y + bias
+    y = y if bias is None else y + bias
+    return y if view is None else xp.reshape(y, x.shape)
 
 
 @primitive(residuals=("shift", "rstd"), reference=_reference)
 def normalize(
     xp: Namespace, x: Array, weight: Array | None = None, bias: Array | None = None, mean: Array | None = None,
-    var: Array | None = None, /, *, axes: Axes, eps: float, centred: bool,
+    var: Array | None = None, /, *, axes: Axes, eps: float, centred: bool, view: Shape | None = None,
+    affine: Shape | None = None,
 ) -> tuple[Array, ...]:  # fmt: skip
     """``w (x - mean) / sqrt(var + eps) + b``, with mean and variance taken over ``axes``.
 
@@ -58,6 +81,8 @@ def normalize(
         axes: numbers of axes.
         eps: added to the variance.
         centred: whether the mean is subtracted.
+        view: another shape of as many elements, to look at x in; the axes are then those of it.
+        affine: likewise for weight and bias.
 
     Sources: Ioffe and Szegedy 2015 (batch); Ba et al. 2016 (layer); Zhang and Sennrich 2019 (RMS).
 
@@ -65,16 +90,29 @@ def normalize(
     >>> normalize(gg.tensor([1.0, 3.0]), axes=(0,), eps=0.0, centred=True)
     tensor([-1.,  1.])
     """
-    y, shift, rstd = kernels.standardized(xp, x, weight, bias, mean, var, axes, eps, centred)
-    return y, shift, rstd
+    seen, weight, bias = _looked(xp, x, view), _looked(xp, weight, affine), _looked(xp, bias, affine)
+    y, shift, rstd = kernels.standardized(xp, seen, weight, bias, mean, var, axes, eps, centred)
+    return y if view is None else xp.reshape(y, x.shape), shift, rstd
 
 
 @normalize.joint_vjp
 def _gradients(
     xp: Namespace, g: Array, wanted: tuple[str, ...], x: Array, weight: Array | None, bias: Array | None,
     mean: Array | None, var: Array | None, shift: Array, rstd: Array, axes: Axes, eps: float,
-    centred: bool,
+    centred: bool, view: Shape | None, affine: Shape | None,
 ) -> list[Any]:  # fmt: skip
-    d, by_weight, by_bias = kernels.standardized_back(xp, g, x, shift, rstd, weight, axes, centred, "x" in wanted)
-    found = {"x": d, "weight": by_weight, "bias": by_bias}
+    d, by_weight, by_bias = kernels.standardized_back(
+        xp, _looked(xp, g, view), _looked(xp, x, view), shift, rstd, _looked(xp, weight, affine), axes, centred,
+        "x" in wanted,
+    )  # fmt: skip
+    if affine is not None:
+        by_weight = by_weight if weight is None else _of_affine(xp, by_weight, affine, weight.shape)
+        by_bias = by_bias if bias is None else _of_affine(xp, by_bias, affine, bias.shape)
+    found = {"x": d if view is None or d is None else xp.reshape(d, x.shape), "weight": by_weight, "bias": by_bias}
     return [found[name] for name in wanted]
+
+
+def _of_affine(xp: Namespace, h: Array, affine: Shape, shape: Shape) -> Array:
+    """A gradient summed to what was looked at in the shape ``affine``, in its own shape."""
+    axes = tuple(i for i, (n, m) in enumerate(zip(h.shape, affine, strict=True)) if n != m)
+    return xp.reshape(xp.sum(h, axis=axes) if axes else h, shape)

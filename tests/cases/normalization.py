@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from gpugrad.ops.normalization import moments, normalize
+from gpugrad.ops.normalization import followed, moments, normalize
 
 from .domains import real
 from .row import Row
@@ -44,6 +44,13 @@ ROWS: list[Row] = [
     Row("ops.normalization.normalize", lambda x, w, b, **kw: normalize(x, w, b, *moments(x.detach(), kw["axes"]), **kw),
         real, [((3, 2, 2), (1, 2, 1), (1, 2, 1))], [BATCH], plain, of_torch, single=1e-4, large=None,
         label="known moments"),
+    Row("ops.normalization.normalize", lambda x, w, b: normalize(
+            x, w, b, axes=(2, 3), eps=1e-3, centred=True, view=(2, 2, 2, 3), affine=(1, 2, 2, 1)),
+        real, [((2, 4, 3), (4,), (4,)), ((2, 3, 4), (4,), (4,))], numpy=lambda x, w, b: plain(
+            x.reshape(2, 2, 2, 3), w.reshape(1, 2, 2, 1), b.reshape(1, 2, 2, 1), **GROUP).reshape(x.shape),
+        single=1e-4, large=None, label="in another shape"),
+    Row("ops.normalization.followed", followed, real, [((3,), (1, 3, 1))], [{"rate": 0.25, "factor": 2.0}],
+        constant=True, large=None, numpy=lambda x, y, rate, factor: 0.75 * x + 0.5 * y.reshape(3)),
     Row("ops.normalization.moments", moments, real, [((3, 2, 2),)], [{"axes": (0, 2)}], constant=True, large=None,
         numpy=lambda x, axes: (x.mean(axes, keepdims=True), x.var(axes, keepdims=True))),
 ]  # fmt: skip

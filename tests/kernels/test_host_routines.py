@@ -198,14 +198,17 @@ NORMALIZED = [  # shape, axes, shape of weight and bias
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("offset", [0.5, 50.0])
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("shape", "axes", "of_weight"), NORMALIZED)
-def test_normalization(shape, axes, of_weight, dtype, centred, rng):
+def test_normalization(shape, axes, of_weight, dtype, centred, offset, rng):
+    """A mean far from 0 beside the spread costs the routine no more digits than the reference."""
     def close(a, b):
-        numpy.testing.assert_allclose(a, b, rtol=30 * TOLERANCE[dtype], atol=30 * TOLERANCE[dtype])
+        most = 30 * TOLERANCE[dtype] * max(1.0, offset) * max(1.0, numpy.abs(b).max())
+        numpy.testing.assert_allclose(a, b, rtol=most, atol=most)
 
-    x, g = ((rng.standard_normal(shape) + 2).astype(dtype) for _ in range(2))
+    x, g = ((rng.standard_normal(shape) + mean).astype(dtype) for mean in (offset, 0))
     weight, bias = (None if of_weight is None else rng.standard_normal(of_weight).astype(dtype) for _ in range(2))
     for a, b in zip(composed.moments.routine(x, axes), composed.moments.reference(numpy, x, axes), strict=True):
         close(a, b)
@@ -227,6 +230,18 @@ def test_normalization(shape, axes, of_weight, dtype, centred, rng):
             close(a.sum(over, keepdims=True), b.sum(over, keepdims=True))
     for a, b in zip((x, g, weight, bias), before, strict=True):
         assert a is b is None or (a == b).all()
+
+
+@pytest.mark.parametrize("axes", [(0, 2), (2,)])
+def test_normalization_of_what_is_not_finite(axes):
+    for value in (numpy.nan, numpy.inf):
+        x = numpy.ones((4, 3, 40), "f4")
+        x[:, ::2] *= numpy.arange(40)
+        x[1, 2, 3] = value
+        for name, arguments in (("moments", (x, axes)), ("standardized", (x, *[None] * 4, axes, 1e-3, True))):
+            kernel = getattr(composed, name)
+            for a, b in zip(kernel.routine(*arguments), kernel.reference(numpy, *arguments), strict=True):
+                numpy.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 def test_masks_of_other_shapes_are_left_to_the_reference():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from ...core import Tensor
 from ...core.modes import no_grad
@@ -44,18 +45,11 @@ def batch_norm(
     if input.ndim < 2:
         raise ValueError(f"batch_norm: expected an input (N, C, ...), got shape {input.shape}")
     channels = input.shape[1]
-    w, b, old_mean, old_var = (
-        _by_channel("batch_norm", name, p, input)
-        for name, p in (
-            ("weight", weight),
-            ("bias", bias),
-            ("running_mean", running_mean),
-            ("running_var", running_var),
-        )
-    )
+    _of_channels("batch_norm", input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if not training:
-        if old_mean is None or old_var is None:
+        if running_mean is None or running_var is None:
             raise ValueError("batch_norm: expected running_mean and running_var when not training, got None")
+        w, b, old_mean, old_var = (_by_channel(p, input) for p in (weight, bias, running_mean, running_var))
         scale = (old_var + eps) ** -0.5
         scale = scale if w is None else scale * w
         y: Tensor = (input - old_mean) * scale
@@ -66,23 +60,23 @@ def batch_norm(
         raise ValueError(f"batch_norm: expected more than one value a channel in training, got shape {input.shape}")
     mean, var = ops.moments(input.detach(), axes)
     if running_mean is not None and running_var is not None and count:
-        with no_grad():
-            new_mean = (1 - momentum) * running_mean + momentum * reshape(mean, (channels,))
-            new_var = (1 - momentum) * running_var + momentum * count / (count - 1) * reshape(var, (channels,))
-        running_mean.become(new_mean.astype(running_mean.dtype))
-        running_var.become(new_var.astype(running_var.dtype))
-    normalized: Tensor = ops.normalize(input, w, b, mean, var, axes=axes, eps=eps, centred=True)
+        running_mean.become(ops.followed(running_mean, mean, momentum, 1.0))
+        running_var.become(ops.followed(running_var, var, momentum, count / (count - 1)))
+    affine = None if input.ndim == 2 else (1, channels, *(1,) * (input.ndim - 2))
+    normalized: Tensor = ops.normalize(input, weight, bias, mean, var, axes=axes, eps=eps, centred=True, affine=affine)
     return normalized
 
 
-def _by_channel(function: str, name: str, parameter: Tensor | None, input: Tensor) -> Tensor | None:
+def _by_channel(parameter: Tensor | None, input: Tensor) -> Any:
     """A parameter ``(C,)`` in a shape that broadcasts to ``(N, C, ...)``."""
-    if parameter is None:
-        return None
-    if parameter.shape != (input.shape[1],):
-        raise ValueError(f"{function}: expected {name} of shape ({input.shape[1]},), got {parameter.shape}")
-    shaped: Tensor = reshape(parameter, (1, -1, *(1,) * (input.ndim - 2)))
-    return shaped
+    return None if parameter is None else reshape(parameter, (1, -1, *(1,) * (input.ndim - 2)))
+
+
+def _of_channels(function: str, input: Tensor, **parameters: Tensor | None) -> None:
+    """See that the parameters have one element for each channel."""
+    for name, parameter in parameters.items():
+        if parameter is not None and parameter.shape != (input.shape[1],):
+            raise ValueError(f"{function}: expected {name} of shape ({input.shape[1]},), got {parameter.shape}")
 
 
 def instance_norm(
@@ -119,9 +113,10 @@ def instance_norm(
     count = math.prod(input.shape[2:])
     if count == 1:
         raise ValueError(f"instance_norm: expected more than one position, got shape {input.shape}")
-    w, b = (_by_channel("instance_norm", name, p, input) for name, p in (("weight", weight), ("bias", bias)))
-    mean, var = ops.moments(input.detach(), axes)
+    _of_channels("instance_norm", input, weight=weight, bias=bias)
+    mean = var = None
     if running_mean is not None and running_var is not None and count and input.shape[0]:
+        mean, var = ops.moments(input.detach(), axes)
         with no_grad():
             over = (0, *axes)
             unbiased = count / (count - 1)
@@ -129,7 +124,8 @@ def instance_norm(
             new_var = (1 - momentum) * running_var + momentum * unbiased * var.mean(axis=over, keepdims=False)
         running_mean.become(new_mean.astype(running_mean.dtype))
         running_var.become(new_var.astype(running_var.dtype))
-    y: Tensor = ops.normalize(input, w, b, mean, var, axes=axes, eps=eps, centred=True)
+    affine = (1, input.shape[1], *(1,) * len(axes))
+    y: Tensor = ops.normalize(input, weight, bias, mean, var, axes=axes, eps=eps, centred=True, affine=affine)
     return y
 
 
@@ -222,12 +218,12 @@ def group_norm(
     if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ValueError(f"group_norm: expected channels in {num_groups} groups, got shape {input.shape}")
     n, channels, *positions = input.shape
+    _of_channels("group_norm", input, weight=weight, bias=bias)
     inside = (num_groups, channels // num_groups)
-    w, b = (_by_channel("group_norm", name, p, input) for name, p in (("weight", weight), ("bias", bias)))
-    w, b = (None if p is None else reshape(p, (1, *inside, *(1,) * len(positions))) for p in (w, b))
-    grouped = reshape(input, (n, *inside, *positions))
-    y: Tensor = ops.normalize(grouped, w, b, axes=tuple(range(2, grouped.ndim)), eps=eps, centred=True)
-    return reshape(y, input.shape)  # type: ignore[no-any-return]
+    view, affine = (n, *inside, *positions), (1, *inside, *(1,) * len(positions))
+    axes = tuple(range(2, len(view)))
+    y: Tensor = ops.normalize(input, weight, bias, axes=axes, eps=eps, centred=True, view=view, affine=affine)
+    return y
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
