@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from showing import rows, variables
+from showing import rows, save_graph, variables
 
 import gpugrad as gg
 
@@ -50,11 +50,5 @@ def draw_graph(path: Path, circuit: Circuit, **leaves: Any) -> gg.drawing.Drawin
         return [gg.name(gate, name) for name, gate in gates.items()][-1]
 
     drawing = gg.draw(named, *inputs, title=path.stem.replace("_", " "))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    saved = drawing.save(path.with_suffix(".html"))
-    try:
-        drawing.save(path.with_suffix(".svg"))
-    except ImportError as error:
-        print(f"no SVG: {error}")
-    print(f"graph: {saved}")
+    save_graph(drawing, path)
     return drawing

@@ -68,6 +68,8 @@ def linear(train: data.ArrayDataset, epochs: int) -> nn.Module:
 def two_layers(train: data.ArrayDataset, epochs: int, hidden: int = 36) -> nn.Module:
     """A network with one hidden layer and cross-entropy."""
     first, second = nn.Linear(train[0][0].size, hidden), nn.Linear(hidden, 10)
+    with gg.no_grad():
+        first.bias[...] = 0.3  # every neuron is active at first, so that none is dead from then on
     model = nn.Sequential(nn.Flatten(), first, nn.ReLU(), second)
     return fit(model, nn.functional.cross_entropy, train, epochs)
 

@@ -130,5 +130,5 @@ def test_what_is_drawn(lecture, tmp_path):
 def test_without_graphviz(lecture, monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "graphviz", None)
     lecture("circuit").draw_graph(tmp_path / "sum", lambda x, y: {"f": x + y}, x=1.0, y=2.0)
-    assert "no SVG: " in capsys.readouterr().out
+    assert "no sum.svg: " in capsys.readouterr().out
     assert [file.name for file in tmp_path.iterdir()] == ["sum.html"]
