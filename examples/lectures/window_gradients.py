@@ -127,7 +127,7 @@ def learned(windows: int = 20, size: int = 6, hidden: int = 4, table: int = 12, 
     loss.backward()
     value, gradients = loss_by_hand(ids, labels, *values.values())
     leaves[0].grad[NOTHING] = 0.0
-    apart = {"loss": abs(value - loss.item())}
+    apart = {"loss": float(abs(value - loss.item()))}
     return apart | {n: float(abs(gradients[n] - x.grad.numpy()).max()) for n, x in zip(values, leaves, strict=True)}
 
 
