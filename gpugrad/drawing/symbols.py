@@ -28,8 +28,8 @@ JAVASCRIPT: dict[str, str] = {
     "divide": "(a, b) => a / b",
     "negative": "a => -a",
     "power": "(a, b) => a === 1 ? 1 : a ** b",  # 1 to the power NaN is 1 elsewhere
-    "floor_divide": "(a, b) => Math.floor(a / b)",
-    "remainder": "(a, b) => a - Math.floor(a / b) * b",
+    "floor_divide": "(a, b) => b === 0 ? a / b : Math.round((a - modulo(a, b)) / b)",
+    "remainder": "modulo",
     "square": "a => a * a",
     "reciprocal": "a => 1 / a",
     "rint": "a => { const r = Math.round(a); return r - a === 0.5 && r % 2 !== 0 ? r - 1 : r; }",
@@ -49,7 +49,10 @@ JAVASCRIPT: dict[str, str] = {
     "isinf": "a => Math.abs(a) === Infinity",
     "copysign": "(a, b) => (b < 0 || Object.is(b, -0) ? -1 : 1) * Math.abs(a)",
 }  # fmt: skip
-"""The functions that expressions are made of, by NumPy's names, and what each is in JavaScript."""
+"""The functions that expressions are made of, by NumPy's names, and what each is in JavaScript.
+
+``modulo`` is beside them in the page: JavaScript's ``%`` takes its sign from the dividend.
+"""
 
 ALIASES = {
     "absolute": "abs", "fabs": "abs", "pow": "power", "true_divide": "divide", "arcsin": "asin", "arccos": "acos",

@@ -13,10 +13,15 @@ from gpugrad.core import OPERATIONS, Tensor, calls
 from gpugrad.drawing.formulas import LONGEST, Recipe, Ref, agrees, evaluate, formula, formulas
 from gpugrad.drawing.symbols import ALIASES, JAVASCRIPT, PEN, NotWrittenError, Symbol
 
-WRITTEN = """abs acos acosh add asin asinh atan atan2 atanh binary_cross_entropy cbrt ceil clip copysign cos cosh divide elu
-exp exp2 expm1 floor floor_divide gelu_tanh hardshrink hardsigmoid hardswish hardtanh hypot leaky log log10 log1p log2
-log_expit logaddexp maximum mean minimum mish multiply negative positive pow reciprocal relu remainder round sigmoid
-sign silu sin sinc sinh softplus softshrink softsign sqrt square subtract sum tan tanh threshold trunc where""".split()
+WRITTEN = {
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "binary_cross_entropy", "cbrt",
+    "ceil", "clip", "copysign", "cos", "cosh", "divide", "elu", "exp", "exp2", "expm1", "floor", "floor_divide",
+    "gelu_tanh", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hypot", "leaky", "log", "log10",
+    "log1p", "log2", "log_expit", "logaddexp", "maximum", "mean", "minimum", "mish", "multiply", "negative",
+    "positive", "pow", "reciprocal", "relu", "remainder", "round", "sigmoid", "sign", "silu", "sin", "sinc",
+    "sinh", "softplus", "softshrink", "softsign", "sqrt", "square", "subtract", "sum", "tan", "tanh",
+    "threshold", "trunc", "where",
+}  # fmt: skip
 """Operations that must be among those that can be written down."""
 
 
@@ -80,7 +85,7 @@ def test_every_formula_gives_the_values_and_gradients_of_the_engine(seed, calls_
                 wanted = slope(op, operands, params, i)
                 assert close(evaluate(expression, values, y.item(), numpy), wanted), (op.name, expression, values)
             right.add(op.name)
-    assert set(WRITTEN) <= right, sorted(set(WRITTEN) - right)
+    assert right >= WRITTEN, sorted(WRITTEN - right)
 
 
 def slope(op, operands, params, position):
@@ -198,7 +203,8 @@ def test_symbols_refuse_to_be_looked_at():
 def test_products_with_one_disappear():
     x = Symbol(["x", 0])
     assert (1 * x).expression == (x * 1).expression == (x / 1).expression == ["x", 0]
-    assert (-(-x)).expression == ["x", 0]
+    negated = -x
+    assert (-negated).expression == ["x", 0]
     assert (-1 * x).expression == ["negative", ["x", 0]]
     assert (Symbol(2.0) * 3).expression == 6.0
     assert (Symbol(1.0) / 0).expression == ["divide", 1.0, 0]

@@ -52,7 +52,7 @@ function drawNode(model, node, place, wires, stubs) {
   element.append(label);
   if (node.kind === "operation" && node.called !== node.label) {
     const alias = svg("text", {
-      class: `alias${node.name === null ? "" : " given"}`, x: x + width / 2, y: y - 6, "text-anchor": "middle",
+      class: `alias${node.name === null ? "" : " given"}`, x: x + width / 2, y: y - 9, "text-anchor": "middle",
     });
     svgName(alias, node.called);
     element.append(alias);

@@ -1,5 +1,11 @@
 // Numbers as the page prints them: as gpugrad/drawing/preview.py does, so that recomputed ones look alike.
 
+// The remainder with the sign of the divisor, as Python has it.
+function modulo(a, b) {
+  const rest = a % b;
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
+}
+
 const MINUS = "\u2212";
 
 // JSON has no NaN and no infinities: they come as words.
@@ -20,13 +26,18 @@ function fixed(x, decimals) {
 
 // As Python's format(x, ".{precision}g").
 function general(x, precision) {
-  const [digits, power] = x.toExponential(precision - 1).split("e");
+  let [digits, power] = x.toExponential(precision - 1).split("e");
+  const [long, same] = x.toExponential(precision + 30).split("e");
+  const from = long.indexOf(".") + precision;
+  if (/^50*$/.test(long.slice(from)) && /[02468]\.?$/.test(long.slice(0, from))) { // the even one, again
+    [digits, power] = [long.slice(0, from).replace(/\.$/, ""), same];
+  }
   const exponent = Number(power);
   if (exponent < -4 || exponent >= precision) {
     const mantissa = digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
     return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   }
-  const plain = x.toFixed(Math.max(0, precision - 1 - exponent));
+  const plain = fixed(x, Math.max(0, precision - 1 - exponent));
   return plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain;
 }
 

@@ -145,7 +145,7 @@ function sizeNode(item, model, measure) {
   item.width = item.round ? SIZE.gate : Math.max(SIZE.gate, words + 22);
   item.height = Math.max(SIZE.gate, (slots - 1) * gap + (slots > 2 ? 24 : 0)) + (slots === 2 && gap > 20 ? 4 : 0);
   item.corner = operation ? (item.round ? item.height / 2 : 10) : 7;
-  item.above = operation && node.called !== node.label ? 12 : 0;
+  item.above = operation && node.called !== node.label ? 15 : 0;
   item.below = node.shape.length > 0 ? 12 : 0;
   if (!operation) item.align = "right";
   spread(item.ins, item.height, gap);

@@ -116,7 +116,7 @@ const MANY = 6;
 
 function tellSum(model, node) {
   const given = arriving(node);
-  const text = `${node.called} was copied to ${given.length} places. On the way back the gradients of the copies add up.`;
+  const text = `${node.called} was copied to ${given.length} places. Copying forward is adding backward.`;
   const parts = given.slice(0, MANY).map((edge) => shown(edge.contribution)).join(" plus ");
   return { title: [htmlName(node.called), ", where branches meet"], badge: "backward",
     body: [given.length <= MANY ? sumLine(model, node) : null, el("p", {}, text), arrayOf(node.gradient, "gradient")],
