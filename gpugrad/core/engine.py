@@ -263,7 +263,7 @@ def unbroadcast(xp: Any, h: Any, shape: tuple[int, ...], node: Node) -> Any:
         )
     axes = tuple(i for i, n in enumerate(h.shape) if i < extra or (shape[i - extra] == 1 and n != 1))
     with backend.beside(h):
-        return xp.reshape(xp.sum(h, axis=axes), shape)
+        return xp.reshape(xp.sum(h, axis=axes) if any(h.shape[i] != 1 for i in axes) else h, shape)
 
 
 def converted(xp: Any, h: Any, dtype: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..backend import Array, Namespace
 from ..core import primitive
+from ..kernels import activation as kernels
+from .activation import hardtanh
 
 LOWEST = -100.0
 """What logarithms of probabilities are raised to, so that a loss stays finite. Source: ``torch.nn.BCELoss``."""
@@ -40,3 +42,21 @@ binary_cross_entropy.vjp(
     p=lambda xp, g, p, t: g * (p - t) / xp.maximum(p * (1 - p), 1e-12),
     t=_target,
 )
+
+
+@primitive
+def huber(xp: Namespace, x: Array, /, delta: float) -> Array:
+    """``x^2 / 2`` up to delta from 0, ``delta (|x| - delta / 2)`` beyond: ``c (x - c / 2)`` with c, x within delta.
+
+    The gradient is c. Source: Huber 1964.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.losses import huber
+    >>> huber(gg.tensor([1.0, -3.0]), 1.0)
+    tensor([0.5, 2.5])
+    """
+    c = kernels.hardtanh_forward(xp, x, -delta, delta)
+    return c * (x - 0.5 * c)
+
+
+huber.vjp(x=lambda xp, g, x, delta: g * hardtanh.on(xp, x, low=-delta, high=delta))

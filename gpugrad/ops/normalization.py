@@ -54,7 +54,8 @@ def _reference(
     affine: Shape | None = None,
 ) -> Array:  # fmt: skip
     """Composed of operations; ``mean`` and ``var`` are computed again, since they are functions of x."""
-    seen, weight, bias = _looked(xp, x, view), _looked(xp, weight, affine), _looked(xp, bias, affine)
+    seen: Array = _looked(xp, x, view)
+    weight, bias = _looked(xp, weight, affine), _looked(xp, bias, affine)
     c = seen - xp.mean(seen, axis=axes, keepdims=True) if centred else seen
     y = c / xp.sqrt(xp.mean(c * c, axis=axes, keepdims=True) + eps)
     y = y if weight is None else y * weight

@@ -43,6 +43,10 @@ def _all_paths(log_probs, skip, ends, frames):
 ROWS: list[Row] = [
     Row("ops.losses.binary_cross_entropy", losses.binary_cross_entropy, _probabilities, PAIRS, large=LARGE_PAIR,
         numpy=lambda p, t: -t * numpy.log(p) - (1 - t) * numpy.log(1 - p), half=False),
+    Row("ops.losses.huber", losses.huber, variants=[{"delta": 0.5}, {"delta": 2.0}], numpy=lambda x, delta: numpy.where(
+            abs(x) <= delta, x * x / 2, delta * (abs(x) - delta / 2)).astype(x.dtype),
+        torch=lambda torch, x, delta: torch.nn.functional.huber_loss(
+            x, torch.zeros_like(x), reduction="none", delta=delta)),
     Row("ops.ctc.ctc", paths.ctc, _frames, [((4, 2, 5), (2, 5), (2, 5), (2, 1))], numpy=_all_paths, large=None,
         half=False),
 ]  # fmt: skip

@@ -204,6 +204,7 @@ NORMALIZED = [  # shape, axes, shape of weight and bias
 @pytest.mark.parametrize(("shape", "axes", "of_weight"), NORMALIZED)
 def test_normalization(shape, axes, of_weight, dtype, centred, offset, rng):
     """A mean far from 0 beside the spread costs the routine no more digits than the reference."""
+
     def close(a, b):
         most = 30 * TOLERANCE[dtype] * max(1.0, offset) * max(1.0, numpy.abs(b).max())
         numpy.testing.assert_allclose(a, b, rtol=most, atol=most)

@@ -58,7 +58,7 @@ def batch_norm(
     count = input.size // channels if channels else 0
     if count == 1:
         raise ValueError(f"batch_norm: expected more than one value a channel in training, got shape {input.shape}")
-    mean, var = ops.moments(input.detach(), axes)
+    mean, var = ops.moments(input, axes)
     if running_mean is not None and running_var is not None and count:
         running_mean.become(ops.followed(running_mean, mean, momentum, 1.0))
         running_var.become(ops.followed(running_var, var, momentum, count / (count - 1)))
@@ -116,7 +116,7 @@ def instance_norm(
     _of_channels("instance_norm", input, weight=weight, bias=bias)
     mean = var = None
     if running_mean is not None and running_var is not None and count and input.shape[0]:
-        mean, var = ops.moments(input.detach(), axes)
+        mean, var = ops.moments(input, axes)
         with no_grad():
             over = (0, *axes)
             unbiased = count / (count - 1)

@@ -14,6 +14,7 @@ from ...core import Tensor
 from ...ops.arithmetic import abs, where
 from ...ops.creation import asarray
 from ...ops.functions import exp, log
+from ...ops.losses import huber
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims
 from .reducing import as_weight, at_least, fitting, known_reduction, reduced
@@ -99,8 +100,7 @@ def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float
     known_reduction(reduction)
     if not delta > 0:
         raise ValueError(f"huber_loss: expected a positive delta, got {delta}")
-    error = abs(input - fitting("huber_loss", input, target))
-    loss = where(error <= delta, 0.5 * error * error, delta * (error - 0.5 * delta))
+    loss = huber(input - fitting("huber_loss", input, target), delta)
     return _weighted("huber_loss", loss, weight, reduction, by_weight=False)
 
 
@@ -125,8 +125,10 @@ def smooth_l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", beta:
     known_reduction(reduction)
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: expected a beta of at least 0, got {beta}")
-    error = abs(input - fitting("smooth_l1_loss", input, target))
-    loss = where(error < beta, error * error * (0.5 / beta), error - 0.5 * beta) if beta else error
+    difference = input - fitting("smooth_l1_loss", input, target)
+    loss = huber(difference, beta) if beta else abs(difference)
+    if beta not in (0, 1):
+        loss = loss * (1 / beta)
     return reduced(loss, reduction, loss.size)
 
 

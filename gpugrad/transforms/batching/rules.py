@@ -215,6 +215,8 @@ def classified(op: Any, size: int, operands: list[Any], params: Params) -> Any:
 
 def normalized(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     """``normalize``: what broadcasts to its first operand, and numbers of axes."""
+    if params["view"] is not None or params["affine"] is not None:
+        return one_by_one(op, size, operands, params)
     x, *others = operands
     rank = len(x.shape)
     given = (aligned(v, rank) for v in others)
