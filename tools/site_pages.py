@@ -20,20 +20,26 @@ CHAPTER = re.compile(r"\]\((\w+\.md)\)")
 def on_config(config: Any) -> Any:
     """Fill in the parts of the navigation that follow from what is there."""
     made = reference.pages()
-    config.nav = [filled(entry, made) for entry in config.nav]
+    named = re.findall(r"[\w/]+\.md", repr(config.nav))
+    config.nav = [filled(entry, made, named) for entry in config.nav]
     return config
 
 
-def filled(entry: Any, made: list[reference.Page]) -> Any:
-    """An entry of the navigation; ``Tutorial: tutorial/`` stands for the pages of that folder."""
+def filled(entry: Any, made: list[reference.Page], named: list[str]) -> Any:
+    """An entry of the navigation; ``Tutorial: tutorial/`` stands for the pages of that folder.
+
+    Pages beside the folders that the navigation does not name are guides.
+    """
     if isinstance(entry, dict):
         title, value = next(iter(entry.items()))
         if value == "reference/":
             return {title: ["reference/index.md", *reference_entries(made)]}
         if value == "examples/":
-            return {title: ["examples/index.md", *(f"examples/{path.stem}.md" for path in scripts())]}
+            lectures = ["examples/lectures.md", *script_pages("lectures")]
+            return {title: ["examples/index.md", {"Scripts": script_pages("examples")}, {"The lectures": lectures}]}
         if isinstance(value, str) and value.endswith("/"):
-            return {title: chapters(value)}
+            beside = sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.name not in named)
+            return {title: chapters(value) + (beside if value == "guides/" else [])}
     return entry
 
 
@@ -61,6 +67,11 @@ def chapters(folder: str) -> list[str]:
     return [f"{folder}{name}" for name in (["index.md"] * index.exists() + order + sorted({*there} - {*order}))]
 
 
+def script_pages(folder: str) -> list[str]:
+    """The pages of the scripts of a folder."""
+    return [f"examples/{path.stem}.md" for path in scripts() if path.parent.name == folder]
+
+
 def scripts() -> list[Path]:
     """The example scripts, those of the lectures last."""
     folder = ROOT / "examples"
@@ -73,7 +84,8 @@ def on_files(files: Files, config: Any) -> Files:
     index = reference.Index(made)
     pages = {page.path: reference.text(page, index) for page in made}
     pages["reference/index.md"] = reference.overview(made)
-    pages["examples/index.md"] = examples_page()
+    pages["examples/index.md"] = examples_page(ROOT / "examples")
+    pages["examples/lectures.md"] = examples_page(ROOT / "examples" / "lectures")
     pages |= {f"examples/{path.stem}.md": script_page(path) for path in scripts()}
     pages["changelog.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     pages["contributing.md"] = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -82,11 +94,16 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def examples_page() -> str:
-    """``examples/README.md``, with links that fit where it stands here."""
-    content = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
-    content = content.replace("../docs/", "../")
-    return re.sub(r"`((?:lectures/)?(\w+)\.py)`(?!\])", r"[`\1`](\2.md)", content)
+def examples_page(folder: Path) -> str:
+    """The README of a folder of examples, with links that fit where it stands here."""
+    content = (folder / "README.md").read_text(encoding="utf-8").replace("../docs/", "../")
+    content = content.replace("(lectures/README.md)", "(lectures.md)")
+    known = {path.name for path in scripts()}
+
+    def link(match: re.Match[str]) -> str:
+        return f"[`{match[1]}`]({match[2]}.md)" if f"{match[2]}.py" in known else match[0]
+
+    return re.sub(r"(?<!\[)`((?:lectures/)?(\w+)\.py)`", link, content)
 
 
 def script_page(path: Path) -> str:
