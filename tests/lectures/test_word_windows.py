@@ -170,6 +170,13 @@ def test_measures(words, tmp_path):
     assert words.gazetteer(sentences)(sentences) == [False, False, True, True, True, True, False]
 
 
+def test_a_place_in_more_than_half_of_its_occurrences(words):
+    often, seldom = words.Sentence(["Jordan"], [True], [True]), words.Sentence(["jordan"], [False], [False])
+    for sentences, expected in (([often], True), ([often, seldom], False), ([often, seldom, often], True)):
+        assert words.gazetteer(sentences)([seldom]) == [expected]
+    assert words.gazetteer([often])([words.Sentence(["Chad"], [True], [True])]) == [False]
+
+
 def test_the_best_threshold(words):
     values, labels = numpy.array([3.0, 1.0, 2.0, 0.0]), numpy.array([1.0, 0, 1, 1])
     precision, recall, at = words.curve(values, labels)
