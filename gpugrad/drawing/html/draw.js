@@ -69,7 +69,7 @@ function drawNode(model, node, place, wires, stubs) {
     wires.append(stubs[stubs.length - 1].stub);
     if (node.id === model.output) {
       element.append(svg("path", { class: "tip", d: `M${end} ${middle - 4}L${end + 9} ${middle}L${end} ${middle + 4}Z` }));
-    } else if (node.outs.length > 1) {
+    } else if (place.leaving?.size > 1) {
       element.append(svg("circle", { class: "joint", cx: end, cy: middle, r: 3 }));
     }
     parts.value = svg("text", { class: "value", x: x + width + 8, y: middle - 6 });

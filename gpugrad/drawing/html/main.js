@@ -195,7 +195,7 @@ function act(target) {
   setStop(target);
   choose(id);
   const input = byId(`leaf-${id}`);
-  if (input !== null && state.chosen === id) {
+  if (input !== null && state.chosen === id && !coarse.matches) { // a finger wants to see, not to be scrolled away
     input.focus();
     input.select();
   }
@@ -297,6 +297,7 @@ byId("all").addEventListener("toggle", () => { if (byId("all").open) fillTable()
 
 // ---------------------------------------------------------------- the rest of the page
 
+const coarse = window.matchMedia("(pointer: coarse)");
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 function showTheme() {
@@ -322,7 +323,7 @@ const KEYS = {
   "+": () => view.zoom(1.3, undefined, undefined, true), "=": () => view.zoom(1.3, undefined, undefined, true),
   "-": () => view.zoom(1 / 1.3, undefined, undefined, true), 0: () => view.fit(true),
   Enter: () => act(document.activeElement.closest("[data-node], [data-box]")),
-  Escape: hideTip,
+  Escape: () => { hideTip(); if (state.chosen !== null) choose(state.chosen); },
 };
 
 document.addEventListener("keydown", (event) => {

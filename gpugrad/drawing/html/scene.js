@@ -107,6 +107,7 @@ function lay(key, levels, model, measure, isOpen) {
     for (const piece of pieces) {
       piece.key = `${key} ${piece.key}`;
       piece.source = link.source;
+      piece.from.leaving = (piece.from.leaving ?? new Set()).add(piece.key);
     }
     level.keys.set(link.key, pieces.map((piece) => piece.key));
   }
