@@ -16,6 +16,9 @@ from .gradients import parents_of
 UNKNOWN = object()
 """An operand that needs no gradient and that no rule kept."""
 
+RESHAPING = {"reshape", "expand_dims", "squeeze"}
+"""Operations whose value is their input's, in the shape that the node knows."""
+
 SHAPING = {"dtype", "keepdims"}
 """Static parameters without which a value is known all the same: its shape and dtype are."""
 
@@ -122,6 +125,9 @@ def _value(node: Node, found: dict[int, Any]) -> Any:
     if kept.y is not None:
         return kept.y
     operands = [found.get(x.age, UNKNOWN) if isinstance(x, Node) else x for x in kept.operands]
+    if plan.name in RESHAPING and ours(plan.op) and operands[0] is not UNKNOWN:
+        with backend.beside(operands[0]):
+            return NAMESPACES[type(operands[0])].reshape(operands[0], node.shape)
     static = _static(plan.op, kept.static)
     if static is None or any(x is UNKNOWN for x in operands) or not ours(plan.op):
         return None

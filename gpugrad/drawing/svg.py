@@ -208,7 +208,7 @@ class _Source:
         while one is not None:
             around.add(one)
             one = self.picture.groups[one].parent
-        while other is not None and (other not in around or other in self.closed):
+        while other is not None and other not in around:
             other = self.picture.groups[other].parent
         return other
 

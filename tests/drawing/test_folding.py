@@ -29,6 +29,7 @@ def written(box, word):
         ("xabcabcabcyz", "x3[(abc)(abc)(abc)]yz"),
         ("abab", "abab"),
         ("ababab", "ababab"),
+        ("abcdefghabcdefgh", "abcdefghabcdefgh"),
         ("aaaaaaaa", "aaaaaaaa"),
         ("aaaaaaaaa", "9[aaaaaaaaa]"),
         ("aabaabaabz", "3[(aab)(aab)(aab)]z"),

@@ -114,6 +114,13 @@ def test_a_local_variable_goes_before_a_global_one():
     y = mine * 1.5
     assert names(gg.draw(y)) == ["mine", "y"]
 
+    def shadowed():
+        GLOBAL = variable(3.0)
+        y = GLOBAL * 1.5
+        return gg.draw(y)
+
+    assert names(shadowed()) == ["GLOBAL", "y"]
+
 
 def test_the_first_of_several_variables():
     first = variable(1.0)
@@ -149,6 +156,17 @@ def test_functions_call_their_arguments_and_their_callers_know_better():
 
     found = names(gg.draw(network, 1.0, 2.0, 3.0, 4.0, 5.0))
     assert found == ["x", "w1", "b1", "w2", "b2", "z", None, "h", "z", None, None]
+
+    def twice(x):
+        out = gg.sin(x)
+        gg.cos(out)
+        return out
+
+    def outer(x):
+        h = twice(x)
+        return h * h
+
+    assert names(gg.draw(outer, 1.0)) == ["x", "h", None]
     data = variable(1.0)
     assert "data" in names(gg.draw(network, data, 2.0, 3.0, 4.0, 5.0))
 

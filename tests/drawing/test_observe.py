@@ -181,3 +181,4 @@ def test_static_parameters_are_seen_as_far_as_they_are_plain():
     first, second = [n for n in gg.draw(y).picture.nodes if n.kind == "operation"]
     assert first.static == {"axis": 1, "dtype": None, "keepdims": True}
     assert second.static == {}
+    assert [note.static for note in seen.seen.notes.values()][1] == {}

@@ -192,14 +192,15 @@ def test_drawing_keeps_nothing_alive():
         def run():
             model, x = small_model(), gg.ones((5, 3))
             h = model(x)
-            loss = (h * h).sum()
+            where = gg.tensor([0, 2])
+            loss = (h * h)[where].sum()
             array = h.data
             drawings = [gg.draw(loss), gg.draw(model, x), gg.draw(lambda x: (model(x) * 2).sum(), x)]
             with gg.observe() as seen:
-                again = (model(x) ** 2).sum()
+                again = (model(x) ** 2)[where].sum()
             drawings += [gg.draw(again)]
             drawings += [drawings[0].picture.nodes]
-            refs = [weakref.ref(t) for t in (model, x, h, loss, again, array, *model.parameters())]
+            refs = [weakref.ref(t) for t in (model, x, h, loss, again, array, where, where.data, *model.parameters())]
             return refs, drawings, seen
 
         refs, drawings, seen = run()
@@ -332,6 +333,33 @@ def test_views_of_a_changed_leaf_show_no_value():
     found = by_name(gg.draw(y))
     assert found["part"].value is None
     assert found["y"].value.number == 3
+    assert by_name(gg.draw(part))["part"].value is None, "nothing has read it yet, and it shares the leaf's memory"
+
+
+def test_a_static_parameter_that_is_not_kept_makes_a_value_unknown():
+    x = variable([1.234, 5.678])
+    y = (gg.round(x, 1) + 0).sum()
+    assert [n.value for n in gg.draw(y).picture.nodes if n.op == "round"] == [None]
+    y = (gg.sin(x.reshape(2, 1)).sum(axis=0, keepdims=True) + 0).sum()
+    values = {n.op: n.value for n in gg.draw(y).picture.nodes}
+    assert values["reshape"].shape == (2, 1)
+    assert values["sin"].shape == (2, 1)
+    assert values["sum"] is not None
+
+
+def test_the_value_of_what_a_function_returns_is_known():
+    node = gg.draw(gg.checkpoint(lambda x: gg.sin(x) * 2), 1.0).picture.nodes[-1]
+    assert node.op == "output"
+    assert node.value.number == pytest.approx(2 * numpy.sin(1))
+
+
+def test_what_a_picture_computes_is_not_observed():
+    x = variable(1.0)
+    with gg.observe() as seen:
+        y = gg.checkpoint(gg.sin)(x) * 2
+        before = len(seen.seen.notes)
+        gg.draw(y)
+        assert len(seen.seen.notes) == before
 
 
 # -------------------------------------------------------------------- kinds of graphs

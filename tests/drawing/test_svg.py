@@ -50,6 +50,7 @@ def test_the_lectures_picture():
     colours = dict(re.findall(r'<text[^>]*fill="([^"]*)"[^>]*>(-12.00|1.00)</text>', svg.replace("&#45;", "-")))
     assert colours == {"#15803d": "-12.00", "#c81e1e": "1.00"}
     assert svg.count("<ellipse") == 2, "gates are circles"
+    assert svg.count('<polygon fill="#1a1a1a"') == 10, "a rule and one arrow for each wire, of two pieces"
 
 
 @needs_dot
