@@ -14,8 +14,11 @@ import numpy
 from . import bounds, compiler
 from .device import Device
 from .memory import out_of_memory
-from .registry import SPECIAL, Array, Backend, register_array_type
+from .registry import SPECIAL, Array, Backend, Upload, register_array_type
 from .usage import Usage
+
+ALIGNMENT = 256
+"""Of arrays in a common piece of memory; CuPy's own allocations have it too."""
 
 
 class CUDABackend(Backend):
@@ -166,6 +169,9 @@ class CUDABackend(Backend):
 
     # ---------------------------------------------------------------- memory
 
+    def uploader(self, device: Device, depth: int) -> Upload:
+        return Uploads(self, device, depth)
+
     def memory(self, device: Device) -> Usage:
         with self.using(device):
             pool = cupy.get_default_memory_pool()
@@ -191,6 +197,80 @@ class Working:
         self._context.__exit__(kind, error, traceback)
         if error is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError):
             raise MemoryError(out_of_memory(error, self.device)) from error
+
+
+class Uploads:
+    """Batches on their way to a GPU, on a stream of its own, while other streams compute.
+
+    Each goes through a slot: pinned memory on the host, which the GPU reads by itself, and staging memory on the
+    device. From there it is copied on the stream that uses it, into memory of that stream: the pool may give memory
+    that was freed on one stream to that stream again at once, but knows nothing of others that still read it. The copy
+    costs a thousandth of the transfer.
+    """
+
+    def __init__(self, owner: CUDABackend, device: Device, depth: int) -> None:
+        self.owner = owner
+        self.device = device
+        with owner.using(device):
+            self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.slots = [Slot() for _ in range(depth)]
+        self.number = 0
+
+    def __call__(self, arrays: Sequence[numpy.ndarray]) -> Callable[[], list[Array]]:
+        slot = self.slots[self.number % len(self.slots)]
+        self.number += 1
+        places, size = [], 0
+        for array in arrays:
+            places.append(size)
+            size += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+        with self.owner.using(self.device):
+            if slot.copied is not None:
+                slot.copied.synchronize()  # the GPU has read what is to be overwritten now
+            if slot.size < size:
+                slot.grow(size, self.stream)
+            for array, start in zip(arrays, places, strict=True):
+                place = slot.pinned[start : start + array.nbytes].view(array.dtype)
+                place.reshape(array.shape)[...] = array
+            if slot.taken is not None:
+                self.stream.wait_event(slot.taken)
+            if size:
+                slot.staging[:size].set(slot.pinned[:size], stream=self.stream)
+            slot.copied = self.stream.record()
+        shapes = [(array.shape, array.dtype, array.nbytes) for array in arrays]
+        return lambda: self._take(slot, shapes, places)
+
+    def _take(self, slot: Slot, shapes: list[tuple[Any, Any, int]], places: list[int]) -> list[Array]:
+        with self.owner.using(self.device):
+            stream = cupy.cuda.get_current_stream()
+            stream.wait_event(slot.copied)
+            made = []
+            for (shape, dtype, nbytes), start in zip(shapes, places, strict=True):
+                made.append(cupy.empty(shape, dtype) if not nbytes else
+                            slot.staging[start : start + nbytes].view(dtype).reshape(shape).copy())  # fmt: skip
+            slot.taken = stream.record()
+        return made
+
+
+class Slot:
+    """Room for one batch on the host and on the device, and the events behind the last use of each."""
+
+    __slots__ = ("copied", "pinned", "size", "staging", "taken")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.pinned: Any = None
+        self.staging: Any = None
+        self.copied: Any = None
+        self.taken: Any = None
+
+    def grow(self, size: int, stream: Any) -> None:
+        """Make room for so many bytes, and an eighth more."""
+        if self.taken is not None:
+            self.taken.synchronize()  # or the pool would give away memory that is still read
+        self.size = size + size // 8 // ALIGNMENT * ALIGNMENT
+        self.pinned = numpy.frombuffer(cupy.cuda.alloc_pinned_memory(self.size), numpy.uint8, self.size)
+        with stream:
+            self.staging = cupy.empty(self.size, numpy.uint8)
 
 
 def _pinned(like: Array) -> numpy.ndarray:

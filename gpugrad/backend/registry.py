@@ -24,6 +24,9 @@ Array = Any
 Namespace = Any
 """A module of array functions: ``numpy``, ``cupy``, ``gpugrad`` itself, or a stand-in with the same names."""
 
+Upload = Callable[[Sequence[numpy.ndarray]], Callable[[], list[Array]]]
+"""Begins to copy arrays from the host; what it returns gives them on the device."""
+
 
 class Backend:
     """What the library asks of a kind of array beyond computing with it: where it lives, and how to move it."""
@@ -60,6 +63,14 @@ class Backend:
         Nothing may write to the arrays until then.
         """
         return lambda: [self.to_host(array) for array in arrays]
+
+    def uploader(self, device: Device, depth: int) -> Upload | None:
+        """What copies batches to ``device`` beside its work; None where there is nothing to be gained by that.
+
+        It is called with NumPy arrays, which may be changed as soon as it returns. What it returns gives the arrays on
+        the device, for use on the stream that is current then; so many of these (``depth``) may be outstanding at once.
+        """
+        return None
 
     def export(
         self, array: Array, stream: Any = None, max_version: tuple[int, int] | None = None,

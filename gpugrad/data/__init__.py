@@ -7,7 +7,14 @@ ValueError, naming the file, where they are not what they should be; then export
 
 from .dataset import ArrayDataset, Dataset, Subset, random_split
 from .digits import digits
-from .loader import DataLoader
+from .fetch import WorkerInfo, generator, get_worker_info
+from .loader import DataLoader, LoaderInterrupted
 from .mnist import mnist, read_idx
+from .sampling import WeightedRandomSampler
+from .stream import IterableDataset, Shuffled
 
-__all__ = ["ArrayDataset", "DataLoader", "Dataset", "Subset", "digits", "mnist", "random_split", "read_idx"]
+__all__ = [
+    "ArrayDataset", "DataLoader", "Dataset", "IterableDataset", "LoaderInterrupted", "Shuffled", "Subset",
+    "WeightedRandomSampler", "WorkerInfo", "digits", "generator", "get_worker_info", "mnist", "random_split",
+    "read_idx",
+]  # fmt: skip

@@ -3,44 +3,80 @@
 from __future__ import annotations
 
 import contextvars
+import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from queue import SimpleQueue
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Generator as Generated
+from contextlib import closing
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy
 
-from ..backend import Device
+from ..backend import Array, Device, backend_for
 from ..backend.cpu import CPU as HOST
 from ..core import Tensor, modes
 from ..ops.creation import asarray
 from ..random import Generator
-from .dataset import Dataset, gather
+from .dataset import Dataset
+from .fetch import Collate, Fetcher, Task
+from .processes import START_METHODS, ProcessPool
+from .sampling import batched
+from .stream import IterableDataset
+from .threads import ThreadPool
 
 Batch = tuple[Tensor, ...]
+Take = Callable[[], Batch]
+
+POLL = 0.05
+"""Seconds between two looks at whether the loop is to be interrupted."""
+GRACE = 1.0
+"""Seconds that the end of an iteration waits for code of the data set that is still busy."""
+
+
+class LoaderInterrupted(Exception):  # noqa: N818  nothing is wrong
+    """:meth:`DataLoader.interrupt` was called while the loop waited for a batch; the position is that before it.
+
+    >>> from gpugrad.data import DataLoader
+    >>> loader = DataLoader([1, 2, 3], device="cpu")
+    >>> loader.interrupt()
+    >>> next(iter(loader))
+    Traceback (most recent call last):
+    gpugrad.data.loader.LoaderInterrupted: the loop over the DataLoader was interrupted before batch 0 of epoch 0
+    """
 
 
 class DataLoader:
     """A data set in batches: tuples of Tensors ``(B, ...)`` on one device, with the dtypes of the data.
 
-    Each iteration is one epoch. Its order depends on ``seed`` and the epoch's number alone, not on the device; the
-    number goes up by one each time, and :meth:`set_epoch` sets it, to go on with a run that was broken off.
+    Each iteration is one epoch. Its order depends on ``seed`` and the epoch's number alone: not on the device, on
+    ``prefetch`` or on the number of workers. The number goes up by one each time. :meth:`state_dict` says which batches
+    the loop has received; a loader that loads it goes on behind them.
 
     Args:
-        dataset: the examples.
+        dataset: the examples; an :class:`IterableDataset` is read from the beginning.
         batch_size: ``B``; the last batch may be smaller.
         shuffle: a new random order each epoch, instead of 0, 1, 2, ...
         drop_last: leave out a last batch that is smaller.
-        seed: chooses the orders.
+        seed: chooses the orders, and what :func:`generator` gives.
         device: where the batches go; None is the default device at the start of an epoch.
-        prefetch: how many batches a background thread prepares ahead; 0 prepares each when it is asked for. The
-            batches are the same.
+        prefetch: how many batches are prepared ahead (for each worker, where there are any) by a background thread,
+            which also copies them to the device, beside its work; 0 prepares each when it is asked for.
         collate: makes a tuple of arrays from a list of examples, in place of stacking them.
+        num_workers: how many workers make batches; 0: the background thread does.
+        workers: "process" or "thread". Processes compute in Python at the same time, and get the data set sent, its
+            arrays shared; threads need nothing sent.
+        sampler: numbers of examples in the place of ``shuffle``; its ``set_epoch(epoch)`` is called, if it has one.
+        batch_sampler: lists of numbers, in the place of ``batch_size``, ``shuffle``, ``drop_last`` and ``sampler``.
+        persistent_workers: keep worker processes for the next epoch; changes to the data set do not reach them.
+        start_method: of processes: "forkserver", "spawn", or "fork", which is refused where it is not safe.
 
     Raises:
-        ValueError: ``batch_size`` below 1 or ``prefetch`` below 0.
+        ValueError: a size out of range, or arguments that exclude each other.
 
-    An error in the data set is raised in the loop, with the line it came from.
+    An error in the data set is raised in the loop, with the line it came from; a worker process that died is a
+    RuntimeError that says which and of what. Workers end with the iteration, and with this process.
 
     >>> import gpugrad as gg, numpy
     >>> from gpugrad.data import ArrayDataset, DataLoader
@@ -50,20 +86,28 @@ class DataLoader:
     """
 
     def __init__(
-        self,
-        dataset: Dataset,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        seed: int = 0,
-        device: Device | str | None = None,
-        prefetch: int = 2,
-        collate: Callable[[list[Any]], Sequence[Any]] | None = None,
-    ) -> None:
-        if batch_size < 1 or prefetch < 0:
+        self, dataset: Dataset | IterableDataset | Any, batch_size: int = 1, shuffle: bool = False,
+        drop_last: bool = False, seed: int = 0, device: Device | str | None = None, prefetch: int = 2,
+        collate: Collate | None = None, *, num_workers: int = 0, workers: str = "process",
+        sampler: Iterable[int] | None = None, batch_sampler: Iterable[Any] | None = None,
+        persistent_workers: bool = False, start_method: str | None = None,
+    ) -> None:  # fmt: skip
+        if batch_size < 1 or prefetch < 0 or num_workers < 0:
             raise ValueError(
                 f"DataLoader: expected batch_size >= 1 and prefetch >= 0, got batch_size={batch_size}, "
-                f"prefetch={prefetch}"
+                f"prefetch={prefetch}" + (f", num_workers={num_workers}" if num_workers else "")
+            )
+        if workers not in ("process", "thread"):
+            raise ValueError(f"DataLoader: expected workers 'process' or 'thread', got {workers!r}")
+        if start_method not in (None, *START_METHODS):
+            raise ValueError(f"DataLoader: expected start_method among {list(START_METHODS)}, got {start_method!r}")
+        if sampler is not None and shuffle:
+            raise ValueError("DataLoader: sampler= and shuffle=True exclude each other: either chooses the order")
+        if batch_sampler is not None and (batch_size != 1 or shuffle or drop_last or sampler is not None):
+            raise ValueError("DataLoader: batch_sampler= takes the place of batch_size, shuffle, drop_last and sampler")
+        if isinstance(dataset, IterableDataset) and (shuffle or sampler is not None or batch_sampler is not None):
+            raise ValueError(
+                "DataLoader: an IterableDataset has its own order; data.Shuffled(stream, buffer) shuffles it"
             )
         self.dataset = dataset
         self.batch_size = batch_size
@@ -73,12 +117,31 @@ class DataLoader:
         self.device = None if device is None else Device(device)
         self.prefetch = prefetch
         self.collate = collate
+        self.num_workers = num_workers
+        self.workers = workers
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
+        self.persistent_workers = persistent_workers
+        self.start_method = start_method
         self.epoch = 0
+        """The number of the next epoch."""
+        self._start = 0
+        self._position = (0, 0)
+        self._interrupted = False
+        self._kept: ProcessPool | None = None
 
     def __len__(self) -> int:
-        """The number of batches in an epoch."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        """The number of batches in an epoch.
+
+        Raises:
+            TypeError: nobody knows: the stream or the sampler has no length.
+        """
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)  # type: ignore[arg-type]
+        whole, rest = divmod(len(self.dataset if self.sampler is None else self.sampler), self.batch_size)  # type: ignore[arg-type]
         return whole + bool(rest and not self.drop_last)
+
+    # ---------------------------------------------------------------- the position
 
     def set_epoch(self, epoch: int) -> None:
         """Make the next iteration that of this epoch, counted from 0.
@@ -88,25 +151,206 @@ class DataLoader:
         """
         if epoch < 0:
             raise ValueError(f"set_epoch: expected a number from 0 on, got {epoch}")
-        self.epoch = epoch
+        self.epoch, self._start, self._position = epoch, 0, (epoch, 0)
+
+    def state_dict(self) -> dict[str, int]:
+        """``{"epoch": e, "batch": b, "seed": s}``: the epoch, and how many of its batches the loop has received.
+
+        Batches that are prepared ahead do not count. Behind the last one of an epoch, ``b`` is their number; when the
+        loop has ended, the epoch is the next one and ``b`` is 0.
+
+        >>> loader = DataLoader([10, 20, 30, 40], batch_size=2, device="cpu")
+        >>> batches = iter(loader)
+        >>> _ = next(batches)
+        >>> loader.state_dict()
+        {'epoch': 0, 'batch': 1, 'seed': 0}
+        """
+        epoch, batch = self._position
+        return {"epoch": epoch, "batch": batch, "seed": self.seed}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Let the next iteration go on behind the batches that :meth:`state_dict` tells of, with the seed of the state.
+
+        Raises:
+            ValueError: a number is negative.
+        """
+        epoch, batch, seed = (int(state_dict[name]) for name in ("epoch", "batch", "seed"))
+        if min(epoch, batch, seed) < 0:
+            raise ValueError(f"DataLoader: expected numbers from 0 on, got {dict(state_dict)}")
+        self.seed, self.epoch, self._start, self._position = seed, epoch, batch, (epoch, batch)
+
+    def interrupt(self) -> None:
+        """Let the wait for a batch that is under way, or the next one, raise :class:`LoaderInterrupted` in the loop.
+
+        May be called from a signal handler and from other threads.
+        """
+        self._interrupted = True
+
+    def _check_interrupt(self) -> None:
+        if self._interrupted:
+            self._interrupted = False
+            epoch, batch = self._position
+            raise LoaderInterrupted(
+                f"the loop over the DataLoader was interrupted before batch {batch} of epoch {epoch}"
+            )
+
+    # ---------------------------------------------------------------- iteration
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = self._batches(self.epoch, self.device or modes.get_default_device())
-        self.epoch += 1
-        return prefetched(batches, self.prefetch) if self.prefetch else batches
+        epoch, start, self.epoch, self._start = self.epoch, self._start, self.epoch + 1, 0
+        self._position = (epoch, start)
+        return self._run(epoch, start, self.device or modes.get_default_device())
 
-    def _batches(self, epoch: int, device: Device) -> Iterator[Batch]:
-        count = len(self.dataset)
+    def _run(self, epoch: int, start: int, device: Device) -> Iterator[Batch]:
+        taken = start
+        batches = self._batches(epoch, start, device)
+        try:
+            while True:
+                self._check_interrupt()
+                batch = next(batches, None)
+                if batch is None:
+                    break
+                taken += 1
+                self._position = (epoch, taken)
+                yield batch
+        finally:
+            batches.close()  # at once, also while an exception holds this frame
+        self._position = (self.epoch, 0)
+
+    def _batches(self, epoch: int, start: int, device: Device) -> Generated[Batch, None, None]:
+        """The batches of an epoch on the device, from one on."""
+        fetcher = Fetcher(self.dataset, self.collate, self.batch_size, self.drop_last, self.seed)
+        pool = self._pool(fetcher)
+        ahead = self.prefetch * max(1, self.num_workers)
+        closed = threading.Event()
+        try:
+            if pool is None:
+                columns = self._alone(fetcher, epoch, start)
+            else:
+                columns = self._pooled(pool, epoch, start, max(ahead, self.num_workers), closed)
+            if not ahead:
+                for batch, done in columns:
+                    yield _placed(batch, device, copy=pool is not None and self.workers == "process")
+                    done()
+                return
+            takes = _uploaded(columns, device, ahead, copy=pool is not None and self.workers == "process")
+            with closing(prefetched(takes, ahead, self._check_interrupt, closed)) as prepared:
+                for take in prepared:
+                    yield take()
+        finally:
+            if pool is not None:
+                self._leave(pool, fetcher)
+
+    def _tasks(self, epoch: int, start: int) -> Iterator[Task]:
+        numbers = itertools.count(start)
+        if isinstance(self.dataset, IterableDataset):
+            return (Task(epoch, number) for number in numbers)
+        return (
+            Task(epoch, number, chosen) for number, chosen in zip(numbers, self._chosen(epoch, start), strict=False)
+        )
+
+    def _chosen(self, epoch: int, start: int) -> Iterator[Any]:
+        """The numbers of the examples of each batch."""
+        for own in (self.batch_sampler, self.sampler):
+            set_epoch = getattr(own, "set_epoch", None)
+            if set_epoch is not None:
+                set_epoch(epoch)
+        if self.batch_sampler is not None:
+            lists = itertools.islice(iter(self.batch_sampler), start, None)
+            return (numpy.asarray(list(numbers), dtype=numpy.int64) for numbers in lists)
+        if self.sampler is not None:
+            return batched(self.sampler, self.batch_size, self.drop_last, start)
+        count = len(self.dataset)  # type: ignore[arg-type]
         order = numpy.arange(count)
         if self.shuffle:  # drawn on the host: the same order whatever the device
             order = Generator(self.seed).fork(epoch).permutation(count, device=HOST).data
-        for batch in range(len(self)):
-            chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            if self.collate is None:
-                columns: Sequence[Any] = gather(self.dataset, chosen)
-            else:
-                columns = self.collate([self.dataset[int(i)] for i in chosen])
-            yield tuple(asarray(column, device=device) for column in columns)
+        size = self.batch_size
+        return (order[batch * size : (batch + 1) * size] for batch in range(start, len(self)))
+
+    def _alone(self, fetcher: Fetcher, epoch: int, start: int) -> Iterator[tuple[Any, Callable[[], None]]]:
+        for task in self._tasks(epoch, start):
+            columns = fetcher(task)
+            if columns is None:
+                return
+            yield columns, _nothing
+
+    def _pooled(
+        self, pool: ThreadPool | ProcessPool, epoch: int, start: int, ahead: int, closed: threading.Event
+    ) -> Iterator[tuple[Any, Callable[[], None]]]:
+        tasks = self._tasks(epoch, start)
+        for task in itertools.islice(tasks, ahead):
+            pool.submit(task)
+        for number in itertools.count(start):
+            if number not in pool.outstanding:
+                return
+            result = pool.result(number, lambda: self._waits(closed))
+            if result is None:
+                break
+            yield result
+            for task in itertools.islice(tasks, 1):
+                pool.submit(task)
+        for number in sorted(pool.outstanding):  # of a stream that has ended: further ends
+            pool.result(number, lambda: self._waits(closed))
+
+    def _waits(self, closed: threading.Event) -> bool:
+        if not self.prefetch:  # else it is a background thread that waits here
+            self._check_interrupt()
+        return not closed.is_set()
+
+    # ---------------------------------------------------------------- workers
+
+    def _pool(self, fetcher: Fetcher) -> ThreadPool | ProcessPool | None:
+        if not self.num_workers:
+            return None
+        if self.workers == "thread":
+            return ThreadPool(fetcher, self.num_workers)
+        kept, self._kept = self._kept, None
+        if kept is not None and kept.usable(fetcher):
+            return kept
+        if kept is not None:
+            kept.close()
+        return ProcessPool(fetcher, self.num_workers, self.start_method)
+
+    def _leave(self, pool: ThreadPool | ProcessPool, fetcher: Fetcher) -> None:
+        """Close a pool, or keep it, if it owes nothing and nobody else's is kept already."""
+        if self.persistent_workers and isinstance(pool, ProcessPool) and pool.usable(fetcher) and self._kept is None:
+            self._kept = pool
+        else:
+            pool.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_kept": None}
+
+
+def _nothing() -> None:
+    """What there is to do when a batch was taken that nobody else holds."""
+
+
+def _placed(columns: Any, device: Device, copy: bool) -> Batch:
+    """Columns as Tensors on a device; ``copy`` where their memory belongs to a worker."""
+    return tuple(asarray(column, device=device, copy=True if copy else None) for column in columns)
+
+
+def _uploaded(
+    columns: Iterator[tuple[Any, Callable[[], None]]], device: Device, ahead: int, copy: bool
+) -> Iterator[Take]:
+    """Batches on their way to a device, beside its work."""
+    upload = backend_for(device).uploader(device, ahead + 1)
+    for batch, done in columns:
+        if upload is None or not all(type(column) is numpy.ndarray for column in batch):
+            take = partial(_as_it_is, _placed(batch, device, copy))
+        else:
+            take = partial(_tensors, upload(batch))
+        done()
+        yield take
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+def _tensors(arrays: Callable[[], list[Array]]) -> Batch:
+    return tuple(Tensor(array) for array in arrays())
 
 
 class _Failure:
@@ -116,17 +360,25 @@ class _Failure:
         self.error = error
 
 
-def prefetched(items: Iterator[Any], depth: int) -> Iterator[Any]:
+def prefetched(
+    items: Iterator[Any], depth: int, check: Callable[[], None] | None = None, closed: threading.Event | None = None
+) -> Generated[Any, None, None]:
     """The same items, up to ``depth`` of them made ahead by a background thread.
 
     An exception is raised here as it was raised there. When this iterator is closed or forgotten, the thread ends.
+
+    Args:
+        items: are made in the thread.
+        depth: how many ahead.
+        check: called now and then while an item is waited for; what it raises is raised here.
+        closed: set when nobody waits any more, for ``items`` to look at.
 
     >>> list(prefetched(iter("abc"), 2))
     ['a', 'b', 'c']
     """
     ready: SimpleQueue[Any] = SimpleQueue()
     room = threading.Semaphore(depth)
-    closed = threading.Event()
+    closed = closed or threading.Event()
     end = object()
 
     def work() -> None:
@@ -141,11 +393,19 @@ def prefetched(items: Iterator[Any], depth: int) -> Iterator[Any]:
         except BaseException as error:  # noqa: BLE001  whatever it is, the loop raises it
             ready.put(_Failure(error))
 
+    def get() -> Any:
+        while True:
+            try:
+                return ready.get(timeout=POLL)
+            except Empty:
+                if check is not None:
+                    check()
+
     # In the caller's context, so that its grad mode and default dtype hold for the data set's own code too.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="gpugrad-data", daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not end:
+        while (item := get()) is not end:
             if isinstance(item, _Failure):
                 raise item.error
             room.release()
@@ -153,5 +413,5 @@ def prefetched(items: Iterator[Any], depth: int) -> Iterator[Any]:
     finally:
         closed.set()
         room.release()
-        thread.join()
+        thread.join(GRACE)  # code of the data set that is still busy is not waited for longer
         item = None  # a raised exception holds this frame: no cycle

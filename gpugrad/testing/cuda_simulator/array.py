@@ -123,7 +123,7 @@ class ndarray:  # noqa: N801  CuPy's name
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
         """A copy on the host."""
-        counters.fetch()
+        counters.fetch(aside=stream is not None and stream.ptr != 0, blocking=blocking)
         if out is None:
             copy = numpy.array(self._values, order=order, copy=True)  # type: ignore[call-overload]
             return copy
@@ -147,6 +147,7 @@ class ndarray:  # noqa: N801  CuPy's name
         if not (self._values.flags.c_contiguous or self._values.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
         counters.host_to_device += 1
+        counters.side_copies += stream is not None and stream.ptr != 0
         self._values[...] = arr
 
     def item(self) -> Any:

@@ -247,3 +247,19 @@ def using_allocator(allocator: Allocator | None = None) -> Iterator[None]:
 def alloc(size: int) -> MemoryPointer:
     """Allocate on the current device, by the current allocator."""
     return get_allocator()(size)
+
+
+class PinnedMemoryPointer(bytearray):
+    """Memory of the host that a GPU reads and writes by itself; here, ordinary memory, poisoned as the device's is."""
+
+    @property
+    def ptr(self) -> int:
+        return ctypes.addressof(ctypes.c_char.from_buffer(self))
+
+    def size(self) -> int:
+        return len(self)
+
+
+def alloc_pinned_memory(size: int) -> PinnedMemoryPointer:
+    """Memory for copies that the host does not wait for."""
+    return PinnedMemoryPointer(bytes([POISON]) * size)

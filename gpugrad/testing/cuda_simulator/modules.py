@@ -57,7 +57,8 @@ def _module(name: str, contents: dict[str, Any], made: dict[str, ModuleType]) ->
 
 def _cuda(made: dict[str, ModuleType]) -> None:
     pool = {name: getattr(memory, name) for name in (
-        "MemoryPointer", "MemoryPool", "alloc", "get_allocator", "set_allocator", "using_allocator")}  # fmt: skip
+        "MemoryPointer", "MemoryPool", "PinnedMemoryPointer", "alloc", "alloc_pinned_memory", "get_allocator",
+        "set_allocator", "using_allocator")}  # fmt: skip
     streams = {name: getattr(devices, name) for name in ("Event", "ExternalStream", "Stream", "get_current_stream",
                                                          "get_elapsed_time")}  # fmt: skip
     runtime = {name: getattr(devices, name) for name in RUNTIME.split()}

@@ -23,6 +23,8 @@ class Counters:
     synchronizations: int = 0
     """How often the host waited for the device."""
     allocations: int = 0
+    side_copies: int = 0
+    """How many of the copies between host and device were queued on a stream of their own."""
     kernels: Counter[str] = field(default_factory=Counter)
     """Launches by name: of the function, or of the raw kernel."""
 
@@ -30,10 +32,11 @@ class Counters:
         self.launches += 1
         self.kernels[name] += 1
 
-    def fetch(self) -> None:
-        """Count one copy to the host, which waits for the device."""
+    def fetch(self, aside: bool = False, blocking: bool = True) -> None:
+        """Count one copy to the host, which waits for the device unless it was told not to."""
         self.device_to_host += 1
-        self.synchronizations += 1
+        self.side_copies += aside
+        self.synchronizations += blocking
 
     def reset(self) -> None:
         """Back to zero."""
@@ -41,7 +44,7 @@ class Counters:
 
     def copy(self) -> Counters:
         return Counters(self.launches, self.host_to_device, self.device_to_host, self.synchronizations,
-                        self.allocations, Counter(self.kernels))  # fmt: skip
+                        self.allocations, self.side_copies, Counter(self.kernels))  # fmt: skip
 
     def _set(self, other: Counters) -> None:
         self.__dict__.update(other.__dict__)
@@ -53,6 +56,7 @@ class Counters:
             self.device_to_host - other.device_to_host,
             self.synchronizations - other.synchronizations,
             self.allocations - other.allocations,
+            self.side_copies - other.side_copies,
             self.kernels - other.kernels,
         )
 

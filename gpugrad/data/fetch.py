@@ -1,0 +1,171 @@
+"""Making one batch: in the loop's own thread, in a worker thread or in a worker process, always the same one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from .. import random as gg_random
+from ..backend.cpu import CPU
+from ..core import Tensor
+from ..ops.creation import asarray
+from ..random import Generator
+from .dataset import gather, stack
+from .stream import IterableDataset, Records
+
+Collate = Callable[[list[Any]], Sequence[Any]]
+Columns = tuple[Any, ...]
+
+BLOCKS_A_BATCH = 2**40
+"""How far apart the counters of two batches are: no batch draws so many random numbers."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One batch: its number in its epoch, and the numbers of its examples (None: those of a stream)."""
+
+    epoch: int
+    number: int
+    indices: Any = None
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """Which worker this is.
+
+    Attributes:
+        id: from 0 on.
+        num_workers: how many there are.
+        seed: of the loader.
+        dataset: the worker's copy.
+    """
+
+    id: int
+    num_workers: int
+    seed: int
+    dataset: Any
+
+
+_info: ContextVar[WorkerInfo | None] = ContextVar("gpugrad_worker_info", default=None)
+_random: ContextVar[tuple[Generator, ...]] = ContextVar("gpugrad_batch_random", default=())
+
+
+def get_worker_info() -> WorkerInfo | None:
+    """Which worker of a :class:`DataLoader` this code runs in; None outside of workers.
+
+    For what each worker has to open for itself, such as a connection. Which examples a worker makes is the loader's.
+
+    Source: ``torch.utils.data.get_worker_info``.
+
+    >>> get_worker_info() is None
+    True
+    """
+    return _info.get()
+
+
+def generator() -> Generator:
+    """Random numbers for a data set's own code: fixed by the loader's seed, the epoch and the batch.
+
+    So what is drawn is the same for any number of workers, for any ``prefetch``, and when a run is gone on with.
+    Outside of a loader, it is :data:`gpugrad.random.default_generator`.
+
+    >>> import gpugrad as gg, numpy
+    >>> from gpugrad.data import ArrayDataset, DataLoader
+    >>> def noisy(x):
+    ...     return (x + generator().standard_normal(dtype=gg.float32, device="cpu").numpy(),)
+    >>> data = ArrayDataset(numpy.zeros(2, numpy.float32), transform=noisy)
+    >>> loader = DataLoader(data, batch_size=2, seed=1, device="cpu")
+    >>> first = next(iter(loader))[0].tolist()
+    >>> loader.set_epoch(0)
+    >>> next(iter(loader))[0].tolist() == first
+    True
+    """
+    found = _random.get()
+    return found[0] if found else gg_random.default_generator
+
+
+class Fetcher:
+    """Makes the batches of a data set. Each worker has its own."""
+
+    def __init__(
+        self, dataset: Any, collate: Collate | None, batch_size: int, drop_last: bool, seed: int, alone: bool = False
+    ) -> None:
+        self.dataset = dataset
+        self.collate = collate
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+        self.seed = seed
+        self.alone = alone
+        """Whether nothing else uses this process's random numbers: then NumPy's and Python's are set for each batch."""
+        self._seeds: dict[int, int] = {}
+        self._records: Records | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_records": None}
+
+    def copy(self, alone: bool = False) -> Fetcher:
+        """Another one for the same data set, at its beginning."""
+        return Fetcher(self.dataset, self.collate, self.batch_size, self.drop_last, self.seed, alone)
+
+    def same_as(self, other: Fetcher) -> bool:
+        """Whether both make the same batches."""
+        mine, theirs = ((f.batch_size, f.drop_last, f.seed) for f in (self, other))
+        return self.dataset is other.dataset and self.collate is other.collate and mine == theirs
+
+    def enter(self, number: int, count: int) -> None:
+        """Note in this thread that it is a worker."""
+        _info.set(WorkerInfo(number, count, self.seed, self.dataset))
+
+    def __call__(self, task: Task) -> Columns | None:
+        """The columns of a batch, as the data set gives them; None behind the end of a stream."""
+        token = _random.set((self._generator(task),))
+        try:
+            if isinstance(self.dataset, IterableDataset):
+                return self._streamed(task)
+            if self.collate is None:
+                return tuple(gather(self.dataset, task.indices))
+            return tuple(self.collate([self.dataset[int(i)] for i in task.indices]))
+        finally:
+            _random.reset(token)
+
+    def _streamed(self, task: Task) -> Columns | None:
+        if self._records is None or self._records.epoch != task.epoch:
+            self._records = Records(self.dataset, task.epoch)
+        examples = self._records.batch(task.number * self.batch_size, self.batch_size)
+        if not examples or (self.drop_last and len(examples) < self.batch_size):
+            return None
+        return stack(examples) if self.collate is None else tuple(self.collate(examples))
+
+    def _generator(self, task: Task) -> Generator:
+        seed = self._seeds.get(task.epoch)
+        if seed is None:
+            # Not the fork that draws the order of the examples, but one of its own.
+            seed = self._seeds[task.epoch] = Generator(self.seed).fork(task.epoch).fork(0).state[0]
+        state = seed, task.number % 2**23 * BLOCKS_A_BATCH
+        if self.alone:
+            gg_random.default_generator.state = state
+            numpy.random.seed((seed + task.number) % 2**32)  # noqa: NPY002  what data sets of others draw from
+            random.seed(seed + task.number)
+        return Generator(*state)
+
+
+def hosted(columns: Sequence[Any]) -> tuple[numpy.ndarray, ...]:
+    """Columns as NumPy arrays, with the dtypes that they get as Tensors.
+
+    Raises:
+        TypeError: a column is made of Python objects.
+    """
+    arrays = tuple(column if type(column) is numpy.ndarray else _array(column) for column in columns)
+    for i, array in enumerate(arrays):
+        if array.dtype.hasobject:
+            raise TypeError(f"DataLoader: expected numbers in column {i} of a batch, got Python objects")
+    return arrays
+
+
+def _array(column: Any) -> numpy.ndarray:
+    return column.numpy() if isinstance(column, Tensor) else asarray(column, device=CPU).numpy()
