@@ -38,17 +38,19 @@ def there_and_back(circuit: Circuit, **leaves: Any) -> Walked:
     return Walked(values, {name: place.grad.tolist() for name, place in places.items()})
 
 
-def draw_graph(path: Path, circuit: Circuit, **leaves: Any) -> gg.drawing.Drawing:
-    """Draw a circuit with its values and gradients, and save the graph under ``path`` as HTML, to step through.
-
-    Where Graphviz is installed, it is saved as SVG too.
-    """
+def drawn(circuit: Circuit, title: str, /, **leaves: Any) -> gg.drawing.Drawing:
+    """The graph of a circuit, with its values and gradients, under the names of its leaves and gates."""
     inputs = [gg.name(leaf, name) for name, leaf in variables(**leaves).items()]
 
     def named(*values):
         gates = circuit(**dict(zip(leaves, values, strict=True)))
         return [gg.name(gate, name) for name, gate in gates.items()][-1]
 
-    drawing = gg.draw(named, *inputs, title=path.stem.replace("_", " "))
+    return gg.draw(named, *inputs, title=title)
+
+
+def draw_graph(path: Path, circuit: Circuit, /, **leaves: Any) -> gg.drawing.Drawing:
+    """Draw a circuit, and save the graph under ``path``: as HTML, to step through, and where it can be as SVG."""
+    drawing = drawn(circuit, path.stem.replace("_", " "), **leaves)
     save_graph(drawing, path)
     return drawing
