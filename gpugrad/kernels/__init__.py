@@ -15,15 +15,27 @@ architecture.
 
 from collections.abc import Iterator
 
-from . import activation, bounds, composed, host, normal_host, normalize_host, optim, philox, softmax, softmax_host
+from . import (
+    activation,
+    bounds,
+    composed,
+    host,
+    labels_host,
+    normal_host,
+    normalize_host,
+    optim,
+    philox,
+    softmax,
+    softmax_host,
+)  # fmt: skip
 from .cuda_types import COMPUTE
 from .elementwise import Elementwise, elementwise
 from .kernel import REGISTRY, Kernel
 from .rows import rows
 
 __all__ = [
-    "REGISTRY", "Kernel", "activation", "all_sources", "composed", "elementwise", "host", "normal_host",
-    "normalize_host", "optim", "rows", "softmax", "softmax_host",
+    "REGISTRY", "Kernel", "activation", "all_sources", "composed", "elementwise", "host", "labels", "labels_host",
+    "normal_host", "normalize_host", "optim", "rows", "softmax", "softmax_host",
 ]  # fmt: skip
 
 COMMON_AXES = (1, 2, 3, 4)

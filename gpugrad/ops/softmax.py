@@ -14,11 +14,14 @@ from math import inf
 from .. import backend
 from ..backend import NAMESPACES, Array, Namespace
 from ..core import Tensor, primitive
+from ..kernels import labels as of_labels
 from ..kernels import softmax as kernels
-from ..kernels.indexing import set_at
 from ..kernels.kernel import seen_whole
-from ..kernels.shapes import Axis, Shape, kept
+from ..kernels.labels import along as _along
+from ..kernels.labels import class_axis, class_index, without_ignored
+from ..kernels.shapes import Axis, kept
 from ..kernels.softmax import shift_of, top, total_of
+from .indexing import _scatter_add
 
 
 @primitive
@@ -81,11 +84,6 @@ logsumexp.vjp(
 # -------------------------------------------------------------------- class labels
 
 
-def class_axis(shape: Shape) -> int:
-    """The axis of the classes: 1 in ``(N, C, d1, ...)``, 0 in ``(C,)``. Source: PyTorch's losses."""
-    return 1 if len(shape) > 1 else 0
-
-
 def checked_labels(
     xp: Namespace, labels: Array, classes: int, ignore_index: int | None = None, name: str = "class labels"
 ) -> Array:
@@ -105,28 +103,28 @@ def checked_labels(
     return labels
 
 
-def without_ignored(xp: Namespace, labels: Array, ignore_index: int) -> tuple[Array, Array]:
-    """The labels with 0 for those to be ignored, and which are not."""
-    with backend.beside(labels):
-        if labels.dtype != "int64":  # smaller dtypes may not hold ignore_index
-            labels = xp.astype(labels, xp.int64)
-        valid = xp.asarray(labels != ignore_index)  # NumPy gives a scalar for a single label
-        return xp.where(valid, labels, 0), valid
+@primitive
+def of_label(xp: Namespace, x: Array, labels: Array, /, ignore_index: int = -100) -> Array:
+    """``-x_t`` of each row of x with label t; exactly 0 for labels to be ignored. Labels are checked before.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.softmax import of_label
+    >>> of_label(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1, -100]))
+    tensor([-2.,  0.])
+    """
+    return of_labels.picked(xp, x, labels, ignore_index)
 
 
-def class_index(xp: Namespace, label: Array, shape: Shape, axis: int) -> tuple[Array, ...]:
-    """The index that reads from an array of ``shape`` the element of each row at its label."""
-    sizes = [n for i, n in enumerate(shape) if i != axis]
-    with backend.beside(label):
-        grid = [
-            xp.reshape(xp.arange(n), tuple(-1 if k == i else 1 for k in range(len(sizes)))) for i, n in enumerate(sizes)
-        ]
-    return (*grid[:axis], label, *grid[axis:])
+def _at_label(xp: Namespace, g: Array, labels: Array, x_shape: tuple[int, ...], ignore_index: int) -> Array:
+    """The transpose of ``of_label``."""
+    raw = labels.data if isinstance(labels, Tensor) else labels
+    plain = NAMESPACES[type(raw)]
+    label, valid = without_ignored(plain, raw, ignore_index)
+    index = class_index(plain, label, x_shape, class_axis(x_shape))
+    return _scatter_add.on(xp, xp.where(valid, -g, 0), index=index, shape=x_shape)
 
 
-def _along(xp: Namespace, weight: Array, shape: Shape, axis: int) -> Array:
-    """The weights of the classes, so that they broadcast along their axis."""
-    return xp.reshape(weight, tuple(-1 if i == axis else 1 for i in range(len(shape))))
+of_label.vjp(x=_at_label)
 
 
 # -------------------------------------------------------------------- cross-entropy
@@ -187,44 +185,16 @@ def cross_entropy(
     >>> cross_entropy(gg.tensor([[0.0, 0.0], [0.0, 10000.0]]), gg.tensor([1, 0]))
     tensor([6.931472e-01, 1.000000e+04])
     """
-    shape, axis = logits.shape, class_axis(logits.shape)
-    checked_labels(xp, labels, shape[axis], ignore_index, "cross_entropy")
-    label, valid = without_ignored(xp, labels, ignore_index)
-    shift = shift_of(xp, top(xp, logits, axis))
-    z = logits - shift
-    total = total_of(xp, xp.exp(z), axis)
-    log_total = xp.reshape(xp.log(total), labels.shape)
-    loss = log_total - z[class_index(xp, label, shape, axis)]
-    if weight is not None:
-        loss = loss * weight[label]
-    if label_smoothing:
-        if weight is None:
-            rest = log_total - xp.mean(z, axis=axis)
-        else:
-            w = _along(xp, weight, shape, axis)
-            rest = (log_total * xp.sum(weight) - xp.sum(xp.where(w == 0, 0, z) * w, axis=axis)) / shape[axis]
-        loss = (1 - label_smoothing) * loss + label_smoothing * rest
-    return xp.where(valid, loss, 0), shift, total
+    checked_labels(xp, labels, logits.shape[class_axis(logits.shape)], ignore_index, "cross_entropy")
+    loss, shift, total = of_labels.surprise(xp, logits, labels, weight, ignore_index, label_smoothing)
+    return loss, shift, total
 
 
 def _cross_entropy_logits(
     xp: Namespace, g: Array, logits: Array, labels: Array, weight: Array | None, shift: Array, total: Array,
     ignore_index: int, label_smoothing: float,
 ) -> Array:  # fmt: skip
-    shape, axis = logits.shape, class_axis(logits.shape)
-    label, valid = without_ignored(xp, labels, ignore_index)
-    g = xp.where(valid, g, 0)
-    hit = g * (1 - label_smoothing)
-    rest = g * (label_smoothing / shape[axis])
-    if weight is not None:
-        hit = hit * weight[label]
-    mass = xp.expand_dims(hit + rest * (shape[axis] if weight is None else xp.sum(weight)), axis=axis)
-    d = xp.where(xp.expand_dims(valid, axis=axis), xp.exp(logits - shift) * (mass / total), 0)
-    if label_smoothing:
-        rest = xp.expand_dims(rest, axis=axis)
-        d = d - (rest if weight is None else rest * _along(xp, weight, shape, axis))
-    at = class_index(xp, label, shape, axis)
-    return set_at(xp, d, d[at] - hit, at)
+    return of_labels.surprise_back(xp, g, logits, labels, weight, shift, total, ignore_index, label_smoothing)
 
 
 cross_entropy.vjp(logits=_cross_entropy_logits)

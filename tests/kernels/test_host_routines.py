@@ -7,7 +7,7 @@ import pytest
 from test_against_reference import SCALARS, SPECIAL
 
 import gpugrad as gg
-from gpugrad.kernels import REGISTRY, composed
+from gpugrad.kernels import REGISTRY, composed, labels
 from gpugrad.kernels.elementwise import Elementwise
 from gpugrad.kernels.host import SMALL, masked, select
 from gpugrad.kernels.indexing_host import add_rows
@@ -187,6 +187,45 @@ def test_rows_added_at_indices(dtype, highest, rng):
     for index, part, shape in ((at, g[0], (200, 3, 4)), ((at, at), g, (200, 3, 4)), (at > 0, g, (200, 3, 4)),
                                (at, g[..., :1, :1], (200, 1, 1)), (at[:0], g[:0], (200, 3, 4))):  # fmt: skip
         assert add_rows(part, index, shape) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("largest", [2.0, 50.0, 500.0])
+def test_losses_of_labels(largest, dtype, rng):
+    x = (largest * rng.random((30, 12))).astype(dtype)
+    t, g = rng.integers(0, 12, 30), rng.standard_normal(30).astype(dtype)
+    g[0] = numpy.nan
+    y = labels.surprise.routine(x, t, None, -100, 0.0)
+    exact = labels.surprise.reference(numpy, x.astype("f8"), t, None, -100, 0.0)
+    for a, b in zip((y[0], y[1] + numpy.log(y[2])), (exact[0], exact[1] + numpy.log(exact[2])), strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * max(largest / 8, 1))
+        assert a.dtype == dtype
+    back = (x, t, None, *y[1:], -100, 0.0)
+    close(labels.surprise_back.routine(g, *back), labels.surprise_back.reference(numpy, g, *back), dtype)
+    close(labels.picked.routine(x, t, -100), labels.picked.reference(numpy, x, t, -100), dtype)
+    assert labels.counted.routine(t, 3, dtype) == (t != 3).sum() == labels.counted.reference(numpy, t, 3, dtype)
+    assert numpy.isnan(labels.counted.routine(t[:0], 3, dtype))
+    x[3, 4] = numpy.nan
+    x[4, 5] = -numpy.inf
+    for a, b in zip(labels.surprise(numpy, x, t, None, -100, 0.0),
+                    labels.surprise.reference(numpy, x, t, None, -100, 0.0), strict=True):  # fmt: skip
+        close(a, b, dtype)
+
+
+def test_losses_of_other_labels_are_left_to_the_reference(rng):
+    x, t, w = rng.standard_normal((30, 12)), rng.integers(0, 12, 30), rng.random(12)
+    some = numpy.where(t == 3, -100, t)
+    some[0] = -100
+    for scores, target, weight, ignored, smoothing in (
+        (x, t, w, -100, 0.0), (x, t, None, -100, 0.1), (x, some, None, -100, 0.0), (x, t, None, int(t[0]), 0.0),
+        (x, t.astype("i4"), None, -100, 0.0), (x[:2], t[:2], None, -100, 0.0), (x.astype("f2"), t, None, -100, 0.0),
+        (x.T.copy().T, t, None, -100, 0.0),
+    ):  # fmt: skip
+        assert labels.surprise.routine(scores, target, weight, ignored, smoothing) is NotImplemented
+        back = (target + 1.0, scores, target, weight, x[:, :1], x[:, :1], ignored, smoothing)
+        assert labels.surprise_back.routine(*back) is NotImplemented
+        if weight is None and not smoothing:
+            assert labels.picked.routine(scores, target, ignored) is NotImplemented
 
 
 NORMALIZED = [  # shape, axes, shape of weight and bias

@@ -23,6 +23,7 @@ each_with_pytorch = pytest.mark.parametrize(("row", "shapes", "static"), PYTORCH
 
 WITH_THEIR_LAYERS = {
     "gpugrad.ops.softmax.cross_entropy": "nn/test_softmax.py",
+    "gpugrad.ops.softmax.of_label": "nn/test_losses.py",
     "gpugrad.ops.softmax.soft_cross_entropy": "nn/test_softmax.py",
 }
 """Operations whose rows would be the tests of the layers that use them."""

@@ -15,6 +15,7 @@ from typing import Any
 from ... import backend
 from ...backend import NAMESPACES
 from ...core import Tensor
+from ...kernels import labels as kernels
 from ...ops import softmax as ops
 from ...ops.activation import relu
 from ...ops.arithmetic import clip, where
@@ -27,14 +28,13 @@ from ...ops.shaping import expand_dims
 from .reducing import known_reduction, reduced
 
 
-def _weighted_mean(loss: Tensor, label: Any, valid: Any, weight: Tensor | None) -> Tensor:
+def _weighted_mean(loss: Tensor, labels: Any, ignore_index: int, weight: Tensor | None) -> Tensor:
     """The sum of losses divided by the sum of the weights of their labels."""
+    xp = NAMESPACES[type(labels)]
     if weight is None:  # a number of rows, so there is nothing to record
-        xp = NAMESPACES[type(valid)]
-        with backend.beside(valid):
-            count = xp.sum(valid, dtype=loss.dtype)
-            total = Tensor(xp.asarray(xp.where(count == 0, nan, count)))
+        total = Tensor(kernels.counted(xp, labels, ignore_index, loss.dtype))
     else:
+        label, valid = kernels.without_ignored(xp, labels, ignore_index)
         total = sum_of(where(valid, weight[label], 0))
         total = where(total == 0, nan, total)
     return loss.sum() / total
@@ -50,7 +50,7 @@ def _target(name: str, input: Tensor, target: Any, or_probabilities: bool = Fals
     given: Tensor = asarray(target)
     if not input.shape:
         raise ValueError(f"{name}: expected an input of shape (N, C), (N, C, d1, ...) or (C,), got {input.shape}")
-    axis = ops.class_axis(input.shape)
+    axis = kernels.class_axis(input.shape)
     rows = input.shape[:axis] + input.shape[axis + 1 :]
     integers = given.dtype.kind in "iu"
     if or_probabilities and not integers and given.shape == input.shape and backend.is_floating(given.dtype):
@@ -66,8 +66,8 @@ def _target(name: str, input: Tensor, target: Any, or_probabilities: bool = Fals
     return given
 
 
-def _labels(name: str, input: Tensor, target: Any, ignore_index: int | None = None) -> tuple[Any, Any]:
-    """The array of class labels, 0 for those to be ignored, and that of which are not; all checked.
+def _labels(name: str, input: Tensor, target: Any, ignore_index: int | None = None) -> Any:
+    """The array of class labels, checked.
 
     Raises:
         IndexError: a label is out of range.
@@ -75,10 +75,10 @@ def _labels(name: str, input: Tensor, target: Any, ignore_index: int | None = No
     labels = _target(name, input, target).data
     xp = NAMESPACES[type(labels)]
     try:
-        ops.checked_labels(xp, labels, input.shape[ops.class_axis(input.shape)], ignore_index, name)
+        ops.checked_labels(xp, labels, input.shape[kernels.class_axis(input.shape)], ignore_index, name)
     except IndexError as error:
         raise IndexError(f"{name}: {error}") from None
-    return ops.without_ignored(xp, labels, ignore_index) if ignore_index is not None else (labels, None)
+    return labels
 
 
 def _weight(name: str, input: Tensor, weight: Tensor | None) -> Tensor | None:
@@ -90,14 +90,14 @@ def _weight(name: str, input: Tensor, weight: Tensor | None) -> Tensor | None:
     if weight is None:
         return None
     weight = asarray(weight)
-    classes = input.shape[ops.class_axis(input.shape)]
+    classes = input.shape[kernels.class_axis(input.shape)]
     if weight.shape != (classes,):
         raise ValueError(f"{name}: expected one weight for each of {classes} classes, got shape {weight.shape}")
     return weight if weight.dtype == input.dtype else astype(weight, input.dtype)
 
 
 def _class_index(input: Tensor, label: Any) -> tuple[Any, ...]:
-    return ops.class_index(NAMESPACES[type(label)], label, input.shape, ops.class_axis(input.shape))
+    return kernels.class_index(NAMESPACES[type(label)], label, input.shape, kernels.class_axis(input.shape))
 
 
 def cross_entropy(
@@ -145,14 +145,13 @@ def cross_entropy(
     loss: Tensor = ops.cross_entropy(input, target, weight, ignore_index, label_smoothing)
     if reduction != "mean":
         return reduced(loss, reduction, loss.size)
-    label, valid = ops.without_ignored(NAMESPACES[type(target.data)], target.data, ignore_index)
-    return _weighted_mean(loss, label, valid, weight)
+    return _weighted_mean(loss, target.data, ignore_index, weight)
 
 
 def _with_probabilities(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
 ) -> Tensor:
-    axis = ops.class_axis(input.shape)
+    axis = kernels.class_axis(input.shape)
     if target.dtype != input.dtype:
         target = astype(target, input.dtype)
     if label_smoothing:
@@ -176,13 +175,17 @@ def nll_loss(
     tensor(1.75)
     """
     known_reduction(reduction)
-    label, valid = _labels("nll_loss", input, target, ignore_index)
+    labels = _labels("nll_loss", input, target, ignore_index)
     weight = _weight("nll_loss", input, weight)
-    loss = -input[_class_index(input, label)]
+    loss = ops.of_label(input, labels, ignore_index)
     if weight is not None:
-        loss = loss * weight[label]
-    loss = where(valid, loss, 0)
-    return _weighted_mean(loss, label, valid, weight) if reduction == "mean" else reduced(loss, reduction, loss.size)
+        label, valid = kernels.without_ignored(NAMESPACES[type(labels)], labels, ignore_index)
+        loss = where(valid, loss * weight[label], 0)
+    return (
+        _weighted_mean(loss, labels, ignore_index, weight)
+        if reduction == "mean"
+        else reduced(loss, reduction, loss.size)
+    )
 
 
 def multi_margin_loss(
@@ -217,7 +220,7 @@ def multi_margin_loss(
         raise ValueError(f"multi_margin_loss: expected p = 1 or 2, got {p}")
     if input.ndim > 2:
         raise ValueError(f"multi_margin_loss: expected an input of shape (N, C) or (C,), got {input.shape}")
-    label, _ = _labels("multi_margin_loss", input, target)
+    label = _labels("multi_margin_loss", input, target)
     weight = _weight("multi_margin_loss", input, weight)
     at = _class_index(input, label)
     rows = (*input.shape[:-1], 1)

@@ -98,7 +98,7 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (images.filtered, [convolution._convolve, convolution._spread]),
     (images.gradients_of_filters, [convolution._filters]),
     (rules.images, [*_all_of(pooling), quantiles._ordered]),
-    (rules.classified, [softmax.cross_entropy, softmax.soft_cross_entropy]),
+    (rules.classified, [softmax.cross_entropy, softmax.soft_cross_entropy, softmax.of_label]),
     (rules.normalized, [normalization.normalize]),
     (rules.one_for_all(0), [selection._searchsorted]),
     (rules.one_for_all(1), [selection.isin, counting._digitize]),

@@ -1,0 +1,105 @@
+"""Cross-entropies of class labels, forward and backward, and where in the scores the labels are."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+from .. import backend
+from ..backend import Array, Namespace
+from .composed import Composed
+from .indexing import set_at
+from .shapes import Shape
+from .softmax import shift_of, top, total_of
+
+
+def class_axis(shape: Shape) -> int:
+    """The axis of the classes: 1 in ``(N, C, d1, ...)``, 0 in ``(C,)``. Source: PyTorch's losses."""
+    return 1 if len(shape) > 1 else 0
+
+
+def without_ignored(xp: Namespace, labels: Array, ignore_index: int) -> tuple[Array, Array]:
+    """The labels with 0 for those to be ignored, and which are not."""
+    with backend.beside(labels):
+        if labels.dtype != "int64":  # smaller dtypes may not hold ignore_index
+            labels = xp.astype(labels, xp.int64)
+        valid = xp.asarray(labels != ignore_index)  # NumPy gives a scalar for a single label
+        return xp.where(valid, labels, 0), valid
+
+
+def class_index(xp: Namespace, label: Array, shape: Shape, axis: int) -> tuple[Array, ...]:
+    """The index that reads from an array of ``shape`` the element of each row at its label."""
+    sizes = [n for i, n in enumerate(shape) if i != axis]
+    with backend.beside(label):
+        if len(sizes) == 1:
+            grid = [xp.arange(sizes[0])]
+        else:
+            shapes = [tuple(-1 if k == i else 1 for k in range(len(sizes))) for i in range(len(sizes))]
+            grid = [xp.reshape(xp.arange(n), shape) for n, shape in zip(sizes, shapes, strict=True)]
+    return (*grid[:axis], label, *grid[axis:])
+
+
+def along(xp: Namespace, weight: Array, shape: Shape, axis: int) -> Array:
+    """The weights of the classes, so that they broadcast along their axis."""
+    return xp.reshape(weight, tuple(-1 if i == axis else 1 for i in range(len(shape))))
+
+
+@Composed
+def surprise(
+    xp: Namespace, logits: Array, labels: Array, weight: Array | None, /, ignore_index: int, label_smoothing: float
+) -> tuple[Array, Array, Array]:
+    """``lse - x_t`` of each row, and the log-sum-exp in two parts: what was subtracted, and the sum of exponentials."""
+    shape, axis = logits.shape, class_axis(logits.shape)
+    label, valid = without_ignored(xp, labels, ignore_index)
+    shift = shift_of(xp, top(xp, logits, axis))
+    z = logits - shift
+    total = total_of(xp, xp.exp(z), axis)
+    log_total = xp.reshape(xp.log(total), labels.shape)
+    loss = log_total - z[class_index(xp, label, shape, axis)]
+    if weight is not None:
+        loss = loss * weight[label]
+    if label_smoothing:
+        if weight is None:
+            rest = log_total - xp.mean(z, axis=axis)
+        else:
+            w = along(xp, weight, shape, axis)
+            rest = (log_total * xp.sum(weight) - xp.sum(xp.where(w == 0, 0, z) * w, axis=axis)) / shape[axis]
+        loss = (1 - label_smoothing) * loss + label_smoothing * rest
+    return xp.where(valid, loss, 0), shift, total
+
+
+@Composed
+def surprise_back(
+    xp: Namespace, g: Array, logits: Array, labels: Array, weight: Array | None, shift: Array, total: Array, /,
+    ignore_index: int, label_smoothing: float,
+) -> Array:  # fmt: skip
+    """``g (softmax(x) - target)`` of each row."""
+    shape, axis = logits.shape, class_axis(logits.shape)
+    label, valid = without_ignored(xp, labels, ignore_index)
+    g = xp.where(valid, g, 0)
+    hit = g * (1 - label_smoothing)
+    rest = g * (label_smoothing / shape[axis])
+    if weight is not None:
+        hit = hit * weight[label]
+    mass = xp.expand_dims(hit + rest * (shape[axis] if weight is None else xp.sum(weight)), axis=axis)
+    d = xp.where(xp.expand_dims(valid, axis=axis), xp.exp(logits - shift) * (mass / total), 0)
+    if label_smoothing:
+        rest = xp.expand_dims(rest, axis=axis)
+        d = d - (rest if weight is None else rest * along(xp, weight, shape, axis))
+    at = class_index(xp, label, shape, axis)
+    return set_at(xp, d, d[at] - hit, at)
+
+
+@Composed
+def counted(xp: Namespace, labels: Array, /, ignore_index: int, dtype: Any) -> Array:
+    """How many labels are not to be ignored; NaN for none."""
+    with backend.beside(labels):
+        count = xp.sum(xp.asarray(labels != ignore_index), dtype=dtype)
+        return xp.asarray(xp.where(count == 0, nan, count), dtype=dtype)
+
+
+@Composed
+def picked(xp: Namespace, x: Array, labels: Array, /, ignore_index: int) -> Array:
+    """``-x_t`` of each row, exactly 0 for labels to be ignored."""
+    label, valid = without_ignored(xp, labels, ignore_index)
+    return xp.where(valid, -x[class_index(xp, label, x.shape, class_axis(x.shape))], 0)

@@ -1,0 +1,82 @@
+"""Cross-entropies of class labels as NumPy routines, for rows ``(N, C)`` with labels that all count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from . import labels as kernels
+from .host import BITS, SMALL, Array
+from .softmax_host import NEAR, _shifted, _sums, _within
+
+
+def _places(x: Any, labels: Any, ignore_index: int) -> Any:
+    """The flat places of the labels in rows; None where there are no such rows, or labels to be ignored."""
+    if x.ndim != 2 or x.size < SMALL or x.dtype not in BITS or not x.flags.c_contiguous:
+        return None
+    if type(labels) is not numpy.ndarray or labels.dtype != numpy.int64:
+        return None
+    if numpy.count_nonzero(labels == ignore_index):
+        return None
+    return labels + numpy.arange(0, x.size, x.shape[1])
+
+
+@kernels.surprise.on_host
+def _surprise(x: Array, labels: Array, weight: Any, ignore_index: int, label_smoothing: float) -> Any:
+    if weight is not None or label_smoothing:
+        return NotImplemented
+    places = _places(x, labels, ignore_index)
+    if places is None:
+        return NotImplemented
+    if _within(x, NEAR):
+        z, shift = x, numpy.zeros((len(x), 1), x.dtype)
+        e = numpy.exp(x)
+    else:
+        shifted = _shifted(x)
+        if shifted is None:
+            return NotImplemented
+        z, shift = shifted, numpy.maximum.reduce(x, axis=-1, keepdims=True)
+        e = numpy.exp(z)
+    total = _sums(e)
+    loss = numpy.log(total[:, 0])
+    loss -= z.reshape(-1).take(places)
+    return loss, shift, total
+
+
+@kernels.surprise_back.on_host
+def _surprise_back(
+    g: Array,
+    x: Array,
+    labels: Array,
+    weight: Any,
+    shift: Array,
+    total: Array,
+    ignore_index: int,
+    label_smoothing: float,
+) -> Any:
+    if weight is not None or label_smoothing:
+        return NotImplemented
+    places = _places(x, labels, ignore_index)
+    if places is None or g.shape != labels.shape:
+        return NotImplemented
+    d = numpy.exp(x - shift if shift.any() else x)
+    d *= (g / total[:, 0])[:, None]
+    flat = d.reshape(-1)
+    flat[places] -= g
+    return d
+
+
+@kernels.counted.on_host
+def _counted(labels: Array, ignore_index: int, dtype: Any) -> Any:
+    count = numpy.count_nonzero(labels != ignore_index)
+    return numpy.asarray(count if count else numpy.nan, dtype)
+
+
+@kernels.picked.on_host
+def _picked(x: Array, labels: Array, ignore_index: int) -> Any:
+    places = _places(x, labels, ignore_index)
+    if places is None:
+        return NotImplemented
+    loss = x.reshape(-1).take(places)
+    return numpy.negative(loss, out=loss)
