@@ -6,6 +6,7 @@ own, so that a new function is never missing. ``tools/site_pages.py`` hands them
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import gpugrad as gg
 FAMILIES = {
     "gpugrad": {
         "Tensor": "core.tensor",
-        "Gradients": "transforms core.errors",
+        "Gradients": "transforms core.errors nn.diagnose",
         "Making tensors": "ops.creation ops.exchange",
         "Arithmetic and elementary functions": (
             "ops.arithmetic ops.functions ops.trigonometry ops.rounding ops.ufuncs ops.activation ops.softmax "
@@ -56,6 +57,10 @@ function can do (derivatives, complex numbers, `vmap`), and which of NumPy's are
 [Coverage](../coverage.md)."""
 LONG = 40
 """A class with more methods than this has those in a table that are functions of gpugrad too."""
+
+
+BESIDE = ("drawing", "testing.cuda_simulator")
+"""Modules for users that ``gpugrad`` does not list in ``__all__``: what is told of them is not told of elsewhere."""
 
 
 class Entry(NamedTuple):
@@ -123,10 +128,12 @@ def family(entry: Entry) -> str:
 
 def pages() -> list[Page]:
     """All pages but the first, in the order of the navigation."""
-    found = []
-    for name, module in namespaces():
+    found: list[Page] = []
+    beside = [(f"gpugrad.{name}", importlib.import_module(f"gpugrad.{name}")) for name in BESIDE]
+    for name, module in [*namespaces(), *beside]:
         folder, intro = name.replace("gpugrad", "gg", 1), inspect.getdoc(module) or ""
-        told = entries(name, module)
+        seen = {id(entry.value) for page in found for entry in page.entries}
+        told = [entry for entry in entries(name, module) if (name, module) not in beside or id(entry.value) not in seen]
         if name not in FAMILIES:
             found.append(Page(f"reference/{folder}.md", folder, intro, told))
             continue
@@ -194,7 +201,7 @@ def members(cls: type) -> list[tuple[str, Any]]:
 def signature(name: str, value: Any) -> str:
     """A call as it is written, over several lines where it is long; a property has its name alone."""
     if isinstance(value, property):
-        return name
+        return ""
     try:
         form = inspect.signature(getattr(value, "__func__", value))
     except (TypeError, ValueError):
@@ -270,7 +277,8 @@ def methods(entry: Entry, page: Page, index: Index) -> str:
             table.append(f"| [`{name}`]({relative(place, page.path)}){{ #{entry.anchor}.{name} }} | {line} |")
             continue
         call = signature(f"{entry.name}.{name}" if isinstance(member, classmethod | staticmethod) else name, member)
-        lines.append(f"### `{name}` {{ #{entry.anchor}.{name} }}\n\n```python {{ .signature }}\n{call}\n```")
+        lines.append(f"### `{name}` {{ #{entry.anchor}.{name} }}")
+        lines += [f"```python {{ .signature }}\n{call}\n```"] if call else []
         lines.append(markdown(inspect.getdoc(value) or "", lambda n: index.find(n, page, entry.value)))
     if table:
         lines.append("### Functions that are methods too { data-toc-label='Functions as methods' }")

@@ -1,4 +1,4 @@
-"""What the site has beside the files of ``docs/``: the reference, the examples, the changelog, the tutorial's list.
+"""What the site has beside the files of ``docs/``: the reference, the examples, the changelog, graphs to step through.
 
 A hook of mkdocs (``hooks`` in mkdocs.yml): pages are made when the site is built, and written nowhere else.
 """
@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import graphs
 import reference
 from mkdocs.structure.files import File, Files
 
@@ -89,7 +90,7 @@ def on_files(files: Files, config: Any) -> Files:
     pages |= {f"examples/{path.stem}.md": script_page(path) for path in scripts()}
     pages["changelog.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     pages["contributing.md"] = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for path, content in pages.items():
+    for path, content in [*pages.items(), *graphs.pages()]:
         files.append(File.generated(config, path, content=content))
     return files
 
