@@ -40,8 +40,11 @@ NAMESPACES: dict[str, tuple[ModuleType, ModuleType | None]] = {
     "gpugrad.fft": (gg.fft, numpy.fft),
     "gpugrad.special": (gg.special, None),
 }
-NOT_OF_ARRAYS = ("gpugrad.core", "gpugrad.transforms", "gpugrad.custom", "gpugrad.backend", "gpugrad.ops.inspection")
-"""Where functions live that transform functions, switch something, or ask about dtypes and shapes only."""
+NOT_OF_ARRAYS = (
+    "gpugrad.core", "gpugrad.transforms", "gpugrad.custom", "gpugrad.backend", "gpugrad.ops.inspection",
+    "gpugrad.drawing",
+)  # fmt: skip
+"""Where functions live that transform or draw functions, switch something, or ask about dtypes and shapes only."""
 
 MISSING = {
     "writes in place; tensors are values: `x[i] = v`, `set_at`": "copyto fill_diagonal place put putmask",

@@ -46,13 +46,15 @@ class Preview:
 def short(x: Number) -> str:
     """A number in few letters, two digits after the point where that tells it.
 
-    >>> short(-2.0), short(0.0123), short(123456.0), short("nan")
-    ('-2.00', '0.012', '1.23e+05', 'nan')
+    >>> short(-2.0), short(0.0123), short(123456.0), short(-0.0), short("nan")
+    ('-2.00', '0.012', '1.23e+05', '0.00', 'nan')
     """
     if isinstance(x, str):
         return x
     size = abs(x)
-    if size != 0 and size < 0.1:
+    if size == 0:
+        return "0.00"
+    if size < 0.1:
         return f"{x:.2g}"
     return f"{x:.2f}" if size < 1e4 else f"{x:.3g}"
 
