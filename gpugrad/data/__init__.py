@@ -12,9 +12,10 @@ from .loader import DataLoader, LoaderInterrupted
 from .mnist import mnist, read_idx
 from .sampling import WeightedRandomSampler
 from .stream import IterableDataset, Shuffled
+from .texts import TokenFile, Vocabulary, tokenize, tokens, write_tokens
 
 __all__ = [
-    "ArrayDataset", "DataLoader", "Dataset", "IterableDataset", "LoaderInterrupted", "Shuffled", "Subset",
-    "WeightedRandomSampler", "WorkerInfo", "digits", "generator", "get_worker_info", "mnist", "random_split",
-    "read_idx",
+    "ArrayDataset", "DataLoader", "Dataset", "IterableDataset", "LoaderInterrupted", "Shuffled", "Subset", "TokenFile",
+    "Vocabulary", "WeightedRandomSampler", "WorkerInfo", "digits", "generator", "get_worker_info", "mnist",
+    "random_split", "read_idx", "tokenize", "tokens", "write_tokens",
 ]  # fmt: skip

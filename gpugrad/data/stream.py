@@ -101,15 +101,19 @@ class Records:
         self._records = iter(dataset)
         self._transform: Callable[[Any], Any] = dataset.transform
         self._place = 0
+        self._ended = False
 
     def batch(self, start: int, size: int) -> list[Any]:
         """The examples of the records from ``start`` on; fewer than ``size`` at the end of the stream."""
+        if self._ended:
+            return []
         skip = getattr(self._records, "skip", None)
         if start > self._place and skip is not None:
             skip(start - self._place)
             self._place = start
         while self._place < start:
             if next(self._records, _END) is _END:
+                self._ended = True
                 return []
             self._place += 1
         found: list[Any] = []
@@ -118,6 +122,7 @@ class Records:
             if len(found) == size:
                 break
         self._place += len(found)
+        self._ended = len(found) < size
         return [self._transform(record) for record in found]
 
 

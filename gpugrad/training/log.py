@@ -191,8 +191,11 @@ class Log:
     def _open_writer(self, purge_step: int | None = None) -> None:
         from tensorboardX import SummaryWriter
 
-        # What comes after purge_step in older files of the folder is hidden by TensorBoard.
-        self._writer = SummaryWriter(str(self.folder / TENSORBOARD), purge_step=purge_step)
+        folder = self.folder / TENSORBOARD
+        # Names are made of the second: two writers in one second would share a file. What comes after purge_step in
+        # older files of the folder is hidden by TensorBoard.
+        number = len(list(folder.iterdir())) if folder.is_dir() else 0
+        self._writer = SummaryWriter(str(folder), purge_step=purge_step, filename_suffix=f".{number}")
 
     def _close_writer(self) -> None:
         if self._writer is not None:
@@ -345,14 +348,14 @@ def _tensorboard_wanted(wanted: bool | None) -> bool:
 
 
 def merged(rows: Iterable[Row]) -> dict[str, list[tuple[int, float]]]:
-    """The curves in rows: for each name of numbers, ``(step, value)`` in order.
+    """The curves in rows: for each name of numbers, ``(step, value)`` by growing step; of one step the last row counts.
 
     >>> merged([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0, "note": "text"}])
     {'loss': [(1, 2.0), (2, 1.0)]}
     """
-    curves: dict[str, list[tuple[int, float]]] = {}
+    curves: dict[str, dict[int, float]] = {}
     for row in rows:
         for name, value in row.items():
             if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
-                curves.setdefault(name, []).append((row["step"], float(value)))
-    return curves
+                curves.setdefault(name, {})[row["step"]] = float(value)
+    return {name: sorted(points.items()) for name, points in curves.items()}

@@ -215,6 +215,7 @@ def test_settings_that_are_no_object_are_an_error_and_missing_ones_are_not(tmp_p
 def test_curves_are_the_numbers_by_name():
     rows = [{"step": 1, "loss": 2, "best": True}, {"step": 2, "loss": 1.5, "note": "x", "accuracy": 0.5}]
     assert merged(rows) == {"loss": [(1, 2.0), (2, 1.5)], "accuracy": [(2, 0.5)]}
+    assert merged([*rows, {"step": 1, "loss": 3.0}])["loss"] == [(1, 3.0), (2, 1.5)], "a step that was done twice"
 
 
 def test_tensorboard_has_the_numbers(tmp_path):
