@@ -71,6 +71,7 @@ def test_where_the_layers_are(modular):
         assert any(f"def {name}(" in there for there in text[line - 1 : line + 4]), operation
         assert file == f"gpugrad/ops/{operation.partition('.')[0]}.py"
         assert not kernel or f"def {name}_forward(" in (ROOT / kernel).read_text()
+    assert len(set(modular.LAYERS.values())) == len(modular.LAYERS)
     assert modular.where("activation.sigmoid")[2] == "gpugrad/kernels/activation.py"
 
 

@@ -33,6 +33,13 @@ def test_starts_train_side_by_side(wider):
         numpy.testing.assert_allclose(all_of_them.grad.numpy()[2:3], one.grad.numpy(), rtol=1e-12)
 
 
+def test_outputs_begin_equally_large(wider):
+    x, _ = wider.points(48, 0.1, seed=0)
+    with gg.no_grad():
+        spreads = [wider.networks(width, starts=200)(x).numpy().std() for width in (1, 16, 256)]
+    assert max(spreads) < 1.3 * min(spreads)
+
+
 def test_the_program(program, tmp_path):
     pytest.importorskip("matplotlib", reason="the picture is drawn by matplotlib")
     out = program("wider_networks", "--steps", 5)
