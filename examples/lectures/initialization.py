@@ -1,6 +1,6 @@
 """How the first weights decide what a deep network can learn: values and gradients, layer by layer.
 
-    python examples/lectures/initialization.py                        ten layers, five ways to begin: 15 s
+    python examples/lectures/initialization.py                        ten layers, five ways to begin: 20 s
     python examples/lectures/initialization.py --layers 20
 
 The first half looks at a network before its first step: zeros, numbers too small, too large, Xavier and He, for tanh
@@ -137,9 +137,10 @@ def learn(way: str, activation: str, layers: int, width: int, epochs: int) -> tu
     """Train on the digits: the loss of each step, and the accuracy on those held out."""
     train, test = data.digits()
     model = network(way, activation, layers, width, inputs=64, outputs=10)
-    optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    losses = []
-    for _ in range(epochs):
+    rate, losses = 0.05, []
+    optimizer = optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    for epoch in range(epochs):
+        optimizer.param_groups[0]["lr"] = rate * (1 - epoch / epochs)  # ever smaller steps
         for images, labels in data.DataLoader(train, 64, shuffle=True):
             loss = nn.functional.cross_entropy(model(standard(images)), labels)
             optimizer.zero_grad()
@@ -213,7 +214,7 @@ def draw_learning(file: Path, curves: dict[str, dict[str, list[float]]]) -> None
             if smooth.min() > HIGHEST:
                 axes.text(2, HIGHEST / 2, f"{way}: above $10^{{{math.log10(smooth.min()):.0f}}}$", color=COLORS[way])
         axes.axhline(math.log(10), color=ORANGE, linestyle=":", label="guessing, $\\log 10$")
-        axes.set(yscale="log", xlabel="step", title=activation, ylim=(1e-2, HIGHEST))
+        axes.set(yscale="log", xlabel="step", title=activation, ylim=(2e-3, HIGHEST))
         tidy(axes)
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
     save(drawing, file)
@@ -224,7 +225,7 @@ def main() -> None:
     parser = command_line(__file__, __doc__)
     parser.add_argument("--layers", type=int, default=10, help="hidden layers (%(default)s)")
     parser.add_argument("--width", type=int, default=500, help="units in each, before the training (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=6, help="how often to go through the digits (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="how often to go through the digits (%(default)s)")
     args = parser.parse_args()
     gg.set_default_device(None if args.device == "auto" else args.device)  # the one line that chooses the device
     gg.random.seed(0)
