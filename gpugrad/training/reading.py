@@ -29,7 +29,20 @@ class CheckpointError(RuntimeError):
 
 
 class DamagedError(CheckpointError):
-    """A checkpoint is not what was written; the message names the file, and what is wrong with it."""
+    """A checkpoint is not what was written; the message names the file, and what is wrong with it.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from gpugrad.training import Checkpointer
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Checkpointer(folder).save(1, wait=True)
+    ...     _ = Path(folder, "000001-step-1", "state.json").write_bytes(b"")
+    ...     try:
+    ...         Checkpointer(folder).load("000001-step-1")
+    ...     except DamagedError as error:
+    ...         print(str(error).removeprefix(folder))
+    /000001-step-1/state.json: expected 28 bytes, got 0
+    """
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..backend import logger
+from ..core import Tensor
 from ..nn import Module
 from ..random import default_generator
 from .callbacks import Callback
@@ -24,6 +25,19 @@ from .report import write_report
 from .source import Source
 
 TRAIN, EVALUATE = "train", "evaluate"
+
+
+EARLY = 0.9
+"""Of the interval between saves: when the next one begins. The rest is for writing it, beside the training."""
+
+
+class Moment(NamedTuple):
+    """A place in a run, and the time on the clock there."""
+
+    step: int
+    epoch: int
+    phase: str
+    time: float
 
 
 class Run:
@@ -56,14 +70,15 @@ class Run:
         self._phase = TRAIN
         self._window = Mean()  # of the loss, since the last row of the log
         self._sums = [0.0, 0.0]  # of the loss and of the samples in the rows of this epoch
+        self._norm: Tensor | None = None  # of the gradients of the last step
         self._sources: dict[str, Source] = {}
         self._positions: dict[str, Any] = {}
         self._random = default_generator.state
         self._going: Preemption | None = None
         self._log: Log | None = None
         self._bar: Progress | None = None
-        self._saved: tuple[int, int, str] | None = None
-        self._saved_at = self._began = self._spent = 0.0
+        self._saved = self._safe = Moment(0, 0, "", 0.0)
+        self._began = self._spent = 0.0
 
         self._place = None if folder is None else Place(folder)
         self.checkpointer: Checkpointer | None = None
@@ -89,13 +104,16 @@ class Run:
             CheckpointError: this checkpoint, or the one before, cannot be written.
             FloatingPointError: the loss is not finite.
         """
-        now = (self.step, self.epoch, self._phase)
-        if self.checkpointer is not None and now != self._saved:
+        if self.checkpointer is None:
+            return
+        now = self._now()
+        if now[:3] != self._saved[:3]:
             self._finite(self._window.compute())
             self.checkpointer.save(self.step, metrics=metrics)
-            self._saved, self._saved_at = now, time.monotonic()
-        if self.checkpointer is not None and wait:
+            self._safe, self._saved = self._saved, now  # the save before is complete
+        if wait:
             self.checkpointer.wait()
+            self._safe = self._saved
 
     def _finite(self, loss: float) -> None:
         if not math.isfinite(loss) and self._window.state_dict():
@@ -115,12 +133,20 @@ class Run:
         self._positions = {name: source.state_dict() for name, source in self._sources.items()}
         self._random = default_generator.state
 
-    def _due(self) -> bool:
-        if self.checkpointer is None:
-            return False
-        before = 0 if self._saved is None else self._saved[0]
-        by_step = self.save_every is not None and self.step - before >= self.save_every
-        return by_step or (self.save_seconds is not None and time.monotonic() - self._saved_at >= self.save_seconds)
+    def _now(self) -> Moment:
+        return Moment(self.step, self.epoch, self._phase, time.monotonic())
+
+    def _keep_up(self, results: Mapping[str, float] | None = None, always: bool = False) -> None:
+        """Save so early that it can be complete within the interval, and where it is not, wait for it."""
+        if always or self._since(self._saved) >= EARLY:
+            self.save(results)
+        if self._since(self._safe) >= 1:
+            self.save(results, wait=True)
+
+    def _since(self, moment: Moment) -> float:
+        """How much of the interval between saves has passed."""
+        steps = 0.0 if self.save_every is None else (self.step - moment.step) / self.save_every
+        return steps if self.save_seconds is None else max(steps, (time.monotonic() - moment.time) / self.save_seconds)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run is, as of the last step."""
@@ -132,6 +158,7 @@ class Run:
             "results": self.results,
             "sums": list(self._sums),
             "window": self._window.state_dict(),
+            "norm": self._norm,
             "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
             "callbacks": [callback.state_dict() for callback in self.callbacks],
             "seconds": self.seconds,
@@ -154,6 +181,7 @@ class Run:
         self.step, self.epoch, self._phase = state["step"], state["epoch"], state["phase"]
         self.results, self._sums, self._spent = dict(state["results"]), list(state["sums"]), state["seconds"]
         self._window.load_state_dict(state["window"])
+        self._norm = state["norm"]
         for name, metric in self.metrics.items():
             metric.load_state_dict(state["metrics"][name])
         for callback, own in zip(self.callbacks, state["callbacks"], strict=True):
@@ -172,7 +200,8 @@ class Run:
         if self._place is not None:
             self._log = stack.enter_context(self._opened_log(self._place, fresh))
         self._mark()
-        self._began = self._saved_at = time.monotonic()
+        self._began = time.monotonic()
+        self._saved = self._safe = self._now() if self.step else self._now()._replace(phase="")
         stack.callback(self._close)
         if self.progress:
             device = next((p.device for p in model.parameters()), None)
@@ -191,7 +220,6 @@ class Run:
         if not self.resume:
             checkpointer.begin_anew()
         elif checkpointer.restore() is not None:
-            self._saved = (self.step, self.epoch, self._phase)
             logger.info("going on behind step %d, in epoch %d", self.step, self.epoch + 1)
 
     def _opened_log(self, place: Place, fresh: bool) -> Log:

@@ -41,8 +41,9 @@ class Trainer(Run):
         clip_grad_norm: the largest norm of all gradients together.
         metrics: by name, such as ``{"accuracy": Accuracy()}``; over each epoch of training and each evaluation.
         callbacks: see :class:`Callback`; :class:`EarlyStopping` is one.
-        save_every: save after so many steps; None: by time alone.
-        save_seconds: save after so many seconds; None: by steps alone.
+        save_every: the most steps that can be lost; None: by time alone. A save begins when nine tenths of them have
+            been made, and when all have, the loop waits for it.
+        save_seconds: the most seconds that can be lost, in the same way; None: by steps alone.
         keep_last: how many checkpoints are kept.
         keep_best: save after each epoch too, and keep the checkpoint with the best ``monitor``.
         monitor: the name of a metric; None: "validation/loss", or "loss" without validation data.
@@ -101,7 +102,6 @@ class Trainer(Run):
         self.keep_best, self.monitor = keep_best, monitor
         self.stopped = False
         self._most: int | None = None
-        self._norm: Tensor | None = None
         self._wants_metric = scheduler is not None and "metrics" in inspect.signature(scheduler.step).parameters
 
     # ---------------------------------------------------------------- what users call
@@ -205,11 +205,12 @@ class Trainer(Run):
                 self._phase = EVALUATE
             if group:
                 self._step(group)
+            self._mark()
+            if group and self.callbacks:
                 for callback in self.callbacks:
                     callback.on_step(self)
-            self._mark()
-            if self._due():
-                self.save()
+                self._mark()
+            self._keep_up()
             if self._going is not None:
                 self._going.leave()
             if self._over() and self._positions[TRAIN]["batch"] != self._sources[TRAIN].count:
@@ -277,6 +278,7 @@ class Trainer(Run):
             self.scheduler.step(self._monitored())
         elif self.scheduler is not None and self.schedule == "epoch":
             self.scheduler.step()
+        self._mark()
         for callback in self.callbacks:
             callback.on_epoch(self, results)
         self._write({name: value for name, value in results.items() if name != "loss"}, self.epoch)
@@ -284,8 +286,7 @@ class Trainer(Run):
             self._bar.metrics(results)
             self._bar.line()
         self._mark()
-        if self.keep_best or self._due():
-            self.save(results)
+        self._keep_up(results, always=self.keep_best)
         if self._going is not None:
             self._going.leave()
 
