@@ -84,9 +84,9 @@ def section(name: str, lines: list[str], link: Link) -> str:
 
 
 def markdown(doc: str, link: Link = lambda _: None) -> str:
-    """A docstring as Markdown; ``link`` knows where names are told of."""
+    """A docstring, as ``inspect.getdoc`` gives it, as Markdown; ``link`` knows where names are told of."""
     told = []
-    for block in blocks(inspect.cleandoc(doc).splitlines()):
+    for block in blocks(doc.splitlines()):
         head = SECTION.match(block[0])
         example = next((i for i, line in enumerate(block) if line.lstrip().startswith(">>>")), None)
         if head and len(block) > 1 and block[1].startswith(" "):

@@ -83,7 +83,7 @@ def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made."""
     made = reference.pages()
     index = reference.Index(made)
-    pages = {page.path: reference.text(page, index) for page in made}
+    pages = {page.path: f"---\nsearch:\n  boost: 3\n---\n\n{reference.text(page, index)}" for page in made}
     pages["reference/index.md"] = reference.overview(made)
     pages["examples/index.md"] = examples_page(ROOT / "examples")
     pages["examples/lectures.md"] = examples_page(ROOT / "examples" / "lectures")
@@ -111,5 +111,5 @@ def script_page(path: Path) -> str:
     """A script as a page: its docstring, then its lines."""
     source = path.read_text(encoding="utf-8")
     first, _, rest = (ast.get_docstring(ast.parse(source)) or path.stem).partition("\n")
-    where = path.relative_to(ROOT)
-    return f'# {path.stem}\n\n{first}\n{rest}\n\n```python {{ title="{where}" linenums="1" }}\n{source}```\n'
+    code = f'```python {{ title="{path.relative_to(ROOT)}" linenums="1" }}\n{source}```'
+    return "\n\n".join(["---\nsearch:\n  boost: 0.5\n---", f"# {path.stem}", f"{first}\n{rest}", code, ""])
