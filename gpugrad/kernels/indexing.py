@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import BACKENDS, Array, Namespace
-from .indexing_host import add_rows
+from .indexing_host import add_bags, add_rows, sum_bags
 from .kernel import seen_whole
 
 
@@ -50,4 +50,29 @@ def add_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> Array
             return y
     y = xp.zeros(shape, dtype=g.dtype)
     xp.add.at(y, index, g)
+    return y
+
+
+@_atomic
+def sum_at(xp: Namespace, x: Array, index: Any) -> Array:
+    """The rows of ``x`` at an array of indices, summed over the last axis of these."""
+    owner = BACKENDS.get(type(x))
+    if owner is not None and owner.routines:
+        y = sum_bags(x, index)
+        if y is not NotImplemented:
+            return y
+    return xp.sum(x[index], axis=len(index.shape) - 1)
+
+
+@_atomic
+def add_sums_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """The transpose of :func:`sum_at`: each row of ``g`` is added at all indices along the last axis."""
+    owner = BACKENDS.get(type(g))
+    if owner is not None and owner.routines:
+        y = add_bags(g, index, shape)
+        if y is not NotImplemented:
+            return y
+    y = xp.zeros(shape, dtype=g.dtype)
+    behind = len(index.shape) - 1
+    xp.add.at(y, index, xp.broadcast_to(xp.expand_dims(g, axis=behind), (*index.shape, *shape[1:])))
     return y

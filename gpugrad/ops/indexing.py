@@ -54,6 +54,29 @@ _gather.vjp(x=lambda xp, g, index, x_shape: _scatter_add.on(xp, g, index=index, 
 _scatter_add.vjp(part=lambda xp, g, index: _gather.on(xp, g, index=index))
 
 
+@primitive
+def bags(xp: Namespace, x: Array, /, index: Any) -> Array:
+    """The rows of x at an array of indices, in range, summed over the last axis of the indices.
+
+    >>> import gpugrad as gg
+    >>> import numpy
+    >>> bags(gg.tensor([[1.0], [2.0], [4.0]]), numpy.array([[0, 1], [2, 2]]))
+    tensor([[3.],
+            [8.]])
+    """
+    return kernels.sum_at(xp, x, index)
+
+
+@primitive
+def _unbag(xp: Namespace, g: Array, /, index: Any, shape: Shape) -> Array:
+    """The transpose of ``bags``."""
+    return kernels.add_sums_at(xp, g, index, shape)
+
+
+bags.vjp(x=lambda xp, g, index, x_shape: _unbag.on(xp, g, index=index, shape=x_shape))
+_unbag.vjp(g=lambda xp, g, index: bags.on(xp, g, index=index))
+
+
 def getitem(x: Tensor, index: Any, /) -> Tensor:
     """``x[index]``.
 

@@ -43,6 +43,21 @@ def with_written(x, v, index):
     return y
 
 
+BAGS = numpy.array([[0, 2], [1, 1], [2, 0]])
+
+
+def _bag_rows():
+    """The second shapes are wide enough for a routine."""
+    for columns in (2, 9):
+        yield Row("ops.indexing.bags", lambda x: indexing.bags(x, index=indexing.plain_index(_like_index(BAGS), x)),
+                  shapes=[((3, columns),)], numpy=lambda x: x[BAGS].sum(axis=1, dtype=x.dtype), large=None,
+                  label=f"{columns}")  # fmt: skip
+        yield Row("ops.indexing._unbag", lambda g, n=columns: indexing._unbag(
+                      g, index=indexing.plain_index(_like_index(BAGS), g), shape=(3, n)),
+                  shapes=[((3, columns),)], large=None, label=f"{columns}",
+                  numpy=lambda g, n=columns: _scattered(numpy.repeat(g[:, None], 2, axis=1), BAGS, (3, n)))  # fmt: skip
+
+
 def _index_rows():
     sample = numpy.zeros((2, 3))
     for kind, indices in (("_slice", SLICES), ("_gather", GATHERS)):
@@ -81,4 +96,4 @@ def _write_row(index, part, label):
     )  # fmt: skip
 
 
-ROWS: list[Row] = complex_too(_index_rows())
+ROWS: list[Row] = complex_too([*_index_rows(), *_bag_rows()])

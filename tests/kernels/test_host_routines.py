@@ -10,7 +10,7 @@ import gpugrad as gg
 from gpugrad.kernels import REGISTRY, composed, labels
 from gpugrad.kernels.elementwise import Elementwise
 from gpugrad.kernels.host import SMALL, masked, select
-from gpugrad.kernels.indexing_host import add_rows
+from gpugrad.kernels.indexing_host import add_bags, add_rows, sum_bags
 
 ROUTINES = [kernel for kernel in REGISTRY.values() if kernel.routine is not None]
 FLAT = [kernel for kernel in ROUTINES if isinstance(kernel, Elementwise)]
@@ -187,6 +187,22 @@ def test_rows_added_at_indices(dtype, highest, rng):
     for index, part, shape in ((at, g[0], (200, 3, 4)), ((at, at), g, (200, 3, 4)), (at > 0, g, (200, 3, 4)),
                                (at, g[..., :1, :1], (200, 1, 1)), (at[:0], g[:0], (200, 3, 4))):  # fmt: skip
         assert add_rows(part, index, shape) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_rows_summed_in_bags(dtype, rng):
+    x, at = (10 * rng.standard_normal((20, 3, 4))).astype(dtype), rng.integers(-20, 20, (5, 2, 6))
+    g = (10 * rng.standard_normal((5, 2, 3, 4))).astype(dtype)
+    numpy.testing.assert_allclose(sum_bags(x, at), x[at].sum(axis=2), rtol=1e-5, atol=1e-4)
+    expected = numpy.zeros((20, 3, 4), dtype)
+    numpy.add.at(expected, at, numpy.repeat(g[:, :, None], 6, axis=2))
+    numpy.testing.assert_allclose(add_bags(g, at, x.shape), expected, rtol=1e-5, atol=1e-4)
+    for index, table in ((at, x[..., :1, :1]), (at > 0, x), (at, x.astype("f2")), (at + 1, x), (at - 1, x)):
+        wrong = index is at or index.dtype == bool or index.max() >= 20 or index.min() < -20
+        assert wrong == (sum_bags(table, index) is NotImplemented)
+        if table.shape == x.shape:
+            assert wrong == (add_bags(g.astype(table.dtype), index, table.shape) is NotImplemented)
+            assert wrong == (add_rows(table[at], index, table.shape) is NotImplemented)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

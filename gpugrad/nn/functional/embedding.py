@@ -12,6 +12,7 @@ from ...ops import softmax as labels
 from ...ops.arithmetic import clip, where
 from ...ops.counting import bincount
 from ...ops.creation import arange, asarray, astype
+from ...ops.indexing import bags
 from ...ops.norms import vector_norm
 from ...ops.reduction import max, min, sum
 from ...ops.shaping import broadcast_to, concat, expand_dims, reshape
@@ -208,6 +209,10 @@ def embedding_bag(
     padding = place_of_padding(name, padding_idx, weight.shape[0])
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
+    all_alike = padding is None and offsets is None and factors is None and not scale_grad_by_freq
+    if all_alike and mode != "max" and index.shape[1]:
+        y: Tensor = bags(weight, index=index.data)
+        return y * (1 / index.shape[1]) if mode == "mean" else y
     rows = _rows(index, weight, padding, scale_grad_by_freq)
     counts = broadcast_to(arange(1, device=index.device) == 0, index.shape) if padding is None else index != padding
     if offsets is not None:
@@ -219,7 +224,7 @@ def embedding_bag(
     kept = expand_dims(counts, axis=-1)
     total = sum(astype(counts, weight.dtype), axis=-1, keepdims=True)
     if mode == "max" and rows.shape[1]:
-        y: Tensor = where(total > 0, max(where(kept, rows, -inf), axis=1), 0)
+        y = where(total > 0, max(where(kept, rows, -inf), axis=1), 0)
         return y
     y = sum(where(kept, rows, 0), axis=1)
     return y / clip(total, 1, None) if mode == "mean" else y
