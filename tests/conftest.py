@@ -40,6 +40,10 @@ class Skipped:
 
 
 def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "simulator":
+        again = [item for item in items if item.get_closest_marker("any_device")]
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in set(again)]
     path = config.getoption("--only-noted")
     if path:
         noted = set(Path(path).read_text().split("\n"))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.any_device
+
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"
 SCRIPTS = sorted([*DOCKER.rglob("*.sh"), ROOT / ".ci" / "run"])

@@ -10,6 +10,8 @@ import pytest
 from gpugrad import cli
 from gpugrad.cli.completion import SHELLS
 
+pytestmark = pytest.mark.any_device
+
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_script_knows_every_command(shell, capsys):

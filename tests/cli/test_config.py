@@ -11,6 +11,8 @@ import pytest
 from gpugrad import optim
 from gpugrad.cli.config import Config, ConfigError, loaded, named, parsed
 
+pytestmark = pytest.mark.any_device
+
 TEXT = """\
 # a comment
 epochs = 3

@@ -19,6 +19,8 @@ import numpy
 import gpugrad as gg
 from gpugrad import data, nn
 
+pytestmark = pytest.mark.any_device
+
 
 def points(count=40):
     x = numpy.linspace(-1, 1, count, dtype=numpy.float32).reshape(-1, 1)
