@@ -73,11 +73,14 @@ def name(x: T, name: str) -> T:
 
 
 def given(x: Tensor) -> str | None:
-    """The name that a Tensor was given."""
+    """The name that a Tensor was given; a constant's also by another Tensor of the same array, as layers make them."""
     if x.node is not None and x.node.watch is not None and x.node.watch.name is not None:
         return x.node.watch.name
-    found = _beside.get(id(x))
-    return None if found is None else found[1]
+    own = _beside.get(id(x))
+    if own is not None or x.node is not None:
+        return None if own is None else own[1]
+    named = ((held(), key) for held, key in list(_beside.values()))
+    return next((key for other, key in named if other is not None and other.data is x.data), None)
 
 
 def around(frame: FrameType) -> Names:

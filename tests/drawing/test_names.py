@@ -53,6 +53,17 @@ def test_constants_have_names():
     assert seen
 
 
+def test_a_constant_keeps_its_name_in_a_layer():
+    """A convolution puts the array into a Tensor of its own."""
+    layer = gg.nn.Conv2d(1, 1, 1)
+
+    def drawn(y):
+        return names(gg.draw(lambda: layer(y).sum()))
+
+    assert "image" in drawn(gg.name(gg.tensor([[[[1.0, 2.0]]]]), "image"))
+    assert "image" not in drawn(gg.tensor([[[[1.0, 2.0]]]]))
+
+
 def test_a_number_with_a_name_is_a_node_and_one_without_stands_in_the_gate():
     x, target = variable(3.0), gg.tensor(2.0)
     with gg.observe() as seen:
