@@ -11,6 +11,7 @@ import pytest
 import gpugrad as gg
 from gpugrad import cli
 
+pytestmark = pytest.mark.any_device
 pytest.importorskip("safetensors", reason="checkpoints need safetensors: pip install 'gpugrad[train]'")
 
 OWN = """\
@@ -18,8 +19,6 @@ import numpy
 
 import gpugrad as gg
 from gpugrad import data, nn
-
-pytestmark = pytest.mark.any_device
 
 
 def points(count=40):
