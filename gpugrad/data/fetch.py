@@ -43,6 +43,9 @@ class WorkerInfo:
         num_workers: how many there are.
         seed: of the loader.
         dataset: the worker's copy.
+
+    >>> WorkerInfo(id=1, num_workers=4, seed=0, dataset=None).id
+    1
     """
 
     id: int
