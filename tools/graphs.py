@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 import gpugrad as gg
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "examples" / "lectures"), str(ROOT / "examples")]
 
 import computation_graphs  # noqa: E402  the lectures' scripts
+import convolution  # noqa: E402
 import gates  # noqa: E402
 import neural_turing_machine  # noqa: E402
 import recurrent_network  # noqa: E402
+import window_gradients  # noqa: E402
 from circuit import variables  # noqa: E402
 from turing import NeuralTuringMachine  # noqa: E402
 
@@ -38,6 +42,14 @@ def unrolled() -> gg.drawing.Drawing:
     return recurrent_network.graph(p, recurrent_network.one_hot(letters[:-1], 4), letters[1:])
 
 
+def convolutional() -> gg.drawing.Drawing:
+    """A convolutional network, as it begins, that looks at a one."""
+    gg.random.seed(0)
+    one = numpy.zeros((1, 8, 8), numpy.float32)
+    one[0, 1:7, 4] = 1
+    return convolution.graph(convolution.network(8), one, 1)
+
+
 def machine() -> gg.drawing.Drawing:
     """A small neural Turing machine that copies two vectors."""
     gg.random.seed(0)
@@ -53,5 +65,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "graphs/linear_regression.html", circuit("linear regression", graph, leaves).html()
     two = circuit("a network with two layers", computation_graphs.network, computation_graphs.weights(2))
     yield "graphs/two_layers.html", two.html()
+    yield "graphs/window.html", window_gradients.graph().html()
+    yield "graphs/convolution.html", convolutional().html()
     yield "graphs/recurrent_network.html", unrolled().html()
     yield "graphs/neural_turing_machine.html", machine().html()
