@@ -169,9 +169,10 @@ def _again(op: Primitive, operands: list[Any], static: dict[str, Any], node: Nod
         if op.outputs:
             return y
         y = xp.asarray(y)
-        if y.dtype != node.dtype:
-            y = xp.astype(y, node.dtype)
-        return y if y.shape == node.shape or y.size != math.prod(node.shape) else xp.reshape(y, node.shape)
+        if y.size != math.prod(node.shape):
+            return None  # there were more operands behind those that need a gradient
+        y = y if y.dtype == node.dtype else xp.astype(y, node.dtype)
+        return y if y.shape == node.shape else xp.reshape(y, node.shape)
 
 
 INVERSE: dict[str, tuple[Any, Any]] = {

@@ -85,35 +85,44 @@ def test_branches_add_up():
 # -------------------------------------------------------------------- against the engine
 
 
+@pytest.mark.parametrize("alone", [False, True], ids=["all variables", "one variable"])
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.constant], ids=str)
-def test_every_operation_is_drawn_with_the_gradients_of_backward(row, rng):
-    inputs = tensors(row.inputs(rng, row.shapes[0]))
+def test_every_operation_is_drawn_with_the_gradients_of_backward(row, alone, rng):
+    shapes = row.shapes[min(2, len(row.shapes) - 1) if alone else 0]  # single numbers, and often a matrix and a vector
+    inputs = tensors(row.inputs(rng, shapes), requires_grad=not alone)
+    if alone:
+        inputs[next(i for i, x in enumerate(inputs) if x.dtype.kind in "fc")].requires_grad = True
     with numpy.errstate(all="ignore"), gg.observe() as seen:
         ys = [y for y in outputs(row.call(*inputs, **row.variants[0])) if y.node is not None]
         loss = sum(gg.real(y * gg.conj(y)).sum() for y in ys)
+    if not ys:
+        pytest.skip("constant by this input")
     observed = gg.draw(loss)
     del seen
     unobserved = gg.draw(loss)
     with numpy.errstate(all="ignore"):
         loss.backward()
     for drawing in (observed, unobserved):
-        found = by_name(drawing)
-        for i, x in enumerate(inputs):
-            node = found.get(f"inputs[{i}]")
-            if node is None or node.kind == "constant" or node.dtype.startswith("complex"):
-                continue
-            expected = x.grad.numpy().reshape(-1)[:16]
-            numpy.testing.assert_array_equal(numpy.array(node.gradient.numbers, dtype=expected.dtype), expected)
-            assert node.gradient.shape == x.shape
-        for part in drawing.picture.nodes:
-            assert part.kind != "operation" or part.value is None or part.value.shape == part.shape
+        compare_with_backward(drawing, inputs)
         json.dumps(drawing.to_dict(), allow_nan=False)
-    values = [node.value for node in observed.picture.nodes if node.kind == "operation"]
-    for known, node in zip(values, (n for n in unobserved.picture.nodes if n.kind == "operation"), strict=True):
-        assert node.value in (None, known), node  # nothing, or what is right
-    assert [n.gradient for n in observed.picture.nodes if n.kind == "operation"] == [
-        n.gradient for n in unobserved.picture.nodes if n.kind == "operation"
-    ]
+    one, other = ([n for n in d.picture.nodes if n.kind == "operation"] for d in (observed, unobserved))
+    assert [n.gradient for n in one] == [n.gradient for n in other]
+    for known, node in zip(one, other, strict=True):
+        assert node.value in (None, known.value), f"{node.op}: nothing, or what is right"
+    assert all(n.value is not None for n in one if n.dtype)
+
+
+def compare_with_backward(drawing, inputs):
+    found = by_name(drawing)
+    for i, x in enumerate(inputs):
+        node = found.get(f"inputs[{i}]")
+        if node is None or node.kind == "constant" or node.dtype.startswith("complex"):
+            continue
+        expected = x.grad.numpy().reshape(-1)[:16]
+        numpy.testing.assert_array_equal(numpy.array(node.gradient.numbers, dtype=expected.dtype), expected)
+        assert node.gradient.shape == x.shape
+    for node in drawing.picture.nodes:
+        assert node.value is None or not node.dtype or node.value.shape == node.shape
 
 
 def small_model():
@@ -465,6 +474,34 @@ def test_local_derivatives_are_described():
         "the right operand, transposed", "the left operand, transposed", "identity, 2 entries",
         "identity, summed over the axes of the broadcast",
     ]  # fmt: skip
+
+
+def test_what_is_called_diagonal_is(rng):
+    """Of every operation whose result has its input's shape: the whole Jacobian, by the transform."""
+    seen = set()
+    for row in ROWS:
+        inputs = tensors(row.inputs(rng, row.shapes[min(2, len(row.shapes) - 1)]), requires_grad=False)
+        place = next((i for i, x in enumerate(inputs) if x.dtype.kind == "f" and 1 < x.size <= 16), None)
+        if row.constant or place is None:
+            continue
+
+        def f(x, row=row, inputs=inputs, place=place):
+            return row.call(*[x if i == place else v for i, v in enumerate(inputs)], **row.variants[0])
+
+        x = gg.tensor(inputs[place].data, requires_grad=True)
+        with numpy.errstate(all="ignore"):
+            y = f(x)
+        if not isinstance(y, gg.Tensor) or y.node is None or y.dtype.kind == "c" or y.shape != x.shape:
+            continue
+        edges = [e for e in gg.draw(y).picture.edges if e.local]
+        if len(edges) != 1 or not edges[0].local.text.startswith(("diagonal", "identity", "minus the identity")):
+            continue
+        with numpy.errstate(all="ignore"):
+            jacobian = gg.jacobian(f)(x.detach()).numpy().reshape(x.size, x.size)
+        diagonal = numpy.array([float(v) for v in edges[0].local.numbers])
+        numpy.testing.assert_allclose(jacobian, numpy.diag(diagonal), rtol=1e-12, atol=1e-12, err_msg=row.name)
+        seen.add(row.operation)
+    assert len(seen) > 60
 
 
 def test_formulas_are_there_for_single_numbers_alone():
