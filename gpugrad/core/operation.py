@@ -149,6 +149,12 @@ class Primitive:
         self.params = {p.name: p.default for p in static}
         self.positional = tuple(p.name for p in static if p.kind is p.POSITIONAL_OR_KEYWORD)
         self.defaults = {p.name: p.default for p in static if p.default is not p.empty}
+        named = [*self.inputs, *self.params, *residuals]
+        taken = {"y", *(name + suffix for name in self.inputs for suffix in METADATA)}
+        for i, name in enumerate(named):
+            if name in taken or name in named[:i]:
+                meaning = "the output" if name == "y" else "something else already"
+                raise TypeError(f"{self.name}: in gradient rules {name!r} is {meaning}; give it another name here")
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.constant = False
@@ -311,7 +317,8 @@ def primitive(
         reference: the same function composed of operations on ``xp``.
 
     Raises:
-        TypeError: no array parameters, or a rule names a value that there is not.
+        TypeError: no array parameters, a parameter called ``y`` or as something else that rules may name, or a rule
+            names a value that there is not.
 
     :func:`vmap` runs it sample by sample; one that works element by element, on operands that broadcast, says so by
     ``cube.op.batch = "elementwise"`` and is run on all samples at once.

@@ -16,6 +16,7 @@ from typing import Any
 from .. import backend
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
+from ..core.modes import no_grad
 from ..kernels import convolution as folding
 from ..kernels import pooling as kernels
 from ..kernels.pooling import Counts
@@ -38,9 +39,9 @@ def _max_pool(xp: Namespace, x: Array, /, window: Window) -> Array:
 
 
 @primitive
-def _winners(xp: Namespace, x: Array, y: Array, /, window: Window) -> Array:
-    """Which element of each window is its largest, ``y``: the first offset that holds it."""
-    return kernels.winners(xp, x, y, window)
+def _winners(xp: Namespace, x: Array, top: Array, /, window: Window) -> Array:
+    """Which element of each window is its largest, ``top``: the first offset that holds it."""
+    return kernels.winners(xp, x, top, window)
 
 
 @primitive
@@ -128,7 +129,7 @@ def max_pool(
     y = _max_pool(x, window)
     if not indices:
         return y if whole else y[0]
-    found = _places(_winners(x.detach(), y.detach(), window), window)
+    found = _places(_winners(x, y, window), window)
     return (y, found) if whole else (y[0], found[0])
 
 
@@ -277,7 +278,7 @@ def adaptive_max_pool(name: str, input: Any, output_size: Any, indices: bool, nd
     window = _even(x.shape[2:], outer)
     if window is not None and window.size < WIDE:
         y = _max_pool(x, window)
-        found = _places(_winners(x.detach(), y.detach(), window), window) if indices else None
+        found = _places(_winners(x, y, window), window) if indices else None
     else:
         y, found = _gathered(x, outer)
         found = found if indices else None
@@ -292,21 +293,40 @@ def _check_not_empty(name: str, x: Tensor) -> None:
 
 
 def _gathered(x: Tensor, outer: Shape) -> tuple[Tensor, Tensor]:
-    """The maxima of uneven or wide windows: their elements side by side, short windows filled up with the last."""
-    inner = x.shape[2:]
-    table: Tensor = asarray([[0]], device=x.device)  # flat indices: for each place, those of its window
+    """The maxima of uneven or wide windows: where they are, and from there, so that the gradient knows them alone."""
+    planes, window = reshape(x, (*x.shape[:2], prod(x.shape[2:]))), _even(x.shape[2:], outer)
+    with no_grad():
+        if window is None:
+            found = _first_of_uneven(planes, x.shape[2:], outer)
+        else:
+            first = argmax(_side_by_side(x, window), axis=-1)
+            found = reshape(_places(reshape(first, (*x.shape[:2], *outer)), window), first.shape)
+    values = take_along_axis(planes, found, axis=-1)
+    return reshape(values, (*x.shape[:2], *outer)), reshape(found, (*x.shape[:2], *outer))
+
+
+def _side_by_side(x: Tensor, window: Window) -> Tensor:
+    """The elements of even windows, ``(N, C, places, window)``."""
+    pairs = [n for pair in zip(window.outer, window.kernel, strict=True) for n in pair]
+    apart = reshape(x, (*x.shape[:2], *pairs))
+    order = (0, 1, *range(2, apart.ndim, 2), *range(3, apart.ndim, 2))
+    y: Tensor = reshape(permute_dims(apart, order), (*x.shape[:2], window.positions, window.size))
+    return y
+
+
+def _first_of_uneven(planes: Tensor, inner: Shape, outer: Shape) -> Tensor:
+    """The flat indices of the maxima of uneven windows; short windows are filled up with their last element."""
+    table: Tensor = asarray([[0]], device=planes.device)  # flat indices: for each place, those of its window
     for n, m in zip(inner, outer, strict=True):
         parts = _parts(n, m)
         widest = max(stop - start for start, stop in parts)
         rows = [[min(start + k, stop - 1) for k in range(widest)] for start, stop in parts]
-        pairs = table[:, None, :, None] * n + asarray(rows, device=x.device)[:, None, :]
+        pairs = table[:, None, :, None] * n + asarray(rows, device=planes.device)[:, None, :]
         table = reshape(pairs, (table.shape[0] * m, table.shape[1] * widest))
-    planes = reshape(x, (*x.shape[:2], prod(inner)))
-    elements = getitem(planes.detach(), (slice(None), slice(None), table))  # (N, C, places, window)
+    elements = getitem(planes, (slice(None), slice(None), table))  # (N, C, places, window)
     first = argmax(elements, axis=-1, keepdims=True)
-    found = squeeze(take_along_axis(table.reshape((1, 1, *table.shape)), first, axis=-1), axis=-1)
-    values = take_along_axis(planes, found, axis=-1)  # so that the gradient knows the chosen elements alone
-    return reshape(values, (*x.shape[:2], *outer)), reshape(found, (*x.shape[:2], *outer))
+    found: Tensor = squeeze(take_along_axis(table.reshape((1, 1, *table.shape)), first, axis=-1), axis=-1)
+    return found
 
 
 # -------------------------------------------------------------------- windows as columns

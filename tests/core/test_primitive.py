@@ -218,6 +218,32 @@ def test_a_forward_without_arrays():
             return x
 
 
+def test_names_that_rules_would_take_for_something_else():
+    with pytest.raises(TypeError, match="times: in gradient rules 'y' is the output; give it another name here"):
+
+        @gg.primitive
+        def times(xp, x, y, /):
+            return x * y
+
+    with pytest.raises(TypeError, match="f: in gradient rules 'y' is the output"):
+
+        @gg.primitive
+        def f(xp, x, /, y):
+            return x * y
+
+    with pytest.raises(TypeError, match="g: in gradient rules 'x_shape' is something else already"):
+
+        @gg.primitive
+        def g(xp, x, /, x_shape):
+            return x
+
+    with pytest.raises(TypeError, match="h: in gradient rules 'scale' is something else already"):
+
+        @gg.primitive(residuals=("scale",))
+        def h(xp, x, /, scale):
+            return x, scale
+
+
 def test_a_missing_rule_is_said_when_it_is_needed():
     @gg.primitive
     def f(xp, x, w, /):
