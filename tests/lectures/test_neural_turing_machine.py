@@ -31,30 +31,43 @@ def close(found, *expected, rtol=1e-9):
     numpy.testing.assert_allclose(found.numpy()[0, 0], expected, rtol=rtol, atol=1e-11)
 
 
-MEMORY = gg.tensor([[[1.0, 0.0], [0.0, 2.0], [3.0, 3.0], [-1.0, 0.0]]], dtype=gg.float64)
-KEY = heads(2.0, 0.0)  # its cosines with the rows are 1, 0, 1/sqrt(2), -1
+@pytest.fixture
+def memory():
+    return gg.tensor([[[1.0, 0.0], [0.0, 2.0], [3.0, 3.0], [-1.0, 0.0]]], dtype=gg.float64)
+
+
+@pytest.fixture
+def key():
+    """Its cosines with the rows of the memory are 1, 0, 1/sqrt(2), -1."""
+    return heads(2.0, 0.0)
+
+
+@pytest.fixture
+def on_the_host(device):
+    if not device.is_host:
+        pytest.skip("hundreds of steps take minutes on the simulator; single ones are tested there too")
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0, 5.0])
-def test_content_addressing(turing, strength):
+def test_content_addressing(turing, memory, key, strength):
     powers = numpy.exp(strength * numpy.array([1.0, 0.0, 0.5**0.5, -1.0]))
-    close(turing.content_addressing(MEMORY, KEY, heads(strength)), *(powers / powers.sum()))
+    close(turing.content_addressing(memory, key, heads(strength)), *(powers / powers.sum()))
 
 
-def test_content_addressing_by_hand(turing):
+def test_content_addressing_by_hand(turing, memory, key):
     """With strength ln 2 the powers are 2, 1, 2^0.7071 = 1.6325, 1/2, and add up to 5.1325."""
-    close(turing.content_addressing(MEMORY, KEY, heads(LN2)), 0.38967, 0.19483, 0.31808, 0.09742, rtol=3e-5)
+    close(turing.content_addressing(memory, key, heads(LN2)), 0.38967, 0.19483, 0.31808, 0.09742, rtol=3e-5)
 
 
-def test_the_length_of_rows_and_key_does_not_matter(turing):
-    one = turing.content_addressing(MEMORY, KEY, heads(2.0)).numpy()
-    other = turing.content_addressing(100 * MEMORY, KEY / 10, heads(2.0)).numpy()
+def test_the_length_of_rows_and_key_does_not_matter(turing, memory, key):
+    one = turing.content_addressing(memory, key, heads(2.0)).numpy()
+    other = turing.content_addressing(100 * memory, key / 10, heads(2.0)).numpy()
     numpy.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-def test_a_row_of_zeros_has_a_cosine_of_zero_and_a_gradient(turing):
+def test_a_row_of_zeros_has_a_cosine_of_zero_and_a_gradient(turing, key):
     memory = gg.zeros((1, 2, 2), dtype=gg.float64).requires_grad_()
-    weights = turing.content_addressing(memory, KEY, heads(1.0))
+    weights = turing.content_addressing(memory, key, heads(1.0))
     close(weights, 0.5, 0.5)
     weights[0, 0, 0].backward()
     assert numpy.isfinite(memory.grad.numpy()).all()
@@ -83,10 +96,10 @@ def test_sharpening(turing):
     close(turing.sharpen(heads(0.1, 0.3, 0.6), heads(2.0)), 1 / 46, 9 / 46, 36 / 46)
 
 
-def test_writing_and_reading(turing):
+def test_writing_and_reading(turing, memory):
     """A head that looks at the first two rows, half and half, erases the second number and adds (1, 4)."""
     weights, erase, add = heads(0.5, 0.5, 0.0, 0.0), heads(0.0, 1.0), heads(1.0, 4.0)
-    memory = turing.write(MEMORY, weights, erase, add)
+    memory = turing.write(memory, weights, erase, add)
     numpy.testing.assert_allclose(memory.numpy()[0], [[1.5, 2.0], [0.5, 3.0], [3.0, 3.0], [-1.0, 0.0]], rtol=1e-12)
     close(turing.read(memory, heads(0.0, 0.5, 0.0, 0.5)), -0.25, 1.5)
 
@@ -137,7 +150,7 @@ def test_gradients_through_time_are_those_of_differences(turing, task, options):
     rng = numpy.random.default_rng(0)
     for name, p in made.named_parameters():
         assert p.dtype == gg.float64
-        direction = rng.standard_normal(p.shape)
+        direction = gg.tensor(rng.standard_normal(p.shape))
         ends = []
         for sign in (1, -1):
             with gg.no_grad():
@@ -145,7 +158,7 @@ def test_gradients_through_time_are_those_of_differences(turing, task, options):
                 ends.append(loss().item())
                 p -= sign * 1e-6 * direction
         expected = (ends[0] - ends[1]) / 2e-6
-        assert (p.grad.numpy() * direction).sum() == pytest.approx(expected, rel=1e-5, abs=1e-8), name
+        assert (p.grad * direction).sum().item() == pytest.approx(expected, rel=1e-5, abs=1e-8), name
         assert numpy.abs(p.grad.numpy()).max() > 1e-6, f"{name} has no part in it"
 
 
@@ -181,6 +194,7 @@ def test_the_score(task):
 
 
 @pytest.mark.parametrize("controller", ["lstm", "feedforward"])
+@pytest.mark.usefixtures("on_the_host")
 def test_it_learns_to_copy_short_sequences(task, turing, controller, monkeypatch):
     monkeypatch.setattr(task, "LONGEST", 2)
     gg.random.seed(1)
@@ -195,6 +209,7 @@ def test_it_learns_to_copy_short_sequences(task, turing, controller, monkeypatch
     )  # no parameter depends on the length of the memory
 
 
+@pytest.mark.usefixtures("on_the_host")
 def test_learning_is_reproducible(task, turing):
     def costs(seed):
         gg.random.seed(seed)
@@ -204,6 +219,7 @@ def test_learning_is_reproducible(task, turing):
     assert costs(1) != costs(2)
 
 
+@pytest.mark.usefixtures("on_the_host")
 def test_the_script_runs(program, tmp_path):
     out = program("neural_turing_machine", "--quick", "--bits", 3, "--rows", 8, "--hidden", 8)
     assert out.startswith("lstm controller, ")
