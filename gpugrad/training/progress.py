@@ -30,7 +30,7 @@ WORDS = {"validation": "val"}
 class Progress:
     """Loss, metrics, samples per second, time left, memory and money spent so far.
 
-    On a terminal, with rich installed, two lines that are kept up to date; elsewhere a line every ``every`` seconds.
+    On a terminal, with rich installed, three lines that are kept up to date; elsewhere a line every ``every`` seconds.
 
     Args:
         total: how many steps there will be; None where nobody knows: then there is no time left either.
@@ -211,10 +211,16 @@ class Progress:
         cost = self.cost
         return [
             "" if rate is None else f"{_speed(rate)} samples/s",
-            "" if left is None else f"{_duration(left)} left",
+            self._time(left),
             self._memory(),
-            "" if cost is None else f"{self.currency}{cost:,.2f}",
+            "" if cost is None else f"{self.currency}{cost:,.{2 if cost >= 1 else 4}f}",
         ]
+
+    def _time(self, left: float | None) -> str:
+        """Until the end; at the end, how long it took."""
+        if self.total is not None and self.done >= self.total:
+            return f"{_duration(self.seconds)} in all"
+        return "" if left is None else f"{_duration(left)} left"
 
     def _memory(self) -> str:
         place = self.device or backend.default_device()
@@ -238,7 +244,7 @@ class Progress:
             self._live.update(self._render(), refresh=True)
 
     def _render(self) -> Any:
-        """Two lines for rich: the bar, and the values."""
+        """For rich: the bar, the values, and what the machine does."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -249,16 +255,15 @@ class Progress:
             grid.add_column(ratio=ratio, no_wrap=True)
         step, *more = self._position()
         head = Text.assemble((f"{self.title}  " if self.title else "", "bold"), step)
-        left = "" if self.left is None else f"{_duration(self.left)} left"
+        rate, left, memory, cost = self._rest()
         pulse = self.total is None
         bar = ProgressBar(total=None if pulse else 1.0, completed=self._fraction(), pulse=pulse, width=None)
         grid.add_row(head, bar, Text("  ".join(part for part in (*more, left) if part)))
-        parts = [Text.assemble((f"{_short(name)} ", "dim"), (_number(name, value), "cyan"))
-                 for name, value in self.values.items()]  # fmt: skip
-        rate, _, memory, cost = self._rest()
-        parts += [Text(part) for part in (rate, memory) if part]
-        parts += [Text(cost, style="green")] if cost else []
-        return Group(grid, Text("  ").join(parts))
+        values = [Text.assemble((_bound(f"{_short(name)} "), "dim"), (_bound(_number(name, value)), "cyan"))
+                  for name, value in self.values.items()]  # fmt: skip
+        facts = [Text(_bound(part)) for part in (rate, memory) if part]
+        facts += [Text(cost, style="green")] if cost else []
+        return Group(grid, *(Text("  ").join(row) for row in (values, facts) if row))
 
 
 def _display(file: TextIO | None, plain: bool | None, render: Callable[[], Any]) -> Any:
@@ -291,6 +296,11 @@ def _number(name: str, value: Any) -> str:
     if "accuracy" in name and 0 <= value <= 1:
         return f"{100 * value:.2f} %"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or not value else f"{value:.3g}"
+
+
+def _bound(text: str) -> str:
+    """Text that no line is broken in."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _speed(rate: float) -> str:
