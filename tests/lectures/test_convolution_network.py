@@ -71,6 +71,7 @@ def idx(path, array):
     path.write_bytes(gzip.compress(header + array.astype(numpy.uint8).tobytes()))
 
 
+@pytest.mark.any_device
 def test_the_script_runs(program, tmp_path):
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     rng = numpy.random.default_rng(0)
@@ -88,6 +89,7 @@ def test_the_script_runs(program, tmp_path):
             assert (tmp_path / name / "filters.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.any_device
 def test_mnist_that_is_not_there(program, tmp_path):
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     with pytest.raises(SystemExit, match="there is no folder"):

@@ -23,11 +23,13 @@ COLLAPSE = [0.2130, 0.0476, 0.0106, 0.00238, 0.000532]
 KEPT = [0.6279, 0.4857, 0.4079, 0.3574, 0.3215]
 
 
+@pytest.mark.any_device
 @pytest.mark.parametrize(("way", "scales"), [("zero", [0] * 5), ("too small", COLLAPSE), ("Xavier", KEPT)])
 def test_the_scales_of_ten_layers_of_tanh(begin, way, scales):
     numpy.testing.assert_allclose(begin.expected(way, "tanh", 10, 500)[:5], scales, rtol=5e-3)
 
 
+@pytest.mark.any_device
 @pytest.mark.parametrize(("way", "factor"), [("too small", 0.01 * 250**0.5), ("Xavier", 0.5**0.5), ("He", 1.0)])
 def test_relu_halves_the_mean_square(begin, way, factor):
     numpy.testing.assert_allclose(begin.expected(way, "ReLU", 4, 500), factor ** numpy.arange(1, 5), rtol=1e-5)
@@ -115,6 +117,7 @@ def test_what_can_be_learned_from_there(begin):
     assert accuracy > 0.8
 
 
+@pytest.mark.any_device
 def test_the_script_runs(program, tmp_path):
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     out = program("initialization", "--layers", 3, "--width", 32, "--epochs", 1)

@@ -82,6 +82,7 @@ def test_the_library_s_layer_is_the_loop(network):
     assert loss.item() == pytest.approx(total, rel=1e-12)
 
 
+@pytest.mark.any_device
 def test_counting(network):
     one, two = network.simple("ab" * 5000, "ab" * 500, "ab")
     assert one == pytest.approx(1, abs=1e-3)
@@ -102,6 +103,7 @@ def test_the_held_out_text_is_read_in_one_go(network):
     assert network.held_out(model, text, width=2) == pytest.approx(network.bits(numpy.mean(whole)), rel=1e-5)
 
 
+@pytest.mark.any_device
 def test_it_learns_to_count(network):
     text = network.made_up(4000)
     assert text.startswith(("up:", "down:"))
@@ -118,6 +120,7 @@ def test_it_learns_to_count(network):
     assert set(written) <= set(alphabet)
 
 
+@pytest.mark.any_device
 def test_the_network_script_runs(program, tmp_path):
     (tmp_path / "text").write_text("round and round it goes, and where it stops nobody knows; " * 400)
     out = program("recurrent_network", "--text", tmp_path / "text", "--steps", 40, "--hidden", 16)
@@ -131,6 +134,7 @@ def test_the_network_script_runs(program, tmp_path):
     assert "unrolled in time" in (tmp_path / "unrolled.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.any_device
 @pytest.mark.parametrize(("content", "message"), [(None, "No such file"), (b"short", "at least 10,000 letters"),
                                                   (b"\xff" * 20_000, "decode")])  # fmt: skip
 def test_a_text_that_cannot_be_read(network, tmp_path, content, message):
@@ -140,6 +144,7 @@ def test_a_text_that_cannot_be_read(network, tmp_path, content, message):
         network.read(tmp_path / "text")
 
 
+@pytest.mark.any_device
 @pytest.mark.skipif(not SHAKESPEARE.is_file(), reason="Tiny Shakespeare is not in shared/data beside the repository")
 def test_shakespeare_is_read(network):
     text = network.read(network.TEXT)
@@ -221,12 +226,14 @@ def test_what_is_shown(back):
     assert set(seen.symbol.tolist()) == {0, 1}
 
 
+@pytest.mark.any_device
 def test_what_is_remembered(back):
     with gg.default_device("cpu"):
         assert back.remembers("orthogonal", 20, 60, size=16) > 0.95
         assert back.remembers("small", 20, 60, size=16) < 0.65
 
 
+@pytest.mark.any_device
 def test_the_gradients_script_runs(program, tmp_path):
     out = program("recurrent_gradients", "--steps", 10, "--training", 5, "--delays", 2, 4)
     assert "10 steps back" in out

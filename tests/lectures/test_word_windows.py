@@ -95,6 +95,7 @@ def test_the_graph_of_the_window(hand):
     assert nodes["s"].value.number == pytest.approx(u @ numpy.tanh(w @ x + b))
 
 
+@pytest.mark.any_device
 def test_the_gradients_script_runs(program, tmp_path):
     out = program("window_gradients")
     assert "is Paris a place?" in (tmp_path / "score.html").read_text(encoding="utf-8")
@@ -129,6 +130,7 @@ def test_what_is_left_out_in_training(words):
 TWEETS = "I\tO\nlove\tO\nNew\tB-location\nYork\tI-location\n\t\nParis\tB-location\nParis\tB-location\nrocks\tO\n\n"
 
 
+@pytest.mark.any_device
 def test_reading(words, tmp_path):
     (tmp_path / "some").write_text(TWEETS, encoding="utf-8")
     assert words.read(tmp_path / "some") == [
@@ -137,6 +139,7 @@ def test_reading(words, tmp_path):
     ]
 
 
+@pytest.mark.any_device
 def test_windows(words, tmp_path):
     (tmp_path / "some").write_text(TWEETS, encoding="utf-8")
     sentences = words.read(tmp_path / "some")
@@ -153,11 +156,13 @@ LOOKS = {"@you": "@", "#tag": "#", "http://t.co": "url", "2pm": "digits", "...":
          "Paris": "First", "in": "lower", "iPhone": "mIxed", "@": "signs"}  # fmt: skip
 
 
+@pytest.mark.any_device
 def test_looks(words):
     assert {word: words.look(word) for word in LOOKS} == LOOKS
     assert words.looks("Paris") == ["paris", "<First>", "par-", "-ris"]
 
 
+@pytest.mark.any_device
 def test_measures(words, tmp_path):
     (tmp_path / "some").write_text(TWEETS, encoding="utf-8")
     sentences = words.read(tmp_path / "some")
@@ -206,6 +211,7 @@ def test_it_learns_from_the_neighbours(words, tmp_path):
     assert words.measure(called, dev).f1 == pytest.approx(trained.f1)
 
 
+@pytest.mark.any_device
 def test_the_script_runs(program, tmp_path):
     for count, name in ((200, "wnut17train.conll"), (30, "emerging.dev.conll"), (30, "emerging.test.annotated")):
         (tmp_path / name).write_text(made_up(count), encoding="utf-8")
@@ -217,11 +223,13 @@ def test_the_script_runs(program, tmp_path):
         assert (tmp_path / "sentences.png").stat().st_size > 1000
 
 
+@pytest.mark.any_device
 def test_without_the_data(program, tmp_path):
     out = program("word_windows", "--data-dir", tmp_path / "none")
     assert "lacks wnut17train.conll, emerging.dev.conll, emerging.test.annotated of WNUT-17" in out
 
 
+@pytest.mark.any_device
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"WNUT-17 is not in {DATA.parent.name}/{DATA.name} beside the repository")
 def test_on_tweets(words):
     splits = {name: words.read(DATA / file) for name, file in words.FILES.items()}
