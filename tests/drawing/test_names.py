@@ -12,7 +12,13 @@ import gpugrad as gg
 from gpugrad import nn
 from gpugrad.drawing import names as module
 
-GLOBAL = gg.tensor(2.0, requires_grad=True)
+GLOBAL = None
+"""A variable of the module, on the device of the run."""
+
+
+@pytest.fixture(autouse=True)
+def _global(device, monkeypatch):
+    monkeypatch.setitem(globals(), "GLOBAL", variable(2.0))
 
 
 def variable(value):
