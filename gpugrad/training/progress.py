@@ -257,7 +257,9 @@ class Progress:
         head = Text.assemble((f"{self.title}  " if self.title else "", "bold"), step)
         rate, left, memory, cost = self._rest()
         pulse = self.total is None
-        bar = ProgressBar(total=None if pulse else 1.0, completed=self._fraction(), pulse=pulse, width=None)
+        bar = ProgressBar(
+            total=None if pulse else 1.0, completed=self._fraction(), pulse=pulse, width=None, complete_style="cyan"
+        )
         grid.add_row(head, bar, Text("  ".join(part for part in (*more, left) if part)))
         values = [Text.assemble((_bound(f"{_short(name)} "), "dim"), (_bound(_number(name, value)), "cyan"))
                   for name, value in self.values.items()]  # fmt: skip

@@ -128,7 +128,7 @@ def _facts(rows: list[Row], events: list[Row], settings: dict[str, Any]) -> str:
     facts = [("steps", f"{max((r['step'] for r in rows), default=0):,}")]
     epochs = [r["epoch"] for r in rows if isinstance(r.get("epoch"), int)]
     if epochs:
-        facts.append(("epochs begun", f"{max(epochs) + 1:,}"))
+        facts.append(("epochs", f"{max(epochs):,}"))
     if seconds:
         facts.append(("time", _duration(seconds)))
     price = settings.get("price_per_hour")

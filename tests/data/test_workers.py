@@ -213,6 +213,21 @@ def test_batches_are_kept_when_their_memory_is_used_again(device):
     assert all((x.numpy() == i).all() for i, x in enumerate(kept))
 
 
+@pytest.mark.parametrize("prefetch", [1, 4])
+def test_batches_that_wait_have_memory_of_their_own(device, prefetch):
+    """Workers are ahead of a loop that takes its time."""
+    got = []
+    for (x,) in DataLoader(Large(), num_workers=2, prefetch=prefetch):
+        time.sleep(0.05)
+        got.append(x.numpy())
+    assert all((x == i).all() for i, x in enumerate(got))
+
+
+class Large(Broken):
+    def __getitem__(self, index):
+        return numpy.full(20_000, index)
+
+
 def test_random_numbers_of_every_kind_are_fixed_in_processes(device):
     runs = [
         batches_of(DataLoader(Everywhere(), batch_size=5, seed=1, num_workers=count, prefetch=p))

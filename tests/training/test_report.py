@@ -81,10 +81,10 @@ def test_a_resumed_run_is_one_curve_with_a_mark(log):
 
 def test_time_money_and_best(log):
     log.settings({"price_per_hour": 2.0, "currency": "€", "lr": 0.1})
-    log.write(1, {"loss": 0.5, "accuracy": 0.5}, seconds=1800.0, epoch=0)
-    log.write(2, {"loss": 0.75, "accuracy": 0.25}, seconds=5400.0, epoch=1)
+    log.write(1, {"loss": 0.5, "accuracy": 0.5}, seconds=1800.0, epoch=1)
+    log.write(2, {"loss": 0.75, "accuracy": 0.25}, seconds=5400.0, epoch=2)
     text = report(log)
-    for part in ("<dd>€3.00</dd>", "<dd>1 h 30 min</dd>", "<dt>epochs begun</dt><dd>2</dd>", "0.5 at step 1",
+    for part in ("<dd>€3.00</dd>", "<dd>1 h 30 min</dd>", "<dt>epochs</dt><dd>2</dd>", "0.5 at step 1",
                  "50.00 % at step 1", "<td>lr</td><td>0.1</td>"):  # fmt: skip
         assert part in text
 
