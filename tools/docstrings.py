@@ -64,7 +64,7 @@ def blocks(lines: list[str]) -> Iterator[list[str]]:
 
 def fenced(lines: list[str]) -> str:
     """An example, as code."""
-    text = inspect.cleandoc("\n".join(lines))
+    text = re.sub(r" *# doctest:.*", "", inspect.cleandoc("\n".join(lines)))
     return f"```{'pycon' if text.startswith('>>>') else 'text'}\n{text}\n```"
 
 

@@ -189,13 +189,19 @@ def relative(place: str, start: str) -> str:
 
 
 def members(cls: type) -> list[tuple[str, Any]]:
-    """The methods and properties of a class that have a docstring of their own."""
-    found = []
+    """The methods and properties of a class that have a docstring of their own.
+
+    Functions that were not written in it are left out, such as those that layers call; a Tensor's are its methods.
+    """
+    found, borrowed = [], []
     for name, member in vars(cls).items():
         value = getattr(member, "fget", None) or getattr(member, "__func__", member)
-        if not name.startswith("_") and inspect.isroutine(value) and getattr(value, "__doc__", None):
-            found.append((name, member))
-    return found
+        if name.startswith("_") or name == "extra_repr" or not inspect.isroutine(value) or not value.__doc__:
+            continue
+        found.append((name, member))
+        if cls.__name__ not in value.__qualname__:
+            borrowed.append((name, member))
+    return found if len(borrowed) > LONG else [member for member in found if member not in borrowed]
 
 
 def signature(name: str, value: Any) -> str:
@@ -244,8 +250,6 @@ def told(entry: Entry, page: Page, index: Index) -> str:
     """All about one name."""
     value = entry.value
     head = f"## `{entry.shown}` {{ #{entry.anchor} }}"
-    if not callable(value):
-        return f"{head}\n\n`{value!r}`"
 
     def link(name: str) -> str | None:
         return index.find(name, page, value)
@@ -290,7 +294,15 @@ def text(page: Page, index: Index) -> str:
     """A page as Markdown."""
     top = f"# {'`' + page.title + '`' if page.title.startswith('gg') else page.title}"
     intro = markdown(page.intro, lambda n: index.find(n, page, gg)) if page.intro else ""
-    return "\n\n".join(part for part in (top, intro, *(told(entry, page, index) for entry in page.entries)) if part)
+    parts = [told(entry, page, index) for entry in page.entries if callable(entry.value)]
+    return "\n\n".join(part for part in (top, intro, *parts, constants(page)) if part)
+
+
+def constants(page: Page) -> str:
+    """What is no function and no class: numbers, dtypes, in a table."""
+    values = [entry for entry in page.entries if not callable(entry.value)]
+    rows = [f"| `{e.shown}`{{ #{e.anchor} }} | `{e.value!r}` |" for e in values]
+    return "\n".join(["## Constants", "", "| name | value |", "|---|---|", *rows]) if rows else ""
 
 
 def overview(made: list[Page], start: str = "reference/index.md") -> str:
