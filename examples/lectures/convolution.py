@@ -180,13 +180,14 @@ def draw_maps(file: Path, image: numpy.ndarray, seen: list[tuple[str, numpy.ndar
 
 def sources(args: argparse.Namespace) -> dict[str, tuple[data.ArrayDataset, data.ArrayDataset, int]]:
     """Training data, test data and epochs by the name of the data set."""
-    found = {"digits": (*data.digits(), args.epochs)}
-    if args.mnist is not None or MNIST.is_dir():
-        try:
-            found["mnist"] = (*data.mnist(args.mnist or MNIST), max(args.epochs // 5, 1))
-        except (OSError, ValueError) as error:
-            sys.exit(str(error))
-    else:
+    where = args.mnist or (MNIST if MNIST.is_dir() else None)
+    try:
+        found = {"digits": (*data.digits(), args.epochs)}
+        if where is not None:
+            found["mnist"] = (*data.mnist(where), max(args.epochs // 5, 1))
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(str(error))
+    if where is None:
         print(f"digits only: MNIST is not in {MNIST}; --mnist says where it is")
     return found
 

@@ -11,6 +11,7 @@ chain of layers, and a product of one matrix with itself, does to a gradient) an
 """
 
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -135,7 +136,10 @@ def product(radius: float, steps: int, width: int = 64) -> list[float]:
 
 def learn(way: str, activation: str, layers: int, width: int, epochs: int) -> tuple[list[float], float]:
     """Train on the digits: the loss of each step, and the accuracy on those held out."""
-    train, test = data.digits()
+    try:
+        train, test = data.digits()
+    except ImportError as error:
+        sys.exit(f"no training: {error}")
     model = network(way, activation, layers, width, inputs=64, outputs=10)
     rate, losses = 0.05, []
     optimizer = optim.SGD(model.parameters(), lr=rate, momentum=0.9)

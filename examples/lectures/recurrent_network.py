@@ -143,16 +143,16 @@ class Letters(nn.Module):
         return self.scores(y), h
 
 
-def made_up(words: int = 40_000) -> str:
+def made_up(lines: int = 7000) -> str:
     """A text for where there is none: somebody counts, now up, now down, and says so."""
     rng = numpy.random.default_rng(0)
     numbers = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-    parts: list[str] = []
-    while len(parts) < words:
+    found = []
+    for _ in range(lines):
         start, length, up = int(rng.integers(10)), int(rng.integers(2, 7)), bool(rng.integers(2))
         counted = [numbers[(start + (i if up else -i)) % 10] for i in range(length)]
-        parts += ["up:" if up else "down:", *counted, "\n"]
-    return " ".join(parts)
+        found.append(" ".join(["up:" if up else "down:", *counted]))
+    return "\n".join(found)
 
 
 def read(file: Path | None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import importlib.util
 import struct
+import sys
 
 import numpy
 import pytest
@@ -94,3 +96,18 @@ def test_mnist_that_is_not_there(program, tmp_path):
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     with pytest.raises(SystemExit, match="there is no folder"):
         program("convolution", "--epochs", 1, "--mnist", tmp_path / "none")
+
+
+@pytest.mark.any_device
+def test_without_scikit_learn(program, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(SystemExit, match=r"pip install 'gpugrad\[examples\]'"):
+        program("convolution")
+
+
+@pytest.mark.any_device
+def test_digits_alone(net, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
+    monkeypatch.setattr(net, "MNIST", tmp_path / "none")
+    assert list(net.sources(argparse.Namespace(mnist=None, epochs=1))) == ["digits"]
+    assert "--mnist says where it is" in capsys.readouterr().out

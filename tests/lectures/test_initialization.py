@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 
 import numpy
 import pytest
@@ -126,3 +127,10 @@ def test_the_script_runs(program, tmp_path):
     if importlib.util.find_spec("matplotlib") is not None:
         pictures = {file.name for file in tmp_path.iterdir()}
         assert pictures == {"values.png", "gradients.png", "depth.png", "learning.png"}
+
+
+@pytest.mark.any_device
+def test_without_scikit_learn(program, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(SystemExit, match=r"no training: .*pip install 'gpugrad\[examples\]'"):
+        program("initialization", "--layers", 2, "--width", 8)
