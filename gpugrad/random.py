@@ -296,8 +296,9 @@ class Generator:
         with backend.beside(bits):
             happens = xp.empty_like(bits, dtype="bool")
             xp.less(bits, xp.uint32(below % 2**32), out=happens)
-            happens |= below == 2**32
-            return Tensor(happens.astype(backend.as_dtype(dtype)))
+            if below == 2**32:
+                happens[...] = True
+            return Tensor(happens.astype(backend.as_dtype(dtype), copy=False))
 
 
 def _word64(name: str, value: int) -> int:

@@ -136,7 +136,13 @@ def _leaky(x: Array, slope: float) -> Array:
 
 @routine(kernels.leaky_backward)
 def _leaky_back(g: Array, x: Array, slope: float) -> Array:
-    return select(x > 0, g, slope * g)
+    integer = BITS[x.dtype]
+    low, high = (numpy.asarray(v, x.dtype).view(integer) for v in (slope, 1))
+    factor = numpy.multiply((x > 0).view("i1"), high - low)  # the bits of the slope, or of 1
+    factor += low
+    d: Array = factor.view(x.dtype)
+    d *= g
+    return d
 
 
 @kernels.sloped_forward.on_host

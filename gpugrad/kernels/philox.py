@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ..backend import Array, Backend, DType, Namespace, as_dtype
@@ -60,19 +60,25 @@ def philox(xp: Namespace, seed: int, counter: Array, attempt: int = 0, tag: int 
     xp.right_shift(counter, xp.uint64(32), out=other[0])
     multiplied[1], other[1] = attempt, tag
     multipliers = xp.array([[m] for m in MULTIPLIERS], dtype=xp.uint64)
-    halves = (seed & LOW, seed >> 32)
-    keys = [[[(k + r * w) & LOW] for k, w in zip(halves, WEYL, strict=True)] for r in range(ROUNDS)]
-    for key in xp.array(keys, dtype=xp.uint64):
+    low, half = xp.uint64(LOW), xp.uint64(32)
+    for key in xp.array(_keys(seed), dtype=xp.uint64):
         xp.multiply(multiplied, multipliers, out=product)
         other ^= key
-        xp.right_shift(product[::-1], xp.uint64(32), out=multiplied)
+        xp.right_shift(product[::-1], half, out=multiplied)
         multiplied ^= other
-        multiplied &= xp.uint64(LOW)  # what is above 32 bits in `other` ends here, so it needs no mask of its own
+        multiplied &= low  # what is above 32 bits in `other` ends here, so it needs no mask of its own
         other, product = product[::-1], other
     words = xp.empty((n, 4), dtype=xp.uint32)
     for lane, word in enumerate((multiplied[0], other[0], multiplied[1], other[1])):
         words[:, lane] = word  # of 64 bits the lower 32
     return words
+
+
+@lru_cache(maxsize=16)
+def _keys(seed: int) -> list[list[list[int]]]:
+    """The keys of all rounds, for both rows."""
+    halves = (seed & LOW, seed >> 32)
+    return [[[(k + r * w) & LOW] for k, w in zip(halves, WEYL, strict=True)] for r in range(ROUNDS)]
 
 
 class Sampler:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels import activation as kernels
-from .activation import hardtanh
+from ..kernels import composed
+from .activation import hardtanh, sigmoid
 
 LOWEST = -100.0
 """What logarithms of probabilities are raised to, so that a loss stays finite. Source: ``torch.nn.BCELoss``."""
@@ -42,6 +43,24 @@ binary_cross_entropy.vjp(
     p=lambda xp, g, p, t: g * (p - t) / xp.maximum(p * (1 - p), 1e-12),
     t=_target,
 )
+
+
+@primitive
+def logistic(xp: Namespace, x: Array, t: Array, /) -> Array:
+    """``-t log(p) - (1 - t) log(1 - p)`` with ``p = sigmoid(x)``, without overflow: ``(1 - t) x - log(p)``.
+
+    The gradients are ``p - t`` and ``-x``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.ops.losses import logistic
+    >>> logistic(gg.tensor([0.0, 1e4]), gg.tensor([1.0, 1.0]))
+    tensor([0.6931472, 0.       ])
+    """
+    loss = (1 - t) * x
+    return loss - xp.asarray(composed.log_sigmoid(xp, x), dtype=loss.dtype)  # SciPy makes float64 of float16
+
+
+logistic.vjp(x=lambda xp, g, x, t: g * (sigmoid.on(xp, x) - t), t=lambda xp, g, x: -g * x)
 
 
 @primitive

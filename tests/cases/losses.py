@@ -43,6 +43,9 @@ def _all_paths(log_probs, skip, ends, frames):
 ROWS: list[Row] = [
     Row("ops.losses.binary_cross_entropy", losses.binary_cross_entropy, _probabilities, PAIRS, large=LARGE_PAIR,
         numpy=lambda p, t: -t * numpy.log(p) - (1 - t) * numpy.log(1 - p), half=False),
+    Row("ops.losses.logistic", losses.logistic, shapes=PAIRS, large=LARGE_PAIR,
+        numpy=lambda x, t: numpy.log1p(numpy.exp(x)) - t * x, half=False,
+        torch=lambda torch, x, t: torch.nn.functional.softplus(x) - t * x),
     Row("ops.losses.huber", losses.huber, variants=[{"delta": 0.5}, {"delta": 2.0}], numpy=lambda x, delta: numpy.where(
             abs(x) <= delta, x * x / 2, delta * (abs(x) - delta / 2)).astype(x.dtype),
         torch=lambda torch, x, delta: torch.nn.functional.huber_loss(

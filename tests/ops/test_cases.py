@@ -22,6 +22,7 @@ each_smooth = pytest.mark.parametrize(("row", "shapes", "static"), SMOOTH, ids=i
 each_with_pytorch = pytest.mark.parametrize(("row", "shapes", "static"), PYTORCH, ids=identifier)
 
 WITH_THEIR_LAYERS = {
+    "gpugrad.ops.margins.margins": "nn/test_losses.py",
     "gpugrad.ops.softmax.cross_entropy": "nn/test_softmax.py",
     "gpugrad.ops.softmax.of_label": "nn/test_losses.py",
     "gpugrad.ops.softmax.soft_cross_entropy": "nn/test_softmax.py",

@@ -17,10 +17,9 @@ from ...backend import NAMESPACES
 from ...core import Tensor
 from ...kernels import labels as kernels
 from ...ops import softmax as ops
-from ...ops.activation import relu
 from ...ops.arithmetic import clip, where
 from ...ops.creation import arange, asarray, astype
-from ...ops.indexing import set_at
+from ...ops.margins import margins
 from ...ops.reduction import sum as sum_of
 from ...ops.scans import cumprod
 from ...ops.selection import take_along_axis
@@ -94,10 +93,6 @@ def _weight(name: str, input: Tensor, weight: Tensor | None) -> Tensor | None:
     if weight.shape != (classes,):
         raise ValueError(f"{name}: expected one weight for each of {classes} classes, got shape {weight.shape}")
     return weight if weight.dtype == input.dtype else astype(weight, input.dtype)
-
-
-def _class_index(input: Tensor, label: Any) -> tuple[Any, ...]:
-    return kernels.class_index(NAMESPACES[type(label)], label, input.shape, kernels.class_axis(input.shape))
 
 
 def cross_entropy(
@@ -222,12 +217,7 @@ def multi_margin_loss(
         raise ValueError(f"multi_margin_loss: expected an input of shape (N, C) or (C,), got {input.shape}")
     label = _labels("multi_margin_loss", input, target)
     weight = _weight("multi_margin_loss", input, weight)
-    at = _class_index(input, label)
-    rows = (*input.shape[:-1], 1)
-    hinge = set_at(relu(input - input[at].reshape(rows) + margin), at, 0.0)
-    if p == 2:
-        hinge = hinge * hinge
-    loss = hinge.sum(axis=-1) * (1 / input.shape[-1])
+    loss = margins(input, label, p, margin)
     if weight is not None:
         loss = loss * weight[label]
     return reduced(loss, reduction, loss.size)

@@ -88,10 +88,11 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     known_reduction(reduction)
     t = as_weight(input, fitting(name, input, target))
-    log_p = _log_sigmoid(input)
-    if pos_weight is not None:
-        log_p = (1 + (_factors(name, input, pos_weight, "pos_weight") - 1) * t) * log_p
-    loss = (1 - t) * input - log_p
+    if pos_weight is None:
+        loss = ops.logistic(input, t)
+    else:
+        factor = 1 + (_factors(name, input, pos_weight, "pos_weight") - 1) * t
+        loss = (1 - t) * input - factor * _log_sigmoid(input)
     if weight is not None:
         loss = loss * _factors(name, input, weight)
     return reduced(loss, reduction, loss.size)
