@@ -315,6 +315,17 @@ def test_words_say_what_the_gates_do(browser, drawings):
     )
 
 
+def test_it_starts_from_the_gradient_that_was_given(browser):
+    x = gg.tensor(3.0, requires_grad=True)
+    browser.open(gg.draw(x * x, gradient=gg.tensor(0.5)).html())
+    seed = walk(browser)[2]
+    assert plain(seed["body"]).endswith(
+        "= 0.50The way back begins at the output: this is the gradient that was given for it."
+    )
+    browser.run(PUT, {0: 4.0})
+    assert [browser.run(READ)["nodes"][i]["gradient"] for i in "01"] == ["4.00", "0.50"]
+
+
 def test_values_that_are_not_known_are_left_out(browser):
     """Of a graph that was recorded without looking, some values are gone; the page still opens and steps."""
     y = gg.tensor(2.0, requires_grad=True)
@@ -634,6 +645,7 @@ const box = (e) => { const r = e.getBoundingClientRect(); return [r.left, r.top,
 const all = (selector) => [...document.querySelectorAll(selector)]
   .filter((e) => e.textContent !== "" || e.tagName !== "text");
 return { shapes: all(".node > .shape").map(box), texts: all("#graph text").map(box),
+  joints: all(".joint").map(box), parts: all("#labels text").map(box),
   places: Object.fromEntries(all(".node").map((e) => [e.dataset.node, box(e.querySelector(".shape"))])) };
 """
 
@@ -653,6 +665,8 @@ def test_nothing_lies_on_anything_else(name, browser, drawings):
                 wide = min(a[2], b[2]) - max(a[0], b[0])
                 high = min(a[3], b[3]) - max(a[1], b[1])
                 assert min(wide, high) <= slack, (kind, a, b)
+    for text in found["parts"]:  # beside its gate, not on the wires that part from a value
+        assert all(text[0] > joint[2] + 12 or text[2] < joint[0] for joint in found["joints"])
     for edge in drawings[name].picture.edges:
         source, target = found["places"][str(edge.source)], found["places"][str(edge.target)]
         assert source[2] < target[0]
@@ -779,6 +793,9 @@ def test_motion_only_where_it_is_wanted(browser, drawings):
         browser.open(drawings["neuron"].html(), motion=motion)
         browser.click("#previous")
         assert set(browser.run(names)) == {expected}
+        browser.click("#first")
+        browser.click("#next")
+        assert set(browser.run(names)) == {expected.replace("back", "forth")}
 
 
 def test_two_thousand_operations(browser):

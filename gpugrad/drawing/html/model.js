@@ -162,9 +162,8 @@ function computer(model, formulas, functions) {
       const node = nodes[i];
       const given = arriving(node);
       const round = rounding(node.dtype);
-      if (given.length > 0) {
-        const seed = node.id === model.output ? 1 : 0;
-        node.gradient = preview(given.reduce((sum, edge) => round(sum + edge.contribution.number), seed));
+      if (given.length > 0) { // the output keeps the gradient that it was given
+        node.gradient = preview(given.reduce((sum, edge) => round(sum + edge.contribution.number), 0));
       }
       const formula = formulas[node.id];
       if (formula === undefined || node.gradient === null) continue;

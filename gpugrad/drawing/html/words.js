@@ -99,7 +99,8 @@ function tellForward(model, node) {
 function tellSeed(model, node) {
   const body = [
     el("p", { class: "formula" }, derivative(node.called, node.called), " = ", number(shown(node.gradient), "gradient")),
-    el("p", {}, "The way back begins at the output: its gradient by itself is 1."),
+    el("p", {}, "The way back begins at the output: ", node.gradient.low === 1 && node.gradient.high === 1
+      ? "its gradient by itself is 1." : "this is the gradient that was given for it."),
   ];
   return { title: ["The output, ", htmlName(node.called)], badge: "backward", body,
     sentence: `Backward starts at ${node.called}, with gradient ${shown(node.gradient)}.` };
