@@ -1,6 +1,6 @@
 """A neural Turing machine learns to copy: to write what it sees into a memory, and to read it back in order.
 
-    python examples/lectures/neural_turing_machine.py             # 3,000 steps, 70 seconds
+    python examples/lectures/neural_turing_machine.py             # 3,000 steps, 80 seconds
     python examples/lectures/neural_turing_machine.py --quick     # 60 steps: shows that it runs, learns little
 
 The input is a mark, up to ten random vectors of 8 bits, and another mark; then the machine has to tell the vectors
