@@ -84,10 +84,12 @@ class Trainer(Run):
         settings: Mapping[str, Any] | None = None, log_every: int = 10, price_per_hour: float | None = None,
         progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None,
     ) -> None:  # fmt: skip
-        if min(accumulate, log_every, save_every or 1) < 1 or schedule not in ("step", "epoch"):
+        least = min(accumulate, log_every, 1 if save_every is None else save_every)
+        if least < 1 or schedule not in ("step", "epoch") or not (save_seconds is None or save_seconds > 0):
             raise ValueError(
-                f"Trainer: expected accumulate, log_every and save_every from 1 on and schedule 'step' or 'epoch', got "
-                f"accumulate={accumulate}, log_every={log_every}, save_every={save_every}, schedule={schedule!r}"
+                f"Trainer: expected accumulate, log_every and save_every from 1 on, save_seconds above 0, and schedule "
+                f"'step' or 'epoch', got accumulate={accumulate}, log_every={log_every}, save_every={save_every}, "
+                f"save_seconds={save_seconds}, schedule={schedule!r}"
             )
         parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "ema": ema}
         super().__init__(
