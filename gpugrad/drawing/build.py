@@ -221,7 +221,7 @@ class Builder:
             targets.setdefault(edge.source, []).append(edge.target)
         for node in self.made:
             if node.kind != "operation":
-                place = _common(groups, [inside.get(target) for target in targets[node.id]])
+                place = _common(groups, [inside.get(target) for target in targets.get(node.id, ())])
                 place = place if node.parameter or node.name is None else _outside(groups, place)
                 if place is not None:
                     inside[node.id] = place

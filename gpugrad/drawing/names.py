@@ -25,12 +25,14 @@ class Names:
         arrays: of constants, by the ids of their arrays.
         parameters: ages of nodes that are Parameters.
         held: the Tensors among the variables.
+        kept: the arrays in ``arrays``: were one gone, another could have its id.
     """
 
     nodes: dict[int, str] = field(default_factory=dict)
     arrays: dict[int, str] = field(default_factory=dict)
     parameters: set[int] = field(default_factory=set)
     held: list[Tensor] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
 
 
 T = TypeVar("T", bound=Tensor)
@@ -93,8 +95,11 @@ def around(frame: FrameType) -> Names:
         called(names, key, x)
     for held, key in list(_beside.values()):
         x = held()
-        if x is not None:
-            (names.arrays if x.node is None else names.nodes)[id(x.data) if x.node is None else x.node.age] = key
+        if x is not None and x.node is not None:
+            names.nodes[x.node.age] = key
+        elif x is not None:
+            names.arrays[id(x.data)] = key
+            names.kept.append(x.data)
     return names
 
 
@@ -107,7 +112,9 @@ def called(names: Names, key: str, x: Any) -> None:
         if isinstance(x, Parameter):
             names.parameters.add(node.age)
     elif isinstance(x, Tensor) or backend.is_array(x):
-        names.arrays.setdefault(id(x.data if isinstance(x, Tensor) else x), key)
+        array = x.data if isinstance(x, Tensor) else x
+        names.arrays.setdefault(id(array), key)
+        names.kept.append(array)
 
 
 def variables(frame: FrameType) -> dict[str, Any]:

@@ -106,8 +106,8 @@ class observe:  # noqa: N801  beside no_grad and debug
     """See what operations are given, so that :func:`draw` can show constants, lines, modules and every value.
 
     A graph alone does not know these things: it keeps what gradients need and no more. What was seen inside the
-    ``with`` block is plain numbers and names, no arrays, and is there as long as the object is. Operations are slower
-    meanwhile, and on a GPU each waits for its result.
+    ``with`` block is plain numbers and names, no arrays, and is there as long as the object is. Inside of the block
+    operations are slower, on a GPU each waits for its result, and constants and the arguments of modules are held.
 
     >>> import gpugrad as gg
     >>> x = gg.tensor(3.0, requires_grad=True)

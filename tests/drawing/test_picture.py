@@ -528,6 +528,36 @@ def test_a_module_and_a_batch():
     assert all(n.line and "linear" not in n.line for n in drawing.picture.nodes if n.kind == "operation")
 
 
+def test_a_leaf_is_a_graph_of_one_node():
+    x = variable(2.0)
+    picture = gg.draw(x).picture
+    assert [(n.name, n.value.number, n.gradient.number) for n in picture.nodes] == [("x", 2, 1)]
+    assert picture.edges == ()
+
+
+def test_empty_arrays():
+    x = variable(numpy.zeros((0, 3)))
+    y = (x * 2).sum()
+    node = by_name(gg.draw(y))["x"]
+    assert (node.value.text, node.value.low, node.gradient.numbers) == ("empty", None, ())
+
+
+def test_a_new_array_has_not_the_name_of_one_that_is_gone():
+    """What a variable holds may be replaced meanwhile, as running means are, and the next array gets its address."""
+    running = gg.tensor([5.0, 6.0])
+
+    def f(x):
+        running.become(gg.tensor([7.0, 8.0]))
+        _made = [gg.zeros(2) for _ in range(200)]
+        for constant in _made:
+            x = x + constant
+            del constant
+        return x
+
+    constants = [n.name for n in gg.draw(f, variable([1.0, 2.0])).picture.nodes if n.kind == "constant"]
+    assert "running" not in constants
+
+
 def test_a_frozen_parameter_is_a_constant():
     model = small_model()
     model[0].weight.requires_grad = False
