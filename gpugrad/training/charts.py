@@ -39,6 +39,8 @@ class Chart:
     marks: list[tuple[float, str]] = field(default_factory=list)
     logarithmic: bool = False
     xlabel: str = "step"
+    span: tuple[float, float] | None = None
+    """The least stretch of x that is shown, so that charts beside each other have one scale."""
 
 
 def svg(chart: Chart) -> str:
@@ -49,7 +51,7 @@ def svg(chart: Chart) -> str:
     (True, 1)
     """
     drawn = [Curve(c.name, _finite(c.points, chart.logarithmic), c.colour, c.faint, c.dots) for c in chart.curves]
-    xs = [x for c in drawn for x, _ in c.points] + [x for x, _ in chart.marks]
+    xs = [x for c in drawn for x, _ in c.points] + [x for x, _ in chart.marks] + list(chart.span or ())
     ys = [y for c in drawn for _, y in c.points]
     if not ys:
         return f'<p class="nothing">{escape(chart.title)}: no finite value</p>'

@@ -66,7 +66,9 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
 def page(rows: list[Row], events: list[Row], settings: dict[str, Any], title: str) -> str:
     """The page as text."""
     curves = {name: series for name, series in merged(rows).items() if name not in BESIDE}
-    charts = "".join(_figure(name, series, events) for name, series in _grouped(curves).items())
+    steps = [row["step"] for row in rows]
+    span = (float(min(steps)), float(max(steps))) if steps else (0.0, 0.0)
+    charts = "".join(_figure(name, series, events, span) for name, series in _grouped(curves).items())
     nothing = "" if charts else '<p class="nothing">There are no rows yet.</p>'
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -101,7 +103,7 @@ def _grouped(curves: dict[str, Series]) -> dict[str, dict[str, Series]]:
     return dict(sorted(groups.items(), key=lambda group: (group[0] != "loss", _kind(group[0]) is None)))
 
 
-def _figure(title: str, group: dict[str, Series], events: list[Row]) -> str:
+def _figure(title: str, group: dict[str, Series], events: list[Row], span: tuple[float, float]) -> str:
     drawn, legend = [], []
     for colour, (name, series) in enumerate(group.items()):
         points: list[tuple[float, float]] = [(float(x), y) for x, y in series]
@@ -117,7 +119,7 @@ def _figure(title: str, group: dict[str, Series], events: list[Row]) -> str:
         legend.append('<span class="key mark"></span>resumed')
     values = [y for series in group.values() for _, y in series if math.isfinite(y)]
     spread = bool(values) and min(values) > 0 and max(values) / min(values) > 20
-    picture = svg(Chart(title, drawn, marks, logarithmic=spread))
+    picture = svg(Chart(title, drawn, marks, logarithmic=spread, span=span))
     return (f"<figure><figcaption><strong>{escape(title)}</strong>"
             f"<span>{'</span><span>'.join(legend)}</span></figcaption>{picture}</figure>")  # fmt: skip
 

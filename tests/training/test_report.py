@@ -143,3 +143,12 @@ def test_ticks_are_few_and_inside(low, high):
     assert 1 <= len(found) <= 11
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
     assert found == sorted(set(found))
+
+
+def test_charts_have_one_scale_of_steps(log):
+    log.write(1, loss=1.0)
+    log.write(50, loss=0.5, accuracy=0.5)
+    log.write(100, loss=0.25, accuracy=0.75)
+    first, second = (paths(picture)[0] for picture in pictures(report(log)))
+    assert points(first)[1][0] == points(second)[0][0]
+    assert points(first)[-1][0] == points(second)[-1][0]
