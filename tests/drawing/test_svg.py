@@ -173,6 +173,17 @@ def test_notebooks_that_take_pictures_get_one():
     assert lecture()._repr_svg_() == lecture().svg()
 
 
+def test_titles():
+    x = gg.tensor(1.0, requires_grad=True)
+    loss = x * x
+    assert gg.draw(loss).picture.title == "loss"
+    assert gg.draw(x * x).picture.title == "multiply"
+    assert gg.draw(nn.ReLU(), x).picture.title == "ReLU"
+    assert gg.draw(gg.sin, x).picture.title == "sin"
+    assert gg.draw(lambda x: gg.sin(x), x).picture.title == "sin"
+    assert gg.draw(gg.sin, x, title="A sine").picture.title == "A sine"
+
+
 def test_words():
     drawing = lecture()
     assert repr(drawing) == "<Drawing of multiply: 5 nodes>"
