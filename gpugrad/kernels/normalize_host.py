@@ -1,4 +1,4 @@
-"""Normalization as NumPy routines: few passes, sums by BLAS, and blocks that stay in the cache.
+"""Normalization as NumPy routines: few passes, sums by BLAS.
 
 Where a weight is the same for a whole *row*, the last axes together, all sums are first taken over rows, two products
 of BLAS; what else there is to sum has few numbers. A gradient is then ``k1 g + k2 x + k3`` with factors for each row.
@@ -8,7 +8,6 @@ Layer normalization has a weight for each element of a row instead, and a functi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -17,8 +16,6 @@ from . import composed
 from .host import BITS, SMALL, Array
 
 Axes = tuple[int, ...]
-CACHE = 1 << 18
-"""Bytes of an array that are worked on at a time."""
 NEAR = 4.0
 """Up to this many times its variance the square of a mean may be for the variance to be found by their difference."""
 
@@ -63,19 +60,6 @@ def rest(sums: Array, axes: Axes, behind: int) -> Array:
     return total
 
 
-def blocks(x: Array) -> Iterator[slice]:
-    """Of the first axis, as much at a time as stays in the cache."""
-    if x.nbytes <= 2 * CACHE:
-        return iter((slice(None),))
-    step = max(1, CACHE * x.shape[0] // x.nbytes)
-    return (slice(i, i + step) for i in range(0, x.shape[0], step))
-
-
-def part_of(k: Array, some: slice) -> Array:
-    """The factors of a block."""
-    return k[some] if k.shape[0] > 1 else k
-
-
 def counted(x: Array, axes: Axes) -> Any:
     """How many elements are reduced to one, in the dtype of x."""
     return x.dtype.type(math.prod([x.shape[a] for a in axes]))
@@ -95,14 +79,8 @@ def statistics(x: Array, axes: Axes, behind: int) -> tuple[Array, Array]:
         near = (square <= NEAR * var).all()
     if near:
         return mean, var
-    if behind == x.ndim:
-        c = x - mean
-        return mean, row_sums(c, c, behind) / count
-    squares = numpy.empty((*x.shape[:behind], *(1,) * (x.ndim - behind)), x.dtype)
-    for some in blocks(x):
-        c = x[some] - part_of(mean, some)
-        squares[some] = row_sums(c, c, behind)
-    return mean, rest(squares, axes, behind) / count
+    c = x - mean
+    return mean, rest(row_sums(c, c, behind), axes, behind) / count
 
 
 @composed.moments.on_host
@@ -128,11 +106,9 @@ def _standardized(x: Array, weight: Any, bias: Any, mean: Any, var: Any, axes: A
     second = bias
     if mean is not None:
         second = -mean * first if bias is None else bias - mean * first
-    y = numpy.empty_like(x)
-    for some in blocks(x):
-        z = numpy.multiply(x[some], part_of(first, some), out=y[some])
-        if second is not None:
-            z += part_of(second, some)
+    y = x * first
+    if second is not None:
+        y += second
     return y, numpy.zeros((1,) * x.ndim, x.dtype) if mean is None else mean, rstd
 
 
@@ -180,14 +156,10 @@ def _standardized_back(
     wg, wp = (total, products) if weight is None else (total * weight, products * weight)
     first = rstd if weight is None else rstd * weight
     second = rest(wp, axes, behind) * rstd * rstd * rstd / -count
-    third = -(rest(wg, axes, behind) * rstd / count + second * shift) if centred else None
-    d = numpy.empty_like(x)
-    for some in blocks(x):
-        z = numpy.multiply(g[some], part_of(first, some), out=d[some])
-        t = x[some] * part_of(second, some)
-        if third is not None:
-            t += part_of(third, some)
-        z += t
+    d = x * second
+    if centred:
+        d -= rest(wg, axes, behind) * rstd / count + second * shift
+    d += g * first
     return d, products * rstd, total
 
 

@@ -18,7 +18,7 @@ from ..kernels.shapes import Axis, Shape, axes, kept, length
 
 def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:
     """The gradient of a reduction, repeated over the axes that were reduced."""
-    return xp.broadcast_to(xp.reshape(g, kept(shape, axis)), shape)
+    return xp.broadcast_to(g if axis is None else xp.reshape(g, kept(shape, axis)), shape)
 
 
 @primitive
