@@ -135,7 +135,7 @@ def variables(frame: FrameType) -> dict[str, Any]:
 
 def values_in(found: dict[str, Any], deep: bool = True) -> Iterator[tuple[str, Any]]:
     """Tensors and arrays among variables, with their names; deep: also in lists, tuples and dictionaries among them."""
-    names = [key for key in found if not key.startswith("_") and key not in ("In", "Out")]
+    names = [key for key in found if key.isidentifier() and not key.startswith("_") and key not in ("In", "Out")]
     for key in names:
         if isinstance(found[key], Tensor) or backend.is_array(found[key]):
             yield key, found[key]
