@@ -41,6 +41,14 @@ class Browser:
         """What a JavaScript function body returns."""
         return self.driver.execute_script(script, *arguments)
 
+    def until(self, condition, *arguments):
+        """Wait until a JavaScript expression is true: some events come later than what caused them."""
+        self.driver.set_script_timeout(30)
+        self.driver.execute_async_script(
+            "const args = [...arguments], done = args.pop();"
+            f"const look = () => ({condition}) ? done() : setTimeout(look, 20); look();", *arguments
+        )  # fmt: skip
+
     def command(self, name, **arguments):
         return self.driver.execute_cdp_cmd(name, arguments)
 

@@ -388,19 +388,18 @@ def test_buttons_and_slider(browser, drawings):
 
 def test_space_plays_and_pauses(browser, drawings):
     browser.open(drawings["neuron"].html())
-    browser.run("document.getElementById('speed').value = '5'")
+    browser.run("document.getElementById('speed').value = '2'")
     browser.press(" ")
     assert browser.run("return document.getElementById('play').getAttribute('aria-label')") == "Pause"
     assert position(browser) < 17
-    wait = "const done = arguments[1]; const at = () => Number(document.getElementById('slider').value);"
-    wait += "const look = () => at() >= arguments[0] ? done(at()) : setTimeout(look, 20); look();"
-    browser.driver.set_script_timeout(20)
-    assert browser.driver.execute_async_script(wait, 2) >= 2
+    at_least = "Number(document.getElementById('slider').value) >= args[0]"
+    browser.until(at_least, 2)
     browser.press(" ")
     assert browser.run("return document.getElementById('play').getAttribute('aria-label')") == "Play"
     stopped = position(browser)
     browser.click("#play")
-    assert browser.driver.execute_async_script(wait, stopped + 1) == stopped + 1
+    browser.until(at_least, stopped + 1)
+    assert position(browser) < 17
     browser.click("#last")
     assert browser.run("return document.body.classList.contains('playing')") is False
     assert browser.errors() == []
@@ -492,6 +491,7 @@ def test_hovering_and_focus_show_all_digits(browser, drawings):
     assert browser.run("return document.getElementById('chosen').hidden") is False
     assert "exp" in browser.text("#chosen")
     browser.click("#all summary")
+    browser.until("document.querySelector('#table table') !== null")
     rows = browser.run("return [...document.querySelectorAll('#table tbody tr')].map((r) => r.textContent)")
     assert len(rows) == len(drawing.picture.nodes)
     assert plain(rows[0]) == "w0input2.00-0.20"
