@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 
 import gpugrad as gg
-from gpugrad.ops import activation
+from gpugrad.ops import activation, gating
 
 from .domains import LARGE_PAIR, PAIRS, apart, masked, nonzero, real
 from .row import Row
@@ -19,7 +19,19 @@ def row(name, domain=real, torch=None, variants=({},), label="", **kwargs):
                torch=of_torch if torch else None, **kwargs)  # fmt: skip
 
 
+def _gated(x, axis=-1):
+    a, b = numpy.split(x, 2, axis)
+    return a / (1 + numpy.exp(-b))
+
+
+def gated(label, shapes, *variants):
+    return Row("ops.gating.glu", gating.glu, shapes=shapes, variants=variants, numpy=_gated, large=None, label=label,
+               torch=lambda torch, x, axis=-1: torch.nn.functional.glu(x, axis))  # fmt: skip
+
+
 ROWS: list[Row] = [
+    gated("columns", [((2, 6),), ((4,),), ((0, 2),), ((3, 30, 20),)], {}),
+    gated("rows", [((4, 3),), ((4, 1, 2),)], {"axis": 0}),
     Row("ops.activation.relu", gg.relu, nonzero, numpy=lambda x: numpy.maximum(x, 0),
         torch=lambda torch, x: torch.relu(x)),
     Row("ops.activation.sigmoid", gg.sigmoid, numpy=lambda x: 1 / (1 + numpy.exp(-x)),

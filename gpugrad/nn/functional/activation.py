@@ -8,8 +8,9 @@ from ...ops import activation as ops
 from ...ops import special
 from ...ops.creation import zeros_like
 from ...ops.functions import log, tanh
+from ...ops.gating import glu as gate
 from ...ops.selection import put_along_axis
-from ...ops.shaping import reshape, split
+from ...ops.shaping import reshape
 from ...random import Generator
 from .basic import softmax
 
@@ -298,8 +299,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     if input.shape[dim] % 2:
         raise ValueError(f"glu: expected an axis {dim} of even size, got shape {input.shape}")
-    a, b = split(input, 2, axis=dim)
-    y: Tensor = a * ops.sigmoid(b)
+    y: Tensor = gate(input, axis=dim)
     return y
 
 
