@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import numpy
 import pytest
 
 from gpugrad import random
+from gpugrad.training.log import merged, read_events, read_rows
 
 pytest.importorskip("sklearn", reason="the example reads scikit-learn's digits")
 
@@ -85,8 +87,9 @@ def test_digits_are_learned_and_saved(example, tmp_path):
     assert "1438 images to train on, 359 to test, on c" in done.stdout
     assert done.stdout.count("epoch ") == 30
     out = tmp_path / "runs" / "digits"
-    expected = ["loss.png", "misclassified.png", "model.npz"] if HAS_MATPLOTLIB else ["model.npz"]
-    assert sorted(path.name for path in out.iterdir()) == expected
+    expected = {"checkpoints", "log.csv", "log.jsonl", "model.npz", "report.html", "settings.json"}
+    found = {path.name for path in out.iterdir()} - {"tensorboard"}
+    assert found == (expected | {"misclassified.png"} if HAS_MATPLOTLIB else expected)
     for picture in out.glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
     shapes = {name: value.shape for name, value in weights(out / "model.npz").items()}
@@ -128,10 +131,10 @@ def test_a_missing_folder_is_named(example):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-def test_ctrl_c_keeps_what_was_learned(tmp_path, device, example, request):
+def test_ctrl_c_and_going_on_are_one_run(tmp_path, device, example, request):
     in_a_process_of_its_own(request)
     process = subprocess.Popen(
-        command(device, "--epochs", 100_000), cwd=tmp_path, env=variables(), stdout=subprocess.PIPE,
+        command(device, "--epochs", 8), cwd=tmp_path, env=variables(), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     with process:
@@ -141,10 +144,31 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path, device, example, request):
                 break
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert err == ""
-    assert "stopped by Ctrl-C: keeping what was learned" in out
-    assert "test accuracy: " in out
-    assert accuracy(example("--epochs", 0, "--load", "runs/digits/model.npz", "--out", "b")) > 50
+    assert err == "SIGINT: saving and leaving; once more quits at once\n"
+    behind = re.search(r"SIGINT: saved behind step (\d+), where the next run goes on", out)
+    assert 3 * 45 <= int(behind[1]) < 8 * 45
+    assert "test accuracy" not in out
+
+    done = example("--epochs", 8)
+    assert f"going on behind step {behind[1]}, in epoch" in done.stdout
+    uninterrupted = example("--epochs", 8, "--out", "b")
+    assert accuracy(done) == accuracy(uninterrupted)
+    first, second = weights(tmp_path / "runs/digits/model.npz"), weights(tmp_path / "b/model.npz")
+    assert all(numpy.array_equal(first[name], second[name]) for name in first)
+    curves = [merged(read_rows(tmp_path / out)) for out in ("runs/digits", "b")]
+    for curve in curves:
+        del curve["seconds"]
+    assert curves[0] == curves[1], "one continuous curve"
+    assert [step for step, _ in curves[0]["loss"]] == sorted({*range(10, 361, 10), *range(45, 361, 45)})
+    assert [event["event"] for event in read_events(tmp_path / "runs/digits")] == ["SIGINT", "resume", "finished"]
+    assert "</html>" in (tmp_path / "runs/digits/report.html").read_text()
+
+
+def test_other_settings_are_another_run(example):
+    example("--epochs", 1)
+    done = example("--epochs", 2, "--hidden", 100)
+    assert done.returncode == 1
+    assert "000001-step-45 does not fit" in done.stderr
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")  # NumPy warns first
@@ -152,19 +176,20 @@ def test_a_loss_that_is_not_a_number_ends_the_run(example, tmp_path):
     done = example("--optimizer", "sgd", "--lr", "1e30", "--epochs", 3)
     assert done.returncode == 1
     assert "in step" in done.stderr.splitlines()[-1]
-    assert "nothing is saved; try a smaller --lr" in done.stderr
-    assert not (tmp_path / "runs").exists()
+    assert "nothing was saved since: try a smaller lr" in done.stderr
+    assert not (tmp_path / "runs/digits/model.npz").exists()
 
 
 def test_without_pictures_and_bar(example, tmp_path, monkeypatch):
-    for name in ("matplotlib", "matplotlib.figure", "rich", "rich.progress"):
+    for name in ("matplotlib", "matplotlib.figure", "rich", "rich.console", "rich.live"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     done = example("--epochs", 1)
     assert accuracy(done) > 50
     assert "epoch 1/1" in done.stdout
     assert "matplotlib is not installed (pip install 'gpugrad[examples]')" in done.stdout
-    assert [file.name for file in (tmp_path / "runs/digits").iterdir()] == ["model.npz"]
+    assert (tmp_path / "runs/digits/model.npz").exists()
+    assert not (tmp_path / "runs/digits/misclassified.png").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

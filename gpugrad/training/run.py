@@ -117,7 +117,9 @@ class Run:
 
     def _finite(self, loss: float) -> None:
         if not math.isfinite(loss) and self._window.state_dict():
-            raise FloatingPointError(f"the loss is {loss} in step {self.step}, or shortly before")
+            raise FloatingPointError(
+                f"the loss is {loss} in step {self.step}, or shortly before; nothing was saved since: try a smaller lr"
+            )
 
     def _write(self, values: dict[str, float], epoch: int) -> None:
         """To the log and the display."""
@@ -208,6 +210,8 @@ class Run:
             self._bar = Progress(total, price_per_hour=self.price_per_hour, device=device, seconds=self._spent)
             self._bar.start(done=self.step)
             stack.callback(self._bar.finish)
+            if self.step:
+                self._say(f"going on behind step {self.step}, in epoch {self.epoch + 1}")
         if self.checkpointer is not None:
             stack.enter_context(self.checkpointer)  # an error ends the run, but not before the save under way
         self._going = stack.enter_context(Preemption(self.grace, self.metadata))
@@ -248,7 +252,13 @@ class Run:
             self.save(wait=True)
         except (CheckpointError, FloatingPointError) as error:
             logger.error("the extra save failed, the last one is still there: %s", error)
+        self._say(f"{interrupted.reason}: saved behind step {self.step}, where the next run goes on")
         self._tell(interrupted.reason)
+
+    def _say(self, text: str) -> None:
+        """A line for whoever watches."""
+        if self._bar is not None:
+            self._bar.line(text)
 
     def _tell(self, event: str) -> None:
         """The last words of the log, and the report."""

@@ -104,6 +104,7 @@ class Trainer(Run):
         self.keep_best, self.monitor = keep_best, monitor
         self.stopped = False
         self._most: int | None = None
+        self._epochs = 0
         self._wants_metric = scheduler is not None and "metrics" in inspect.signature(scheduler.step).parameters
 
     # ---------------------------------------------------------------- what users call
@@ -134,7 +135,7 @@ class Trainer(Run):
             self.monitor = "loss" if validation is None else "validation/loss"
         if self.checkpointer is not None and self.keep_best:
             self.checkpointer.keep_best = self.monitor
-        self.stopped, self._most = False, steps
+        self.stopped, self._most, self._epochs = False, steps, epochs
         with ExitStack() as stack:
             self._open(stack, self.model, self._total(epochs))
             try:
@@ -286,7 +287,7 @@ class Trainer(Run):
         self._write({name: value for name, value in results.items() if name != "loss"}, self.epoch)
         if self._bar is not None:
             self._bar.metrics(results)
-            self._bar.line()
+            self._say(f"epoch {self.epoch}/{self._epochs}  {self._bar.text()}")
         self._mark()
         self._keep_up(results, always=self.keep_best)
         if self._going is not None:

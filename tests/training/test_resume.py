@@ -97,6 +97,8 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_hundred_steps_are_fifty_and_fifty(case, tmp_path, device):
+    if not device.is_host and case != CASES[-1]:
+        pytest.skip("one of these is enough on a GPU: the differences are in states, not in arrays")
     total, half = (100, 50) if case.get("accumulate", 1) == 1 else (34, 17)  # in the middle of the third epoch
     once = trainer(tmp_path / "once", **case)
     once.fit(*loaders(), epochs=9, steps=total)
@@ -111,7 +113,9 @@ def test_a_hundred_steps_are_fifty_and_fifty(case, tmp_path, device):
 
 
 @pytest.mark.parametrize("half", [1, 7, 19, 20, 21, 39, 40, 41])
-def test_wherever_it_is_stopped(half, tmp_path):
+def test_wherever_it_is_stopped(half, tmp_path, device):
+    if not device.is_host and half != 21:
+        pytest.skip("one of these is enough on a GPU")
     once = trainer(tmp_path / "once")
     results = once.fit(*loaders(), epochs=3)
     trainer(tmp_path / "twice").fit(*loaders(), epochs=3, steps=half)
@@ -158,9 +162,9 @@ def test_on_another_kind_of_device(way, tmp_path, request):
         numpy.testing.assert_allclose(numbers[way][name], expected, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
-def test_batches_that_know_no_position(tmp_path):
+def test_batches_that_know_no_position(tmp_path, device):
     """A plain list of batches: those that were used are passed over."""
-    batches = [(gg.asarray(X[i : i + 10]), gg.asarray(Y[i : i + 10])) for i in range(0, 200, 10)]
+    batches = [tuple(gg.asarray(rows[i : i + 10], device=device) for rows in (X, Y)) for i in range(0, 200, 10)]
     once = trainer(tmp_path / "once")
     once.fit(batches, batches[:3], epochs=3)
     trainer(tmp_path / "twice").fit(batches, batches[:3], epochs=3, steps=33)

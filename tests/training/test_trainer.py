@@ -133,8 +133,8 @@ def test_averaged_weights_are_evaluated_and_the_others_trained(device):
     before = weights(model)
     with ema.swapped(), gg.no_grad():
         model.eval()
-        scores = model(gg.asarray(X))
-        expected = nn.functional.cross_entropy(scores, gg.asarray(Y)).item()
+        scores = model(gg.asarray(X, device=device))
+        expected = nn.functional.cross_entropy(scores, gg.asarray(Y, device=device)).item()
     assert results["validation/loss"] == pytest.approx(expected, rel=1e-6)
     assert results["validation/accuracy"] == pytest.approx((scores.numpy().argmax(1) == Y).mean())
     for name, value in weights(model).items():
@@ -181,8 +181,8 @@ def test_results_are_means_over_all_samples(device):
     run = trainer(lr=0.0, metrics={"accuracy": Accuracy()}, log_every=2)
     results = run.fit(batches(20), batches(36), epochs=2)
     with gg.no_grad():
-        scores = run.model(gg.asarray(X))
-    loss = nn.functional.cross_entropy(scores, gg.asarray(Y)).item()
+        scores = run.model(gg.asarray(X, device=device))
+    loss = nn.functional.cross_entropy(scores, gg.asarray(Y, device=device)).item()
     accuracy = (scores.numpy().argmax(1) == Y).mean()
     expected = {"loss": loss, "accuracy": accuracy, "validation/loss": loss, "validation/accuracy": accuracy}
     assert results == pytest.approx(expected, rel=1e-5)
@@ -356,23 +356,16 @@ def test_no_batches(empty):
         trainer().fit(empty)
 
 
-def test_batches_that_can_be_gone_through_once():
-    once = ((gg.asarray(X), gg.asarray(Y)) for _ in range(3))
+def test_batches_that_can_be_gone_through_once(device):
+    once = ((gg.asarray(X, device=device), gg.asarray(Y, device=device)) for _ in range(3))
     with pytest.raises(ValueError, match="there are no batches in epoch 2"):
         trainer().fit(once, epochs=2)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"accumulate": 0},
-        {"log_every": 0},
-        {"save_every": 0},
-        {"schedule": "batch"},
-        {"save_every": -3},
-        {"save_seconds": 0},
-    ],
-)
+WRONG = {"accumulate": 0, "log_every": 0, "save_every": 0, "schedule": "batch", "save_seconds": 0.0}
+
+
+@pytest.mark.parametrize("options", [{name: value} for name, value in WRONG.items()], ids=str)
 def test_options_out_of_range(options):
     with pytest.raises(ValueError, match="Trainer: expected accumulate, log_every and save_every from 1 on"):
         trainer(**options)
