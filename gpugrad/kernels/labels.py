@@ -1,4 +1,4 @@
-"""Cross-entropies of class labels, forward and backward, and where in the scores the labels are."""
+"""Losses of class labels, forward and backward, and where in the scores the labels are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
-from .composed import Composed
+from .activation import relu_forward
+from .composed import Composed, kept
 from .indexing import set_at
 from .shapes import Shape
 from .softmax import shift_of, top, total_of
@@ -103,3 +104,20 @@ def picked(xp: Namespace, x: Array, labels: Array, /, ignore_index: int) -> Arra
     """``-x_t`` of each row, exactly 0 for labels to be ignored."""
     label, valid = without_ignored(xp, labels, ignore_index)
     return xp.where(valid, -x[class_index(xp, label, x.shape, class_axis(x.shape))], 0)
+
+
+@Composed
+def hinged(xp: Namespace, x: Array, labels: Array, /, p: int, margin: float) -> tuple[Array, Array]:
+    """``sum h^p / C`` of each row, and the hinges ``h = max(0, margin - x_t + x_i)``, 0 for the label itself."""
+    at = class_index(xp, labels, x.shape, class_axis(x.shape))
+    own = xp.reshape(x[at], (*x.shape[:-1], 1))
+    h = set_at(xp, relu_forward(xp, x - own + margin), 0.0, at)
+    return xp.sum(h if p == 1 else h * h, axis=-1) * (1 / x.shape[-1]), h
+
+
+@Composed
+def hinged_back(xp: Namespace, g: Array, labels: Array, h: Array, /, p: int) -> Array:
+    """``p g h^(p - 1) / C``, and for the label less the sum of the others."""
+    share = xp.reshape(g, (*h.shape[:-1], 1)) * (p / h.shape[-1])
+    d = kept(xp, h > 0, xp.broadcast_to(share, h.shape)) if p == 1 else h * share
+    return set_at(xp, d, -xp.sum(d, axis=-1), class_index(xp, labels, h.shape, class_axis(h.shape)))

@@ -1,4 +1,4 @@
-"""Cross-entropies of class labels as NumPy routines, for rows ``(N, C)`` with labels that all count."""
+"""Losses of class labels as NumPy routines, for rows ``(N, C)`` with labels that all count."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from . import labels as kernels
-from .host import BITS, SMALL, Array
+from .host import BITS, SMALL, Array, masked
 from .softmax_host import NEAR, _shifted, _sums, _within
 
 
@@ -80,3 +80,32 @@ def _picked(x: Array, labels: Array, ignore_index: int) -> Any:
         return NotImplemented
     loss = x.reshape(-1).take(places)
     return numpy.negative(loss, out=loss)
+
+
+NONE = -1
+"""No label is this: all count."""
+
+
+@kernels.hinged.on_host
+def _hinged(x: Array, labels: Array, p: int, margin: float) -> Any:
+    places = _places(x, labels, NONE)
+    if places is None:
+        return NotImplemented
+    h = x - x.reshape(-1).take(places)[:, None]
+    h += margin
+    h.clip(0.0, numpy.inf, out=h)
+    h.reshape(-1)[places] = 0
+    loss = _sums(h)[:, 0] if p == 1 else numpy.vecdot(h, h)
+    loss *= 1 / x.shape[1]
+    return loss, h
+
+
+@kernels.hinged_back.on_host
+def _hinged_back(g: Array, labels: Array, h: Array, p: int) -> Any:
+    places = _places(h, labels, NONE)
+    if places is None or g.shape != labels.shape or g.dtype != h.dtype:
+        return NotImplemented
+    share = (g * (p / h.shape[1]))[:, None]
+    d = masked(~(h > 0), numpy.broadcast_to(share, h.shape)) if p == 1 else h * share
+    d.reshape(-1)[places] = -_sums(d)[:, 0]
+    return d

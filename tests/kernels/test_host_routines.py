@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy
 import pytest
 from test_against_reference import SCALARS, SPECIAL
@@ -226,6 +228,22 @@ def test_losses_of_labels(largest, dtype, rng):
     for a, b in zip(labels.surprise(numpy, x, t, None, -100, 0.0),
                     labels.surprise.reference(numpy, x, t, None, -100, 0.0), strict=True):  # fmt: skip
         close(a, b, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("p", [1, 2])
+def test_hinges(p, dtype, rng):
+    x, g = (rng.standard_normal(shape).astype(dtype) for shape in ((30, 12), 30))
+    t = rng.integers(0, 12, 30)
+    x[3, 4], x[5, 6], g[7] = numpy.nan, numpy.inf, numpy.nan
+    got, expected = (f(x, t, p, 0.7) for f in (labels.hinged.routine, partial(labels.hinged.reference, numpy)))
+    for a, b in zip(got, expected, strict=True):
+        close(a, b, dtype)
+    back = (g, t, expected[1], p)
+    close(labels.hinged_back.routine(*back), labels.hinged_back.reference(numpy, *back), dtype)
+    for scores, target in ((x[:2], t[:2]), (x.astype("f2"), t), (x, t.astype("i4"))):
+        assert labels.hinged.routine(scores, target, p, 0.7) is NotImplemented
+        assert labels.hinged_back.routine(g[: len(scores)], target, scores, p) is NotImplemented
 
 
 def test_losses_of_other_labels_are_left_to_the_reference(rng):
