@@ -234,7 +234,8 @@ class Run:
             log.drop_after(-1)
         elif fresh and log.seconds:
             self._spent = log.resume(self.step)
-        log.settings(self.settings)
+        price = {} if self.price_per_hour is None else {"price_per_hour": self.price_per_hour}
+        log.settings({**self.settings, **price})
         return log
 
     def _close(self) -> None:
