@@ -111,7 +111,7 @@ class Fetcher:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_records": None}
 
-    def copy(self, alone: bool = False) -> Fetcher:
+    def another(self, alone: bool = False) -> Fetcher:
         """Another one for the same data set, at its beginning."""
         return Fetcher(self.dataset, self.collate, self.batch_size, self.drop_last, self.seed, alone)
 

@@ -27,7 +27,7 @@ class ThreadPool:
         self._results: list[SimpleQueue[tuple[Any, BaseException | None]]] = [SimpleQueue() for _ in range(count)]
         self._threads = [
             threading.Thread(  # in the caller's context, so that its grad mode and default dtype hold
-                target=contextvars.copy_context().run, args=(_work, fetcher.copy(), number, count, tasks, results),
+                target=contextvars.copy_context().run, args=(_work, fetcher.another(), number, count, tasks, results),
                 name=NAME, daemon=True,
             )
             for number, (tasks, results) in enumerate(zip(self._tasks, self._results, strict=True))

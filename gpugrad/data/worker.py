@@ -66,7 +66,7 @@ def _serve(connection: Connection, fetcher: Fetcher | None) -> None:
         modes.set_default_dtype(setup["dtype"])
         modes.set_grad_enabled(setup["grad"])
         fetcher = receive_object(connection, setup) if fetcher is None else fetcher
-        fetcher = fetcher.copy(alone=True)
+        fetcher = fetcher.another(alone=True)
         fetcher.enter(setup["number"], setup["count"])
     except Exception as error:  # noqa: BLE001  whatever it is, the loop raises it
         connection.send(("failed", -1, described(error)))

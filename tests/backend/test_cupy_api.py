@@ -27,11 +27,13 @@ ROOTS = {"xp": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
 DYNAMIC = {"custom/expressions.py": tuple(FUNCTIONS)}
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
-NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", "name", "namespace", "text", "file"}
+NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", "name", "namespace", "text", "file",
+              "json", "pickle", "tasks", "results"}  # fmt: skip
 """Names that have attributes which arrays have as well, and are modules, queues, strings."""
 
 OF_OTHERS = {
     "cupy.ndarray.partition": "of strings",
+    "cupy.ndarray.put": "of queues",
     "cupy.ndarray.device": "of a backend: backend.device(array)",
 }
 """Calls whose arguments are not looked at: what is called is no array's."""
