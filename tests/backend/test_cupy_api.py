@@ -33,7 +33,6 @@ NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", 
 
 OF_OTHERS = {
     "cupy.ndarray.partition": "of strings",
-    "cupy.ndarray.put": "of queues",
     "cupy.ndarray.device": "of a backend: backend.device(array)",
 }
 """Calls whose arguments are not looked at: what is called is no array's."""
@@ -79,6 +78,8 @@ def asked_for(text, place):
                     yield ".".join(chain), call, where
             elif isinstance(node.value, ast.Attribute) and node.value.attr in ("flags", "data"):
                 yield f"cupy.ndarray.{node.value.attr}.{node.attr}", call, where
+            elif node.attr == "put" and call and call[0] == 1:
+                continue  # of a queue: an array's takes places and values
             elif not (isinstance(node.value, ast.Name) and node.value.id in NOT_ARRAYS):
                 yield f"cupy.ndarray.{node.attr}", call, where
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
