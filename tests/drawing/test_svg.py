@@ -103,6 +103,17 @@ def test_a_closed_box_stands_for_what_is_in_it():
     assert sum(name.startswith("w") for name in nodes) == 2, "the data into the box, and the box into the sum"
 
 
+def test_edges_into_a_closed_box_from_one_value_are_one_wire():
+    model = nn.Sequential(nn.Identity(), nn.Bilinear(2, 2, 1))
+    x = gg.tensor([[1.0, 2.0]], requires_grad=True)
+    picture = gg.draw(lambda x: model[1](x, x).sum(), x, limit=3).picture
+    inputs = [e for e in picture.edges if picture.nodes[e.source].name == "x"]
+    assert len(inputs) == 2
+    graph = source(picture)
+    assert re.findall(r"^n(\d+) -> w", graph, re.M).count(str(inputs[0].source)) == 1
+    assert "2 edges" in graph
+
+
 def test_numbers_of_a_wire_lie_in_the_box_around_both_ends():
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     graph = source(gg.draw(model, gg.ones((4, 2)), limit=None).picture)
