@@ -315,6 +315,34 @@ def test_words_say_what_the_gates_do(browser, drawings):
     )
 
 
+def test_names_are_set_as_in_a_textbook(browser):
+    """A letter is italic, what follows it is lowered; words are words; names that are shared get numbers."""
+
+    def f(w0, W_x, alpha, in_):
+        h = w0 * W_x
+        h = h + alpha
+        return gg.name(h * in_, "a name that is longer than its place")
+
+    browser.open(gg.draw(f, 1.0, 2.0, 3.0, 4.0, limit=None).html())
+    texts = """return [...document.querySelectorAll(".node")].map((e) => e.querySelector(".alias") ??
+      e.querySelector(".label")).map((e) =>
+      [e.querySelector(".letter")?.textContent ?? null, e.querySelector(".sub")?.textContent ?? null, e.textContent])"""
+    found = {text: (letter, sub) for letter, sub, text in browser.run(texts)}
+    assert found["w0"] == ("w", "0")
+    assert found["Wx"] == ("W", "x")
+    assert found["alpha"] == (None, None)
+    assert found["h1"] == ("h", "1")
+    assert found["h2"] == ("h", "2")
+    assert found["a name that is lo…"] == (None, None)
+
+
+def test_operands_that_are_numbers_are_told_too(browser):
+    x = gg.tensor([1.0, 2.0], requires_grad=True)
+    browser.open(gg.draw(lambda x: gg.sum(1 / x), x).html())
+    told = plain(walk(browser)[1]["body"])
+    assert told.startswith("v1 = divide(1, x) = [1.00, 0.50]")
+
+
 def test_it_starts_from_the_gradient_that_was_given(browser):
     x = gg.tensor(3.0, requires_grad=True)
     browser.open(gg.draw(x * x, gradient=gg.tensor(0.5)).html())

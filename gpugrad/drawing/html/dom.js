@@ -24,10 +24,10 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// Names as in a textbook: w0 is an italic w with a lowered 0; paths of parameters stay as they are.
+// Names as in a textbook: w0 is an italic w with a lowered 0, W_x with a lowered x; words and paths stay as they are.
 function nameParts(name) {
-  const found = /^([A-Za-z\u0370-\u03ff]{1,2})_?(\d{1,3})?$/.exec(name);
-  return found === null ? null : [found[1], found[2] ?? ""];
+  const found = /^([A-Za-z\u0370-\u03ff])(?:_?(\d{1,3})|_([A-Za-z]{1,2}\d?))?$/.exec(name);
+  return found === null ? null : [found[1], found[2] ?? found[3] ?? ""];
 }
 
 function htmlName(name) {
@@ -38,11 +38,11 @@ function htmlName(name) {
 
 function svgName(text, name) {
   const parts = nameParts(name);
-  text.replaceChildren();
   if (parts === null) {
-    text.append(name);
+    text.replaceChildren(name);
     return;
   }
+  text.replaceChildren();
   text.append(svg("tspan", { class: "letter" }, parts[0]));
   if (parts[1]) text.append(svg("tspan", { class: "sub", dy: "0.28em" }, parts[1]));
 }

@@ -54,7 +54,7 @@ function drawNode(model, node, place, wires, stubs) {
     const alias = svg("text", {
       class: `alias${node.name === null ? "" : " given"}`, x: x + width / 2, y: y - 9, "text-anchor": "middle",
     });
-    svgName(alias, node.called);
+    svgName(alias, clipped(node.called));
     element.append(alias);
   }
   if (node.shape.length > 0) {
@@ -77,6 +77,11 @@ function drawNode(model, node, place, wires, stubs) {
     element.append(parts.value, parts.gradient);
   }
   return parts;
+}
+
+// Above a gate there is not much room; the whole name is in the details.
+function clipped(name) {
+  return name.length > 18 ? `${name.slice(0, 17)}\u2026` : name;
 }
 
 function openBox(model, id, box) {

@@ -345,6 +345,7 @@ function readable() {
 }
 
 byId("title").textContent = model.title;
+byId("marked").hidden = !model.nodes.some((node) => node.parameter);
 makeForm();
 showTheme();
 rebuild();

@@ -86,7 +86,7 @@ function tellForward(model, node) {
     lines.push(el("p", { class: "formula" }, "\u2007= ", marked(numbers) ? [numbers, " = "] : [],
       number(shown(node.value), "value")));
   } else {
-    const of = inputs.flatMap((input, i) => [i > 0 ? ", " : "", htmlName(input.called)]);
+    const of = operandNames(model, node).flatMap((operand, i) => [i > 0 ? ", " : "", operand]);
     lines.push(el("p", { class: "formula" }, htmlName(node.called), " = ", el("span", { class: "function" }, node.op),
       "(", of, ")"));
     lines.push(el("p", { class: "formula" }, "\u2007= ", number(shown(node.value), "value"), dims(node)));
@@ -94,6 +94,15 @@ function tellForward(model, node) {
   const given = inputs.map((input) => `${input.called} = ${shown(input.value)}`).join(", ");
   const sentence = `Forward: ${node.op} computes ${node.called} = ${shown(node.value)}${given ? ` from ${given}` : ""}.`;
   return { title: gateTitle(node), badge: "forward", body: [...lines, arrayOf(node.value, "value")], sentence };
+}
+
+// The operands in their order, numbers that stand in the gate too.
+function operandNames(model, node) {
+  const found = node.ins.map((edge) => [edge.position, htmlName(model.nodes[edge.source].called)]);
+  for (const [position, x] of Object.entries(node.constants ?? {})) {
+    found.push([Number(position), typeset(plainNumber(fromJson(x)))]);
+  }
+  return found.sort((a, b) => a[0] - b[0]).map(([, operand]) => operand);
 }
 
 function tellSeed(model, node) {
@@ -209,6 +218,7 @@ function dims(node) {
 // Arrays of up to 16 numbers as a table, with the sign as a colour and the size as its strength.
 function arrayOf(found, kind) {
   if (found === null || found.shape.length === 0 || found.numbers.length === 0) return null;
+  if (found.text.startsWith("[")) return null; // a short vector says it all
   const total = found.shape.reduce((a, b) => a * b, 1);
   if (total > found.numbers.length || found.shape.length > 2) {
     return el("p", { class: "range" }, `from ${typeset(short(found.low))} to ${typeset(short(found.high))}; first: ${
