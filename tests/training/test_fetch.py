@@ -1,0 +1,71 @@
+"""Copies off the device, beside its work: right, whole, and without a wait in the loop."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy
+import pytest
+
+import gpugrad as gg
+from gpugrad import backend, nn, optim
+from gpugrad.testing import cuda_simulator
+from gpugrad.training import Checkpointer
+
+ARRAYS = [
+    numpy.arange(12.0).reshape(3, 4), numpy.zeros((0, 3), "float32"), numpy.array(5), numpy.arange(6)[::2],
+    numpy.arange(6).reshape(2, 3).T, numpy.array([True, False]), numpy.array([1 + 2j]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def simulator(request):
+    if request.config.getoption("--device") == "cuda":
+        pytest.skip("what is counted is counted by the simulator")
+    with nullcontext() if cuda_simulator.is_installed() else cuda_simulator.installed(devices=2):
+        yield
+
+
+def test_every_array_arrives(device):
+    arrays = [gg.asarray(array, device=device).data for array in ARRAYS]
+    found = backend.fetch(arrays)()
+    assert [type(array) for array in found] == [numpy.ndarray] * len(ARRAYS)
+    for got, expected in zip(found, ARRAYS, strict=True):
+        assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
+        numpy.testing.assert_array_equal(got, expected)
+
+
+def test_from_several_devices_in_their_order(simulator):
+    places = ["cuda:0", "cpu", "cuda:1", "cuda:0"] if backend.load_cuda().count > 1 else ["cuda:0", "cpu", "cuda:0"]
+    arrays = [gg.full(3, i, device=place).data for i, place in enumerate(places)]
+    assert [array[0] for array in backend.fetch(arrays)()] == list(range(len(places)))
+
+
+def test_of_nothing():
+    assert backend.fetch([])() == []
+
+
+def test_a_save_makes_the_loop_wait_for_nothing(simulator, tmp_path):
+    with gg.default_device("cuda"):
+        model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+        optimizer = optim.Adam(model.parameters())
+        (model(gg.ones((5, 3))) ** 2).sum().backward()
+        optimizer.step()
+        checkpointer = Checkpointer(tmp_path, {"model": model, "optimizer": optimizer})
+        started, checkpointer._write = [], lambda about, tree, arrays: started.append(arrays)
+        with cuda_simulator.count() as seen:
+            wait = checkpointer._fetch(everything := arrays_of(checkpointer))
+        assert seen.synchronizations == 0
+        assert len(everything) == len(wait()) == 15
+        checkpointer.save(1, wait=True)
+        (written,) = started
+    state = {f"parts/model/{name}": value.numpy() for name, value in model.state_dict().items()}
+    assert state.keys() < written.keys()
+    for name, expected in state.items():
+        numpy.testing.assert_array_equal(written[name], expected)
+
+
+def arrays_of(checkpointer):
+    from gpugrad.training.tree import Gathered
+
+    return Gathered({"parts": {name: part.state_dict() for name, part in checkpointer.parts.items()}}).arrays
