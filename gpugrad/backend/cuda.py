@@ -235,7 +235,7 @@ class Uploads:
                 self.stream.wait_event(slot.taken)
             if size:
                 slot.staging[:size].set(slot.pinned[:size], stream=self.stream)
-            slot.copied = self.stream.record()
+            slot.copied = self.stream.record(_event())
         shapes = [(array.shape, array.dtype, array.nbytes) for array in arrays]
         return lambda: self._take(slot, shapes, places)
 
@@ -247,7 +247,7 @@ class Uploads:
             for (shape, dtype, nbytes), start in zip(shapes, places, strict=True):
                 made.append(cupy.empty(shape, dtype) if not nbytes else
                             slot.staging[start : start + nbytes].view(dtype).reshape(shape).copy())  # fmt: skip
-            slot.taken = stream.record()
+            slot.taken = stream.record(_event())
         return made
 
 
@@ -271,6 +271,11 @@ class Slot:
         self.pinned = numpy.frombuffer(cupy.cuda.alloc_pinned_memory(self.size), numpy.uint8, self.size)
         with stream:
             self.staging = cupy.empty(self.size, numpy.uint8)
+
+
+def _event() -> Any:
+    """A mark in a stream that is waited for without keeping a processor busy."""
+    return cupy.cuda.Event(block=True, disable_timing=True)
 
 
 def _pinned(like: Array) -> numpy.ndarray:

@@ -384,18 +384,23 @@ def test_a_forgotten_iterator_ends_its_workers(device):
 
 @pytest.mark.parametrize("kind", ["process", "thread"])
 def test_a_busy_worker_is_not_waited_for(device, kind):
-    data = Hanging() if kind == "process" else Napping()
+    data = Hanging() if kind == "process" else Blocked()
     batches = iter(DataLoader(data, num_workers=2, workers=kind, prefetch=2))
     next(batches)
     time.sleep(0.2)
     start = time.monotonic()
     batches.close()
-    assert time.monotonic() - start < 3
+    waited = time.monotonic() - start
+    Blocked.go.set()
+    assert waited < 30
 
 
-class Napping(Broken):
+class Blocked(Broken):
+    go = threading.Event()
+
     def __getitem__(self, index):
-        time.sleep(4 if index >= 4 else 0)
+        if index >= 4:
+            self.go.wait(60)
         return index
 
 
