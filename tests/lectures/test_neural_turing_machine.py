@@ -241,4 +241,4 @@ def test_the_unrolled_graph_is_folded_by_steps(task, turing):
     steps = [group for group in picture.groups if group.label.endswith("NeuralTuringMachine")]
     rounds = sum(group.count for group in steps if group.parent is None)
     assert rounds >= 6  # a mark, two vectors, a mark, two answers
-    assert not any(group.open for group in steps)
+    assert not any(group.open for group in steps if group.kind == "module")  # equal steps may be seen side by side
