@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import contextvars
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Generator as Generated
 from contextlib import closing
-from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy
 
-from ..backend import Array, Device, backend_for
+from ..backend import Device
 from ..backend.cpu import CPU as HOST
-from ..core import Tensor, modes
-from ..ops.creation import asarray
+from ..core import modes
 from ..random import Generator
+from .ahead import Batch, placed, prefetched, uploaded
 from .dataset import Dataset
 from .fetch import Collate, Fetcher, Task
 from .processes import START_METHODS, ProcessPool
 from .sampling import batched
 from .stream import IterableDataset
 from .threads import ThreadPool
-
-Batch = tuple[Tensor, ...]
-Take = Callable[[], Batch]
-
-POLL = 0.05
-"""Seconds between two looks at whether the loop is to be interrupted."""
-GRACE = 1.0
-"""Seconds that the end of an iteration waits for code of the data set that is still busy."""
 
 
 class LoaderInterrupted(Exception):  # noqa: N818  nothing is wrong
@@ -230,10 +219,10 @@ class DataLoader:
                 columns = self._pooled(pool, epoch, start, max(ahead, self.num_workers), closed)
             if not ahead:
                 for batch, done in columns:
-                    yield _placed(batch, device, copy=pool is not None and self.workers == "process")
+                    yield placed(batch, device, copy=pool is not None and self.workers == "process")
                     done()
                 return
-            takes = _uploaded(columns, device, ahead, copy=pool is not None and self.workers == "process")
+            takes = uploaded(columns, device, ahead, copy=pool is not None and self.workers == "process")
             with closing(prefetched(takes, ahead, self._check_interrupt, closed)) as prepared:
                 for take in prepared:
                     yield take()
@@ -324,94 +313,3 @@ class DataLoader:
 
 def _nothing() -> None:
     """What there is to do when a batch was taken that nobody else holds."""
-
-
-def _placed(columns: Any, device: Device, copy: bool) -> Batch:
-    """Columns as Tensors on a device; ``copy`` where their memory belongs to a worker."""
-    return tuple(asarray(column, device=device, copy=True if copy else None) for column in columns)
-
-
-def _uploaded(
-    columns: Iterator[tuple[Any, Callable[[], None]]], device: Device, ahead: int, copy: bool
-) -> Iterator[Take]:
-    """Batches on their way to a device, beside its work."""
-    upload = backend_for(device).uploader(device, ahead + 1)
-    for batch, done in columns:
-        if upload is None or not all(type(column) is numpy.ndarray for column in batch):
-            take = partial(_as_it_is, _placed(batch, device, copy))
-        else:
-            take = partial(_tensors, upload(batch))
-        done()
-        yield take
-
-
-def _as_it_is(batch: Batch) -> Batch:
-    return batch
-
-
-def _tensors(arrays: Callable[[], list[Array]]) -> Batch:
-    return tuple(Tensor(array) for array in arrays())
-
-
-class _Failure:
-    """An exception on its way from the thread to the loop."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-def prefetched(
-    items: Iterator[Any], depth: int, check: Callable[[], None] | None = None, closed: threading.Event | None = None
-) -> Generated[Any, None, None]:
-    """The same items, up to ``depth`` of them made ahead by a background thread.
-
-    An exception is raised here as it was raised there. When this iterator is closed or forgotten, the thread ends.
-
-    Args:
-        items: are made in the thread.
-        depth: how many ahead.
-        check: called now and then while an item is waited for; what it raises is raised here.
-        closed: set when nobody waits any more, for ``items`` to look at.
-
-    >>> list(prefetched(iter("abc"), 2))
-    ['a', 'b', 'c']
-    """
-    ready: SimpleQueue[Any] = SimpleQueue()
-    room = threading.Semaphore(depth)
-    closed = closed or threading.Event()
-    end = object()
-
-    def work() -> None:
-        try:
-            room.acquire()
-            for item in items:
-                ready.put(item)
-                room.acquire()
-                if closed.is_set():
-                    return
-            ready.put(end)
-        except BaseException as error:  # noqa: BLE001  whatever it is, the loop raises it
-            ready.put(_Failure(error))
-
-    def get() -> Any:
-        while True:
-            try:
-                return ready.get(timeout=POLL)
-            except Empty:
-                if check is not None:
-                    check()
-
-    # In the caller's context, so that its grad mode and default dtype hold for the data set's own code too.
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="gpugrad-data", daemon=True)
-    thread.start()
-    try:
-        while (item := get()) is not end:
-            if isinstance(item, _Failure):
-                raise item.error
-            room.release()
-            yield item
-    finally:
-        closed.set()
-        room.release()
-        thread.join(GRACE)  # code of the data set that is still busy is not waited for longer
-        item = None  # a raised exception holds this frame: no cycle

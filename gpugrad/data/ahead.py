@@ -1,0 +1,116 @@
+"""Preparing batches ahead: a background thread, and copies to the device beside its work."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+from collections.abc import Generator as Generated
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy
+
+from ..backend import Array, Device, backend_for
+from ..core import Tensor
+from ..ops.creation import asarray
+
+Batch = tuple[Tensor, ...]
+Take = Callable[[], Batch]
+
+POLL = 0.05
+"""Seconds between two looks at whether the loop is to be interrupted."""
+GRACE = 1.0
+"""Seconds that the end of an iteration waits for code of the data set that is still busy."""
+
+
+def placed(columns: Any, device: Device, copy: bool) -> Batch:
+    """Columns as Tensors on a device; ``copy`` where their memory belongs to a worker."""
+    return tuple(asarray(column, device=device, copy=True if copy else None) for column in columns)
+
+
+def uploaded(
+    columns: Iterator[tuple[Any, Callable[[], None]]], device: Device, ahead: int, copy: bool
+) -> Iterator[Take]:
+    """Batches on their way to a device, beside its work."""
+    upload = backend_for(device).uploader(device, ahead + 1)
+    for batch, done in columns:
+        if upload is None or not all(type(column) is numpy.ndarray for column in batch):
+            take = partial(_as_it_is, placed(batch, device, copy))
+        else:
+            take = partial(_tensors, upload(batch))
+        done()
+        yield take
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+def _tensors(arrays: Callable[[], list[Array]]) -> Batch:
+    return tuple(Tensor(array) for array in arrays())
+
+
+class _Failure:
+    """An exception on its way from the thread to the loop."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def prefetched(
+    items: Iterator[Any], depth: int, check: Callable[[], None] | None = None, closed: threading.Event | None = None
+) -> Generated[Any, None, None]:
+    """The same items, up to ``depth`` of them made ahead by a background thread.
+
+    An exception is raised here as it was raised there. When this iterator is closed or forgotten, the thread ends.
+
+    Args:
+        items: are made in the thread.
+        depth: how many ahead.
+        check: called now and then while an item is waited for; what it raises is raised here.
+        closed: set when nobody waits any more, for ``items`` to look at.
+
+    >>> list(prefetched(iter("abc"), 2))
+    ['a', 'b', 'c']
+    """
+    ready: SimpleQueue[Any] = SimpleQueue()
+    room = threading.Semaphore(depth)
+    closed = closed or threading.Event()
+    end = object()
+
+    def work() -> None:
+        try:
+            room.acquire()
+            for item in items:
+                ready.put(item)
+                room.acquire()
+                if closed.is_set():
+                    return
+            ready.put(end)
+        except BaseException as error:  # noqa: BLE001  whatever it is, the loop raises it
+            ready.put(_Failure(error))
+
+    def get() -> Any:
+        while True:
+            try:
+                return ready.get(timeout=POLL)
+            except Empty:
+                if check is not None:
+                    check()
+
+    # In the caller's context, so that its grad mode and default dtype hold for the data set's own code too.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="gpugrad-data", daemon=True)
+    thread.start()
+    try:
+        while (item := get()) is not end:
+            if isinstance(item, _Failure):
+                raise item.error
+            room.release()
+            yield item
+    finally:
+        closed.set()
+        room.release()
+        thread.join(GRACE)  # code of the data set that is still busy is not waited for longer
+        item = None  # a raised exception holds this frame: no cycle
