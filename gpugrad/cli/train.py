@@ -83,6 +83,7 @@ def resume(args: argparse.Namespace) -> int:
 
 def started(target: str, changes: tuple[str, ...], text: str | None, out: str | None) -> int:
     """Run a target, and note in its folder how."""
+    from ..training import CheckpointError
     from . import build  # everything that trains, which the other commands do without
     from .run import Run
 
@@ -97,6 +98,8 @@ def started(target: str, changes: tuple[str, ...], text: str | None, out: str | 
         build.run(config)
     except (ConfigError, ImportError) as error:
         return fail(str(error), status=WRONG)
+    except (CheckpointError, FloatingPointError, OSError) as error:
+        return fail(str(error))
     return 0
 
 

@@ -126,6 +126,18 @@ def test_resume_needs_the_folder_alone(folder, capsys):
     assert json.loads((folder / "runs/a/settings.json").read_text())["optimizer.lr"] == 0.2
 
 
+def test_the_folder_of_another_run(folder, capsys):
+    assert cli.main(["train", "train.toml", "--out", "runs/a", "--epochs", "1"]) == 0
+    assert cli.main(["train", "train.toml", "--out", "runs/a", "--set", "optimizer.lr=0.3"]) in (1, 2)
+    assert "settings" in capsys.readouterr().err
+
+
+def test_a_loss_that_explodes_is_a_failure(folder, capsys):
+    with numpy.errstate(over="ignore", invalid="ignore"):
+        assert cli.main(["train", "train.toml", "--out", "runs/a", "--set", "optimizer.lr=1e30"]) == 1
+    assert "the loss is " in capsys.readouterr().err
+
+
 def test_report(folder, capsys):
     assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 0
     page = folder / "runs" / "a" / "report.html"
