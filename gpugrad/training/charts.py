@@ -14,7 +14,7 @@ from html import escape
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 640.0, 300.0
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 12.0, 36.0
+LEFT, RIGHT, TOP, BOTTOM = 70.0, 12.0, 12.0, 36.0
 MOST = 600
 """Points of a curve that are drawn; of more, the smallest and the largest of each stretch."""
 

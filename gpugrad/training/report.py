@@ -118,7 +118,8 @@ def _figure(title: str, group: dict[str, Series], events: list[Row], span: tuple
     if marks:
         legend.append('<span class="key mark"></span>resumed')
     values = [y for series in group.values() for _, y in series if math.isfinite(y)]
-    spread = bool(values) and min(values) > 0 and max(values) / min(values) > 20
+    falls = _kind(title) is min  # a loss falls by the same part again and again: a logarithmic axis shows it as a line
+    spread = falls and bool(values) and min(values) > 0 and max(values) / min(values) > 20
     picture = svg(Chart(title, drawn, marks, logarithmic=spread, span=span))
     return (f"<figure><figcaption><strong>{escape(title)}</strong>"
             f"<span>{'</span><span>'.join(legend)}</span></figcaption>{picture}</figure>")  # fmt: skip
@@ -141,7 +142,7 @@ def _facts(rows: list[Row], events: list[Row], settings: dict[str, Any]) -> str:
         facts.append(("steps done twice", f"{sum(int(_float(e.get('lost_steps'))) for e in resumes):,}"))
     for name, series in merged(rows).items():
         if name.rpartition("/")[2] in ("loss", "accuracy") and name not in BESIDE:
-            facts.append((f"last {name}", _value(name, series[-1][1])))
+            facts.append((f"last {name.replace('/', ' ')}", _value(name, series[-1][1])))
     cards = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     return f'<dl class="facts">{cards}</dl>'
 
@@ -245,6 +246,6 @@ th,td{text-align:left;padding:.3rem 1.2rem .3rem 0;border-bottom:1px solid var(-
 td:last-child{overflow-wrap:anywhere;min-width:9rem}
 th{color:var(--soft);font-weight:normal;font-size:.85rem}td:not(:last-child){white-space:nowrap}
 .nothing,footer{color:var(--soft)}footer{margin-top:2rem;font-size:.8rem}
-@media (max-width:600px){svg text{font-size:20px}svg .label{display:none}
+@media (max-width:600px){svg text{font-size:18px}svg .label{display:none}
 th,td{padding-right:.8rem;font-size:.85rem}}
 """
