@@ -1,5 +1,7 @@
 """Losses against PyTorch: values and gradients, every reduction, and what is refused."""
 
+from functools import partial
+
 import numpy
 import pytest
 
@@ -187,3 +189,15 @@ def test_the_weight_of_a_loss_is_a_buffer():
     assert list(loss.state_dict()) == ["weight"]
     assert list(nn.CrossEntropyLoss().state_dict()) == []
     assert loss.to(gg.float64).weight.dtype == gg.float64
+
+
+@pytest.mark.parametrize("f", [F.nll_loss, F.multi_margin_loss, partial(F.multi_margin_loss, p=2), F.cross_entropy])
+def test_losses_of_labels_to_second_order_and_of_many_samples(f, rng):
+    """``of_label`` and ``margins``: their gradients, the gradients of these, and both under vmap."""
+    x, t = gg.tensor(rng.standard_normal((3, 5, 4))), gg.tensor(rng.integers(0, 4, (3, 5)))
+    assert gg.gradcheck(lambda v: f(v * v, t[0]), x[0])
+    assert gg.gradgradcheck(lambda v: f(v * v, t[0]), x[0])
+    for scores, labels in ((x, t), (x[:, 0], t[:, 0])):
+        found = gg.vmap(gg.grad(f))(scores, labels).numpy()
+        for one, score, label in zip(found, scores, labels, strict=True):
+            numpy.testing.assert_allclose(one, gg.grad(f)(score, label).numpy(), atol=1e-12)
