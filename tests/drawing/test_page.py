@@ -555,6 +555,51 @@ def test_boxes_fold_and_unfold(browser, drawings):
     assert browser.errors() == []
 
 
+def test_boxes_that_need_each_other(browser):
+    """By hand, since gg.draw makes none: a box whose inside needs what is outside, which needs its inside."""
+    number = preview(1.0).to_dict()
+    node = {
+        "kind": "operation", "name": None, "op": "exp", "label": "exp", "gate": None, "says": "", "parameter": False,
+        "shape": [], "dtype": "float64", "value": number, "gradient": number, "group": None, "line": None,
+    }  # fmt: skip
+    groups = [0, None, 0, 1, None, 1]
+    nodes = [{**node, "id": i, "group": group} for i, group in enumerate(groups)]
+    nodes[0] |= {"kind": "leaf", "name": "x"}
+    edges = [
+        {"id": i, "source": a, "target": b, "position": p, "local": number, "contribution": number}
+        for i, (a, b, p) in enumerate([(0, 1, 0), (1, 2, 0), (2, 3, 0), (3, 4, 0), (4, 5, 0), (1, 5, 1), (0, 5, 2)])
+    ]
+    boxes = [
+        {"id": i, "label": f"box {i}", "parent": None, "kind": "part", "count": 1, "open": False} for i in range(2)
+    ]
+    browser.open(page({**EMPTY, "nodes": nodes, "edges": edges, "groups": boxes, "output": 5}))
+    for _ in range(2):
+        walk(browser)
+        wires = browser.run("return [...document.querySelectorAll('.wire')].map((w) => w.getAttribute('d'))")
+        assert len(wires) >= 6
+        assert not [d for d in wires if "NaN" in d or "undefined" in d]
+        browser.click("#boxes")
+    assert browser.errors() == []
+
+
+def test_numbers_that_are_none(browser):
+    """Not a number and infinity are shown, stepped through, and can be left behind by another value."""
+    with numpy.errstate(all="ignore"):
+        drawing = gg.draw(lambda x: gg.log(x) * x, 0.0)
+    browser.open(drawing.html())
+    walk(browser)
+    shown = browser.run(READ)["nodes"]
+    ids = {n.label: str(n.id) for n in drawing.picture.nodes}
+    assert plain(shown[ids["log"]]["value"]) == "-inf"
+    assert shown[ids["×"]]["value"] == "nan"
+    browser.run(PUT, {ids["x"]: 1.0})
+    shown = browser.run(READ)["nodes"]
+    assert (shown[ids["×"]]["value"], shown[ids["x"]]["gradient"]) == ("0.00", "1.00")
+    browser.click("#reset")
+    assert browser.run(READ)["nodes"][ids["×"]]["value"] == "nan"
+    assert browser.errors() == []
+
+
 def test_a_step_stays_where_it_is_when_boxes_open(browser, drawings):
     browser.open(drawings["two layers"].html())
     if browser.text("#boxes") == "Fold all":
@@ -736,6 +781,28 @@ def test_the_picture_as_seen(browser, drawings):
     red, green, blue = (figure[..., i] for i in range(3))
     assert ((green > red + 50) & (green > blue + 20)).sum() > 200  # values
     assert ((red > green + 80) & (red > blue + 80)).sum() > 200  # gradients
+
+
+def test_in_a_notebook(browser, drawings):
+    """In a frame it works as alone, but leaves the wheel to the page around it, until it is asked for."""
+    frame = drawings["neuron"]._repr_html_()
+    browser.open(f"<!doctype html><body data-ready='true' style='height: 3000px'>{frame}</body>", width=900)
+    frame = browser.find("iframe")
+    browser.until("args[0].contentDocument.body?.dataset.ready === 'true'", frame)
+    browser.driver.switch_to.frame(frame)
+    try:
+        steps = walk(browser)
+        assert len(steps) == 18
+        wheel = """const at = () => document.getElementById('viewport').transform.baseVal.consolidate().matrix.a;
+        const before = at(); const event = new WheelEvent('wheel', {deltaY: -200, clientX: 9, clientY: 9, bubbles: true,
+          cancelable: true, ctrlKey: arguments[0]});
+        document.getElementById('graph').dispatchEvent(event);
+        return [at() === before, event.defaultPrevented];"""
+        assert browser.run(wheel, False) == [True, False]
+        assert browser.run(wheel, True) == [False, True]
+    finally:
+        browser.driver.switch_to.default_content()
+    assert browser.errors() == []
 
 
 @pytest.mark.parametrize("name", ["neuron", "two layers"])

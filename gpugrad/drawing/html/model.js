@@ -141,7 +141,8 @@ function evaluate(expression, operands, y, functions) {
 }
 
 function rounding(dtype) {
-  return dtype === "float32" ? (x) => (typeof x === "number" ? Math.fround(x) : x) : (x) => x;
+  if (dtype === "float16" && Math.f16round !== undefined) return Math.f16round;
+  return dtype === "float32" ? Math.fround : (x) => x;
 }
 
 function operandsOf(formula, nodes) {
