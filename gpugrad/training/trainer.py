@@ -281,13 +281,13 @@ class Trainer(Run):
             self.scheduler.step(self._monitored())
         elif self.scheduler is not None and self.schedule == "epoch":
             self.scheduler.step()
-        self._mark()
-        for callback in self.callbacks:
-            callback.on_epoch(self, results)
         self._write({name: value for name, value in results.items() if name != "loss"}, self.epoch)
         if self._bar is not None:
             self._bar.metrics(results)
             self._say(f"epoch {self.epoch}/{self._epochs}  {self._bar.text()}")
+        self._mark()
+        for callback in self.callbacks:
+            callback.on_epoch(self, results)
         self._mark()
         self._keep_up(results, always=self.keep_best)
         if self._going is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 
 import numpy
@@ -90,6 +91,12 @@ def test_a_state_comes_back_as_it_was(name, tmp_path):
     found = Checkpointer(tmp_path, {"part": other}).restore()
     assert same(other.state, STATES[name])
     assert same(found.extra, STATES[name])
+
+
+def test_names_that_would_be_the_same_are_not(tmp_path):
+    Checkpointer(tmp_path).save(1, extra={"a/b": numpy.zeros(1), "a": {"b": numpy.ones(1)}, "a/b'": 2}, wait=True)
+    found = Checkpointer(tmp_path).restore().extra
+    assert (found["a/b"].tolist(), found["a"]["b"].tolist()) == ([0.0], [1.0])
 
 
 def test_nan_and_tensors(tmp_path, device):
@@ -278,6 +285,21 @@ def test_one_save_at_a_time(tmp_path):
     assert checkpointer.names() == ["000001-step-1"]
     checkpointer.close()
     assert len(checkpointer.names()) == 2
+
+
+def test_everything_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """So that no loss of power is noticed: the files, the list of their names, the rename, the list that it is in."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("needs /proc")
+    done = []
+    fsync, rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    monkeypatch.setattr(os, "rename", lambda a, b, **kw: (done.append(f"{a} -> {b}"), rename(a, b, **kw)))
+    Checkpointer(tmp_path).save(5, wait=True)
+    partial, final = tmp_path / ".000001-step-5.part", tmp_path / "000001-step-5"
+    names = ("manifest.json", "state.json", "tensors.safetensors", "")
+    files = [f"{partial / name}" for name in names]
+    assert done == [*files, f"{partial} -> {final}", str(tmp_path)]
 
 
 def test_what_a_killed_process_has_left_is_removed(tmp_path):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy
 import pytest
 
 import gpugrad as gg
 from gpugrad import data, nn, optim
 from gpugrad.testing import cuda_simulator
-from gpugrad.training import Accuracy, EarlyStopping, Trainer
+from gpugrad.training import Accuracy, Callback, EarlyStopping, Trainer
 from gpugrad.training.log import read_rows
 from gpugrad.training.tree import Gathered
 
@@ -122,6 +124,34 @@ def test_wherever_it_is_stopped(half, tmp_path, device):
     second = trainer(tmp_path / "twice")
     assert second.fit(*loaders(), epochs=3) == results
     assert_same(everything(second), everything(once))
+
+
+class Own(Callback):
+    """Saves in the midst of what is done at the end of an epoch."""
+
+    def on_epoch(self, trainer, results):
+        trainer.save(wait=True)
+
+
+def test_every_checkpoint_of_a_run_leads_to_the_same_end(tmp_path):
+    """A save behind every step and every epoch, with a last step of fewer batches; each is gone on with."""
+    options = {"accumulate": 3, "ema": True, "clip_grad_norm": 0.5, "schedule": "plateau", "save_every": 1}
+
+    def batches():
+        train, _ = loaders()
+        return train, data.DataLoader(data.ArrayDataset(X, Y), 40, shuffle=True)
+
+    once = trainer(tmp_path / "once", keep_last=100, callbacks=[Own()], **options)
+    once.fit(*batches(), epochs=2)
+    names = once.checkpointer.names()
+    assert len(names) == 14 + 2
+    for name in names[:-1]:
+        folder = tmp_path / name
+        shutil.copytree(tmp_path / "once" / "checkpoints" / name, folder / "checkpoints" / name)
+        shutil.copy(tmp_path / "once" / "log.jsonl", folder)
+        again = trainer(folder, callbacks=[Own()], **options)
+        again.fit(*batches(), epochs=2)
+        assert_same(everything(again), everything(once))
 
 
 WAYS = [
