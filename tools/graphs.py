@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy
 
@@ -17,22 +16,27 @@ sys.path[:0] = [str(ROOT / "examples" / "lectures"), str(ROOT / "examples")]
 import computation_graphs  # noqa: E402  the lectures' scripts
 import convolution  # noqa: E402
 import gates  # noqa: E402
+import linear_classifier  # noqa: E402
 import neural_turing_machine  # noqa: E402
 import recurrent_network  # noqa: E402
+import two_layer_network  # noqa: E402
+import vectors  # noqa: E402
 import window_gradients  # noqa: E402
-from circuit import variables  # noqa: E402
+from circuit import drawn  # noqa: E402
 from turing import NeuralTuringMachine  # noqa: E402
 
 
-def circuit(title: str, gates: Callable[..., dict[str, Any]], leaves: dict[str, Any]) -> gg.drawing.Drawing:
-    """A circuit whose gates have names."""
-    inputs = [gg.name(leaf, name) for name, leaf in variables(**leaves).items()]
+def classifier() -> gg.drawing.Drawing:
+    """The hinge loss of three clouds of points, and the penalty."""
+    w = numpy.random.default_rng(1).standard_normal((3, 3))
+    return drawn(linear_classifier.graph(*linear_classifier.clouds(), 0.1), "a linear classifier with hinge loss", W=w)
 
-    def named(*values: gg.Tensor) -> gg.Tensor:
-        made = gates(**dict(zip(leaves, values, strict=True)))
-        return [gg.name(gate, name) for name, gate in made.items()][-1]
 
-    return gg.draw(named, *inputs, title=title)
+def twenty_lines() -> gg.drawing.Drawing:
+    """The first step of the network in twenty lines."""
+    _, found = two_layer_network.train(steps=1)
+    leaves = zip(("x", "y", "w1", "w2"), (a.numpy() for a in found), strict=True)
+    return drawn(two_layer_network.network, "the network in twenty lines", **dict(leaves))
 
 
 def unrolled() -> gg.drawing.Drawing:
@@ -57,15 +61,25 @@ def machine() -> gg.drawing.Drawing:
     return neural_turing_machine.unrolled(made, length=2, bits=3)
 
 
+def drawings() -> Iterator[tuple[str, gg.drawing.Drawing]]:
+    """The name of each page, and the graph."""
+    graphs = computation_graphs
+    for name, (title, circuit, leaves) in gates.EXAMPLES.items():
+        yield name, drawn(circuit, title, **leaves)
+    yield "squared_length", drawn(vectors.squared_length, "f = ||W x||^2", **vectors.LENGTH)
+    yield "linear_regression", drawn(graphs.linear_regression, "linear regression", **graphs.REGRESSION)
+    yield "fourth_power", drawn(graphs.fourth_power, "a to the fourth, by two squarings", a=3.0)
+    yield "two_layers", drawn(graphs.network, "a network with two layers", **graphs.weights(2))
+    yield "four_layers", drawn(graphs.deep_network, "a network with four layers", **graphs.weights(4))
+    yield "linear_classifier", classifier()
+    yield "twenty_lines", twenty_lines()
+    yield "window", window_gradients.graph()
+    yield "convolution", convolutional()
+    yield "recurrent_network", unrolled()
+    yield "neural_turing_machine", machine()
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """The address within the site, and the page."""
-    for name, (title, gate, leaves) in gates.EXAMPLES.items():
-        yield f"graphs/{name}.html", circuit(title, gate, leaves).html()
-    graph, leaves = computation_graphs.linear_regression, computation_graphs.REGRESSION
-    yield "graphs/linear_regression.html", circuit("linear regression", graph, leaves).html()
-    two = circuit("a network with two layers", computation_graphs.network, computation_graphs.weights(2))
-    yield "graphs/two_layers.html", two.html()
-    yield "graphs/window.html", window_gradients.graph().html()
-    yield "graphs/convolution.html", convolutional().html()
-    yield "graphs/recurrent_network.html", unrolled().html()
-    yield "graphs/neural_turing_machine.html", machine().html()
+    for name, drawing in drawings():
+        yield f"graphs/{name}.html", drawing.html()
