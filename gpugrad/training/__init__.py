@@ -14,12 +14,12 @@ from .log import Log
 from .metrics import F1, Accuracy, Mean, Metric, Perplexity, TopKAccuracy
 from .preemption import Interrupted, Preemption
 from .progress import Progress
-from .reading import Checkpoint, CheckpointError, DamagedError
+from .reading import Checkpoint, CheckpointError, DamagedError, OtherRunError
 from .report import write_report
 from .trainer import Trainer
 
 __all__ = [
     "Accuracy", "Callback", "Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "EarlyStopping", "F1",
-    "Interrupted", "Log", "Mean", "Metric", "Perplexity", "Preemption", "Progress", "TopKAccuracy", "Trainer",
-    "write_report",
+    "Interrupted", "Log", "Mean", "Metric", "OtherRunError", "Perplexity", "Preemption", "Progress", "TopKAccuracy",
+    "Trainer", "write_report",
 ]  # fmt: skip

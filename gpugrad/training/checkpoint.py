@@ -20,7 +20,18 @@ from ..optim import Optimizer
 from ..random import default_generator
 from . import safetensors
 from .code import code_version
-from .reading import FORMAT, STATE, TENSORS, Checkpoint, CheckpointError, DamagedError, read, read_manifest, sealed
+from .reading import (
+    FORMAT,
+    STATE,
+    TENSORS,
+    Checkpoint,
+    CheckpointError,
+    DamagedError,
+    OtherRunError,
+    read,
+    read_manifest,
+    sealed,
+)
 from .stores import MANIFEST, Pieces, Store, order, store
 from .tree import Gathered, assembled
 
@@ -297,6 +308,7 @@ class Checkpointer:
 
         Raises:
             CheckpointError: there are checkpoints, and all are damaged; the one asked for is; or it lacks a part.
+            OtherRunError: it is that of a run with other settings.
         """
         self.wait()
         checkpoint = self.load(name) if name is not None else self._newest()
@@ -311,7 +323,8 @@ class Checkpointer:
             try:
                 thing.load_state_dict(checkpoint.parts[part])
             except (KeyError, RuntimeError, TypeError, ValueError) as error:
-                raise CheckpointError(f"{self.place}/{checkpoint.name} does not fit {part}: {error}") from error
+                kind = OtherRunError if isinstance(error, OtherRunError) else CheckpointError
+                raise kind(f"{self.place}/{checkpoint.name} does not fit {part}: {error}") from error
         default_generator.state = checkpoint.random
         tell_of_other_code(checkpoint)
         return checkpoint

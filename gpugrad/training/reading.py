@@ -45,6 +45,27 @@ class DamagedError(CheckpointError):
     """
 
 
+class OtherRunError(CheckpointError):
+    """The checkpoint is that of a run that was begun otherwise; the message names what differs.
+
+    >>> import tempfile
+    >>> import gpugrad as gg
+    >>> from gpugrad.training import Trainer
+    >>> def fit(folder, **settings):
+    ...     model = gg.nn.Linear(1, 1)
+    ...     optimizer = gg.optim.SGD(model.parameters(), lr=settings["lr"])
+    ...     trainer = Trainer(model, gg.nn.MSELoss(), optimizer, folder=folder, settings=settings, progress=False)
+    ...     trainer.fit([(gg.ones((1, 1)), gg.ones((1, 1)))])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit(folder, lr=0.1)
+    ...     try:
+    ...         fit(folder, lr=0.2)
+    ...     except OtherRunError as error:
+    ...         print(str(error).partition("trainer: ")[2])
+    lr is 0.2, the run was begun with 0.1; choose another folder, or resume=False
+    """
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """One checkpoint as it was read and verified.

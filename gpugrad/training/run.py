@@ -20,7 +20,7 @@ from .metrics import Mean, Metric
 from .place import Place
 from .preemption import Interrupted, Preemption
 from .progress import Progress
-from .reading import CheckpointError
+from .reading import CheckpointError, OtherRunError
 from .report import write_report
 from .source import Source
 
@@ -171,15 +171,15 @@ class Run:
         """Go on from there; loaders that :meth:`fit` has been given are set to their places.
 
         Raises:
-            ValueError: the run was made with other settings, metrics or callbacks.
+            OtherRunError: the run was begun with other settings, metrics or callbacks.
         """
-        for what, here, there in (
-            ("settings", _plain(self.settings), state["settings"]),
-            ("metrics", sorted(self.metrics), sorted(state["metrics"])),
-            ("number of callbacks", len(self.callbacks), len(state["callbacks"])),
-        ):
-            if here != there:
-                raise ValueError(f"the run was begun with other {what}: {there}, not {here}")
+        here, there = _plain(self.settings), state["settings"]
+        pairs = [(name, here.get(name), there.get(name)) for name in sorted({*here, *there})]
+        pairs.append(("metrics", sorted(self.metrics), sorted(state["metrics"])))
+        pairs.append(("the number of callbacks", len(self.callbacks), len(state["callbacks"])))
+        other = [f"{name} is {mine}, the run was begun with {its}" for name, mine, its in pairs if mine != its]
+        if other:
+            raise OtherRunError(f"{'; '.join(other)}; choose another folder, or resume=False")
         self.step, self.epoch, self._phase = state["step"], state["epoch"], state["phase"]
         self.results, self._sums, self._spent = dict(state["results"]), list(state["sums"]), state["seconds"]
         self._window.load_state_dict(state["window"])

@@ -122,7 +122,7 @@ def _array(key: str, entry: Any, content: memoryview, end: int) -> HostArray:
     if start != end or stop - start != math.prod(shape) * dtype.itemsize or stop > len(content):
         raise ValueError(f"{key!r}: {code} {shape} does not lie at {start} to {stop} of {len(content)} bytes")
     found: HostArray = numpy.frombuffer(content[start:stop], dtype).reshape(shape)
-    return found if found.flags.aligned else found.copy()
+    return numpy.require(found, requirements="A")
 
 
 def _pairs(notes: Any) -> list[str]:
