@@ -36,6 +36,9 @@ def binary_hinge(w, phi, y):
     return {"score": score, "margin": margin, "loss": gg.relu(1 - margin)}
 
 
+WRONG = {"w": [3.0, 1.0], "phi": [1.0, 2.0], "y": -1.0}
+
+
 def graph(x, labels, strength):
     """From weights ``W (C, D)`` to loss, ``L = mean hinge(x W^T) + strength sum(W^2)``, gate by gate."""
 
@@ -123,6 +126,8 @@ def main() -> None:
     print(f"mean {losses.mean().item():.2f}")
     far = hinge(gg.tensor([[13.0, -7.0, 11.0]]), gg.tensor([0]), margin=10.0)
     print(f"scores 13, -7, 11, the first is right, margin 10: {far.item():.0f}\n")
+
+    print(f"two classes: w = (3, 1), phi = (1, 2), y = -1\n{there_and_back(binary_hinge, **WRONG)}\n")
 
     x = gg.ones(4)
     for w in (gg.tensor([1.0, 0.0, 0.0, 0.0]), gg.full(4, 0.25)):

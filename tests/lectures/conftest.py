@@ -13,6 +13,14 @@ import gpugrad as gg
 FOLDER = Path(__file__).parents[2] / "examples" / "lectures"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Programs are run on the CPU, whatever the device of the run is."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "program" in item.fixturenames:
+            item.add_marker("any_device")
+
+
 @pytest.fixture
 def lecture(monkeypatch):
     """Import a script by its name; it leaves no module and no random number behind."""

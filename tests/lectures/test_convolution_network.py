@@ -26,6 +26,7 @@ def test_gradients_by_hand(net):
     assert max(net.differences().values()) < 1e-10
 
 
+@pytest.mark.any_device
 def test_an_edge(net):
     """White to the left of black: the filter that looks for an edge sees it, and nothing else."""
     image = numpy.array([[0.0, 0, 1, 1]] * 2)
@@ -73,7 +74,6 @@ def idx(path, array):
     path.write_bytes(gzip.compress(header + array.astype(numpy.uint8).tobytes()))
 
 
-@pytest.mark.any_device
 def test_the_script_runs(program, tmp_path):
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     rng = numpy.random.default_rng(0)
@@ -91,14 +91,12 @@ def test_the_script_runs(program, tmp_path):
             assert (tmp_path / name / "filters.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.any_device
 def test_mnist_that_is_not_there(program, tmp_path):
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     with pytest.raises(SystemExit, match="there is no folder"):
         program("convolution", "--epochs", 1, "--mnist", tmp_path / "none")
 
 
-@pytest.mark.any_device
 def test_without_scikit_learn(program, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(SystemExit, match=r"pip install 'gpugrad\[examples\]'"):

@@ -77,4 +77,5 @@ def test_the_program(program, tmp_path):
     out = program("linear_classifier")
     assert "image of a   cat   car   frog   loss" in out
     assert "mean 5.27" in out
+    assert "\nloss          6.00        1.00\n" in out
     assert (tmp_path / "regions.png").read_bytes().startswith(b"\x89PNG")

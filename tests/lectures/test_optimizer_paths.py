@@ -64,6 +64,7 @@ def test_the_program(program, tmp_path):
     assert (tmp_path / "optimizer_paths.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.any_device
 def test_the_animation(paths, tmp_path):
     pytest.importorskip("matplotlib", reason="the animation is drawn by matplotlib")
     surface = paths.SURFACES["a saddle"]

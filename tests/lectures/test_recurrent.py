@@ -121,7 +121,6 @@ def test_it_learns_to_count(network):
     assert set(written) <= set(alphabet)
 
 
-@pytest.mark.any_device
 def test_the_network_script_runs(program, tmp_path):
     (tmp_path / "text").write_text("round and round it goes, and where it stops nobody knows; " * 400)
     out = program("recurrent_network", "--text", tmp_path / "text", "--steps", 40, "--hidden", 16)
@@ -234,7 +233,6 @@ def test_what_is_remembered(back):
         assert back.remembers("small", 20, 60, size=16) < 0.65
 
 
-@pytest.mark.any_device
 def test_without_matplotlib(program, monkeypatch, tmp_path):
     for name in ("matplotlib", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -243,7 +241,6 @@ def test_without_matplotlib(program, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.any_device
 def test_the_gradients_script_runs(program, tmp_path):
     out = program("recurrent_gradients", "--steps", 10, "--training", 5, "--delays", 2, 4)
     assert "10 steps back" in out

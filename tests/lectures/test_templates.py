@@ -18,6 +18,7 @@ def templates(lecture):
     return lecture("templates")
 
 
+@pytest.mark.any_device
 def test_digits_are_read(templates):
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     gg.random.seed(0)

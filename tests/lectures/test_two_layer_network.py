@@ -13,6 +13,7 @@ def network(lecture):
     return lecture("two_layer_network")
 
 
+@pytest.mark.any_device
 def test_it_is_twenty_lines(network):
     assert len(inspect.getsource(network.train).splitlines()) <= 20
 

@@ -8,6 +8,7 @@ import pytest
 import gpugrad as gg
 
 
+@pytest.mark.any_device
 def test_the_jacobian_of_the_maximum_is_never_made(lecture):
     with gg.default_device("cpu"):  # whose memory is counted
         measured = lecture("vectors").measured_maximum(4096)

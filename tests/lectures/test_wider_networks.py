@@ -7,6 +7,8 @@ import pytest
 
 import gpugrad as gg
 
+pytestmark = pytest.mark.any_device
+
 
 @pytest.fixture
 def wider(lecture):

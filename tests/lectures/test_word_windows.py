@@ -32,6 +32,7 @@ def test_gradients_by_hand_are_the_library_s(hand, size, f):
     assert max(apart.values()) < 1e-10
 
 
+@pytest.mark.any_device
 def test_gradients_by_hand_are_differences(hand):
     """Not only the same as the library's: the same as numbers."""
     x, w, b, u = hand.example(3, 4)
@@ -50,6 +51,7 @@ def test_gradients_by_hand_are_differences(hand):
             assert gradient[place] == pytest.approx(change / 2e-5, abs=1e-9)
 
 
+@pytest.mark.any_device
 def test_the_shapes_of_the_lecture(hand):
     x, w, b, u = hand.example(4, 8)
     assert (x.shape, w.shape, b.shape, u.shape) == ((20,), (8, 20), (8,), (8,))
@@ -70,6 +72,7 @@ def test_the_loss_by_hand(hand):
     assert max(apart.values()) < 1e-10
 
 
+@pytest.mark.any_device
 def test_a_row_that_is_used_twice_gets_both_gradients(hand):
     _, w, b, u = hand.example(2, 3)
     vectors = numpy.random.default_rng(0).standard_normal((8, 2))
@@ -95,7 +98,6 @@ def test_the_graph_of_the_window(hand):
     assert nodes["s"].value.number == pytest.approx(u @ numpy.tanh(w @ x + b))
 
 
-@pytest.mark.any_device
 def test_the_gradients_script_runs(program, tmp_path):
     out = program("window_gradients")
     assert "is Paris a place?" in (tmp_path / "score.html").read_text(encoding="utf-8")
@@ -175,6 +177,7 @@ def test_measures(words, tmp_path):
     assert words.gazetteer(sentences)(sentences) == [False, False, True, True, True, True, False]
 
 
+@pytest.mark.any_device
 def test_a_place_in_more_than_half_of_its_occurrences(words):
     often, seldom = words.Sentence(["Jordan"], [True], [True]), words.Sentence(["jordan"], [False], [False])
     for sentences, expected in (([often], True), ([often, seldom], False), ([often, seldom, often], True)):
@@ -182,6 +185,7 @@ def test_a_place_in_more_than_half_of_its_occurrences(words):
     assert words.gazetteer([often])([words.Sentence(["Chad"], [True], [True])]) == [False]
 
 
+@pytest.mark.any_device
 def test_the_best_threshold(words):
     values, labels = numpy.array([3.0, 1.0, 2.0, 0.0]), numpy.array([1.0, 0, 1, 1])
     precision, recall, at = words.curve(values, labels)
@@ -211,7 +215,6 @@ def test_it_learns_from_the_neighbours(words, tmp_path):
     assert words.measure(called, dev).f1 == pytest.approx(trained.f1)
 
 
-@pytest.mark.any_device
 def test_the_script_runs(program, tmp_path):
     for count, name in ((200, "wnut17train.conll"), (30, "emerging.dev.conll"), (30, "emerging.test.annotated")):
         (tmp_path / name).write_text(made_up(count), encoding="utf-8")
@@ -223,7 +226,6 @@ def test_the_script_runs(program, tmp_path):
         assert (tmp_path / "sentences.png").stat().st_size > 1000
 
 
-@pytest.mark.any_device
 def test_without_the_data(program, tmp_path):
     out = program("word_windows", "--data-dir", tmp_path / "none")
     assert "lacks wnut17train.conll, emerging.dev.conll, emerging.test.annotated of WNUT-17" in out
