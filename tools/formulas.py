@@ -25,17 +25,22 @@ PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2
 
 
 def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
-    """Put MathML in the place of each formula of a page; one that cannot be read stays, and is warned of."""
+    r"""Put MathML in the place of each formula of a page; one that cannot be read stays, and is warned of.
+
+    Formulas side by side, with ``\qquad`` between them, are elements of their own, below each other on a telephone.
+    """
 
     def drawn(match: re.Match[str]) -> str:
         block = match["inline"] is None
         latex = " ".join(html.unescape(match["block"] if block else match["inline"]).split())
         try:
-            formula = mathml(latex, block)
+            parts = [mathml(part.strip(), block) for part in (latex.split(r"\qquad") if block else [latex])]
         except ValueError as error:
             log.warning("%s: the formula $%s$ cannot be read: %s", page.file.src_uri, latex, error)
             return f"<code>{html.escape(latex)}</code>"
-        return f'<div class="formula">{formula}</div>' if block else formula
+        if not block:
+            return parts[0]
+        return f'<div class="formula">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
 
     return FOUND.sub(drawn, content)
 
@@ -84,4 +89,4 @@ def mend(element: Element) -> None:
     if element.tag == "mi" and written != text and re.fullmatch("[A-Za-z]", text):
         element.set("mathvariant", "normal")  # \mathrm{d}; a letter alone would be slanted
     if element.tag == "mo" and text.isalpha():  # max, softmax: a name, and no space before its parenthesis
-        element.attrib |= {"lspace": "0.167em", "rspace": "0"}
+        element.attrib |= {"lspace": "0", "rspace": "0"}
