@@ -110,11 +110,11 @@ def draw(path: Path, paths: dict[str, dict[str, Path2D]]) -> None:
             colour = OPTIMIZERS[optimizer][1]
             axes.plot(*way.places.T, "-", color=colour, linewidth=1.4, label=optimizer)
             axes.plot(*way.places[-1], "o", color=colour, markersize=5)
-    maps[0].legend(frameon=False, fontsize=8, loc="upper left")
     for optimizer, way in paths["a saddle"].items():
         curves.plot(way.values, color=OPTIMIZERS[optimizer][1], label=optimizer)
     curves.set(xlabel="step", ylabel="value", ylim=(-1.1, 1.5))
     curves.set_title("the value on the saddle", fontsize=10, loc="left")
+    curves.legend(frameon=False, loc="upper right")
     tidy(*maps, curves)
     save(drawing, path, dpi=74)
 
@@ -134,7 +134,7 @@ def animate(path: Path, name: str, ways: dict[str, Path2D], frames: int = 50) ->
         optimizer: axes.plot([], [], "o-", color=OPTIMIZERS[optimizer][1], markevery=[-1], label=optimizer)[0]
         for optimizer in ways
     }
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.legend(frameon=False, fontsize=8, loc="lower left", ncols=2)
     longest = len(next(iter(ways.values())).places)
 
     def show(frame: int):

@@ -85,9 +85,9 @@ def strongest(model: nn.Module, digit: int, count: int) -> list[int]:
 
 
 def show(axes, template: numpy.ndarray, title: str = "") -> None:
-    """One template: red is weighed positively, blue negatively."""
+    """One template: what is blue speaks for it, what is red against it."""
     reach = abs(template).max()
-    axes.imshow(template, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    axes.imshow(template, cmap="RdBu", vmin=-reach, vmax=reach)
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=8, pad=2)
     axes.spines[:].set_color(LIGHT)
