@@ -219,7 +219,7 @@ class Checkpointer:
         last = whole if self.keep_last is None else whole[-self.keep_last :]
         kept = {*last, self.best()}
         for name in self.store.names():
-            if name in self.outdated or (name not in kept and order(name) < order(last[0])):
+            if name not in kept and order(name) < order(last[0]):
                 self.store.remove(name)
                 self._metrics.pop(name, None)
 

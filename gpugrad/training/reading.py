@@ -150,7 +150,7 @@ def _verified(store: Store, name: str, about: dict[str, Any], file: str) -> memo
 def _content(store: Store, name: str, file: str, limit: int, exact: bool = False) -> memoryview:
     """A file's bytes; its real size is looked at before memory is taken."""
     try:
-        size = store.size(name, file)
+        size = store.length(name, file)
         if size > limit or (exact and size != limit):
             raise DamagedError(
                 f"{store.place}/{name}/{file}: expected {'' if exact else 'at most '}{limit} bytes, got {size}"

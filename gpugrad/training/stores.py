@@ -74,7 +74,7 @@ class Store:
         """Remove what was written of a checkpoint that will not be completed, as far as that goes."""
         raise NotImplementedError
 
-    def size(self, name: str, file: str) -> int:
+    def length(self, name: str, file: str) -> int:
         """The bytes of a file.
 
         Raises:
@@ -137,7 +137,7 @@ class Folder(Store):
     def abandon(self, name: str) -> None:
         shutil.rmtree(self._partial(name), ignore_errors=True)
 
-    def size(self, name: str, file: str) -> int:
+    def length(self, name: str, file: str) -> int:
         return (self.path / name / file).stat().st_size
 
     def get(self, name: str, file: str, size: int) -> memoryview:
@@ -218,7 +218,7 @@ class Bucket(Store):
         with suppress(Exception):  # the store does not work; what is left has no manifest
             self.files.rm(self._path(name), recursive=True)
 
-    def size(self, name: str, file: str) -> int:
+    def length(self, name: str, file: str) -> int:
         return int(self.files.info(self._path(name, file))["size"])
 
     def get(self, name: str, file: str, size: int) -> memoryview:

@@ -214,8 +214,6 @@ class Trainer(Run):
                     callback.on_step(self)
                 self._mark()
             self._keep_up()
-            if self._going is not None:
-                self._going.leave()
             if self._over() and self._positions[TRAIN]["batch"] != self._sources[TRAIN].count:
                 return
 
@@ -290,11 +288,9 @@ class Trainer(Run):
             callback.on_epoch(self, results)
         self._mark()
         self._keep_up(results, always=self.keep_best)
-        if self._going is not None:
-            self._going.leave()
 
     def _waited(self, source: Any) -> Iterator[Batch]:
-        """Batches, where a notice may end the wait for one."""
+        """Batches; asking for one is where a run ends that was told to go, at once or in the midst of the wait."""
         return iter(source) if self._going is None else self._going.batches(source)
 
     def _monitored(self) -> float:

@@ -311,10 +311,11 @@ def test_what_a_killed_process_has_left_is_removed(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000001-step-9", "000002-step-10"]
 
 
-def test_beginning_anew_takes_no_notice_of_an_earlier_run(tmp_path):
+@pytest.mark.parametrize("keep_last", [1, 3, None])
+def test_beginning_anew_takes_no_notice_of_an_earlier_run(keep_last, tmp_path):
     first = Checkpointer(tmp_path, keep_best="loss")
     first.save(1, metrics={"loss": 0.0}, wait=True)
-    second = Checkpointer(tmp_path, keep_best="loss")
+    second = Checkpointer(tmp_path, keep_best="loss", keep_last=keep_last)
     second.begin_anew()
     assert (second.names(), second.restore(), second.best()) == ([], None, None)
     assert first.names() == ["000001-step-1"], "still there, until there is something better"

@@ -44,7 +44,7 @@ SCHEDULES = {
 }
 
 
-def trainer(folder, optimizer="adam", schedule="none", accumulate=1, ema=False, dropout=0.3, **options):
+def trainer(folder, optimizer="adam", schedule="none", accumulate=1, ema=False, dropout=0.3, log_every=7, **options):
     gg.random.seed(11)
     model = nn.Sequential(nn.Linear(5, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 2))
     made = OPTIMIZERS[optimizer](model.parameters())
@@ -52,7 +52,8 @@ def trainer(folder, optimizer="adam", schedule="none", accumulate=1, ema=False, 
     return Trainer(
         model, nn.CrossEntropyLoss(), made, folder=folder, scheduler=make and make(made), schedule=when,
         ema=optim.swa_utils.ExponentialMovingAverage(model, 0.95) if ema else None, accumulate=accumulate,
-        metrics={"accuracy": Accuracy()}, save_seconds=None, log_every=7, progress=False, metadata=False, **options,
+        metrics={"accuracy": Accuracy()}, save_seconds=None, log_every=log_every, progress=False, metadata=False,
+        **options,
     )  # fmt: skip
 
 
@@ -135,20 +136,29 @@ class Own(Callback):
 
 def test_every_checkpoint_of_a_run_leads_to_the_same_end(tmp_path):
     """A save behind every step and every epoch, with a last step of fewer batches; each is gone on with."""
-    options = {"accumulate": 3, "ema": True, "clip_grad_norm": 0.5, "schedule": "plateau", "save_every": 1}
+    options = {
+        "accumulate": 3,
+        "ema": True,
+        "clip_grad_norm": 0.5,
+        "schedule": "plateau",
+        "save_every": 1,
+        "log_every": 4,
+    }
 
     def batches():
         train, _ = loaders()
         return train, data.DataLoader(data.ArrayDataset(X, Y), 40, shuffle=True)
 
     once = trainer(tmp_path / "once", keep_last=100, callbacks=[Own()], **options)
+    logs = []
+    once.checkpointer.beside = lambda: logs.append((tmp_path / "once" / "log.jsonl").read_bytes())
     once.fit(*batches(), epochs=2)
     names = once.checkpointer.names()
-    assert len(names) == 14 + 2
-    for name in names[:-1]:
+    assert len(names) == len(logs) == 14 + 2
+    for name, log in zip(names[:-1], logs, strict=False):
         folder = tmp_path / name
         shutil.copytree(tmp_path / "once" / "checkpoints" / name, folder / "checkpoints" / name)
-        shutil.copy(tmp_path / "once" / "log.jsonl", folder)
+        (folder / "log.jsonl").write_bytes(log)
         again = trainer(folder, callbacks=[Own()], **options)
         again.fit(*batches(), epochs=2)
         assert_same(everything(again), everything(once))
