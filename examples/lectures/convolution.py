@@ -8,6 +8,8 @@ places. Written out, the gradient of a filter is the image slid over the upstrea
 image is the filter, turned around, slid over it. Written to ``--out``, for each data set: ``filters.png`` and
 ``maps.png``, what the first layer learned and what it makes of one digit, and ``graph.html`` and ``graph.svg``, the
 network with its layers folded.
+
+Sources: CS231n, lecture 5 and the notes on convolutional networks; LeCun et al. 1998.
 """
 
 import argparse

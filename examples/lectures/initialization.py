@@ -8,6 +8,9 @@ and for ReLU. Where the scale of the values goes can be computed without a netwo
 variance v, the variance is n v times the mean square of the terms. The second half trains each of them on the same
 digits. Written to ``--out``: ``values.png`` and ``gradients.png`` (histograms layer by layer), ``depth.png`` (what a
 chain of layers, and a product of one matrix with itself, does to a gradient) and ``learning.png``.
+
+Sources: CS231n, the lectures on training neural networks; CS221, neural networks;
+Glorot and Bengio 2010; He et al. 2015.
 """
 
 import math

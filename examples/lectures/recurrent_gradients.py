@@ -6,6 +6,8 @@ Each step back multiplies the gradient with ``W^T`` and with the derivative of t
 out or grows without bound, unless ``W`` keeps lengths; an LSTM's cell is handed on by an addition and a gate close to
 1. What that means for learning is tried out: something is shown at the first step, then nothing but noise, and asked
 for at the end. Written to ``--out``: ``lengths.png`` and ``remembering.png``.
+
+Sources: Hochreiter and Schmidhuber 1997; Pascanu, Mikolov and Bengio 2013.
 """
 
 from pathlib import Path

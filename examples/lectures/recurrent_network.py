@@ -7,8 +7,10 @@
 
 First a few steps of a small one: the graph is drawn, and the gradients are worked out by hand, backwards through time.
 Each step has its part in the gradient of the weights; the library's is their sum. Then one of 128 units learns to
-predict the next letter. Written to ``--out``: ``unrolled.html`` and ``unrolled.svg``, the graph, ``parts.png``, the
-part of each step, and ``learning.png``.
+predict the next letter. Written to ``--out``: ``unrolled.html`` and ``unrolled.svg``, the graph, ``two_steps``, its
+beginning, ``parts.png``, the part of each step, and ``learning.png``.
+
+Sources: CS231n, the lecture on recurrent networks; CS224n, language models.
 """
 
 import math
@@ -293,6 +295,7 @@ def main() -> None:
     _, parts = through_time(p, xs, targets)
     draw_parts(args.out / "parts.png", parts)
     save_graph(graph(p, xs, targets), args.out / "unrolled")
+    save_graph(graph(p, xs[:2], targets[:2]), args.out / "two_steps")
 
     file = args.text or (TEXT if TEXT.is_file() else None)
     text = read(file)

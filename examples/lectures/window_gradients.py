@@ -7,6 +7,8 @@ holds the vectors of the five words side by side. Its gradients, and those of th
 that are learned, are worked out with nothing but NumPy, as on a blackboard, and compared with the library's.
 ``word_windows.py`` trains this model. Written to ``--out``: the graph of the score, as ``score.html`` and
 ``score.svg``.
+
+Sources: CS224n, the lecture on the mathematics of neural networks; Collobert et al. 2011.
 """
 
 from collections.abc import Callable

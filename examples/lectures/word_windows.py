@@ -8,6 +8,8 @@ The score of a window is ``s = u^T tanh(W x + b)``, where ``x`` holds the vector
 trained once with a vector a word, once with vectors for the look of a word too, and measured against calling nothing a
 place, and against a list of the training data's places. Written to ``--out``: ``precision_recall.png``,
 ``sentences.png``.
+
+Sources: CS224n, window classification; Derczynski et al. 2017 (WNUT-17).
 """
 
 import math

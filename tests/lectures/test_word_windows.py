@@ -243,7 +243,7 @@ def test_on_tweets(words):
     assert test == pytest.approx((22 / 46, 22 / 244, 2 * 22 / 290))
     table = words.Table(splits["train"], words.looks)
     with gg.default_device("cpu"):
-        trained = words.train(table, splits["train"], splits["dev"], epochs=3)
+        trained = words.train(table, splits["train"], splits["dev"], epochs=3, size=25, hidden=50)
         values = words.scores(trained.model, table.windows(splits["test"])[0])
     assert trained.f1 > dev.f1 + 0.04
     assert words.measure(values >= trained.threshold, splits["test"]).f1 > test.f1 + 0.02
