@@ -19,6 +19,11 @@ Axes = tuple[int, ...]
 NEAR = 4.0
 """Up to this many times its variance the square of a mean may be for the variance to be found by their difference."""
 
+FAR = 16.0
+"""From this many times on, means are subtracted from elements, not from sums, where they would cost digits: by the
+reference.
+"""
+
 
 def fits(x: Array, *others: Any) -> bool:
     """Whether the arrays are contiguous and of one dtype that the routines know."""
@@ -83,6 +88,12 @@ def statistics(x: Array, axes: Axes, behind: int) -> tuple[Array, Array]:
     return mean, rest(row_sums(c, c, behind), axes, behind) / count
 
 
+def far(mean: Array, rstd: Array) -> bool:
+    """Whether a mean is too far from 0 beside its spread to be subtracted from sums rather than from elements."""
+    distance = mean * rstd
+    return bool((distance * distance > FAR).any())
+
+
 @composed.moments.on_host
 def _moments(x: Array, axes: Axes) -> Any:
     behind = row_axis(x.ndim, axes)
@@ -102,6 +113,8 @@ def _standardized(x: Array, weight: Any, bias: Any, mean: Any, var: Any, axes: A
     elif mean is None or var is None:
         mean, var = statistics(x, axes, behind)
     rstd = 1 / numpy.sqrt(var + x.dtype.type(eps))
+    if mean is not None and far(mean, rstd):
+        return NotImplemented
     first = rstd if weight is None else rstd * weight
     second = bias
     if mean is not None:
@@ -143,7 +156,7 @@ def _layer(x: Array, weight: Array, bias: Any, axes: Axes, eps: float, centred: 
 def _standardized_back(
     g: Array, x: Array, shift: Array, rstd: Array, weight: Any, axes: Axes, centred: bool, by_x: bool
 ) -> Any:
-    if not by_x or g.shape != x.shape or not (fits(x, weight) and fits(g, x)):
+    if not by_x or g.shape != x.shape or not (fits(x, weight) and fits(g, x)) or (centred and far(shift, rstd)):
         return NotImplemented
     behind = row_axis(x.ndim, axes, weight)
     if behind is None:
