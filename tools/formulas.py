@@ -40,7 +40,7 @@ def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
             return f"<code>{html.escape(latex)}</code>"
         if not block:
             return parts[0]
-        return f'<div class="formula">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+        return f'<div class="formula">{"".join(f"<div data-search-exclude>{part}</div>" for part in parts)}</div>'
 
     return FOUND.sub(drawn, content)
 
@@ -90,3 +90,22 @@ def mend(element: Element) -> None:
         element.set("mathvariant", "normal")  # \mathrm{d}; a letter alone would be slanted
     if element.tag == "mo" and text.isalpha():  # max, softmax: a name, and no space before its parenthesis
         element.attrib |= {"lspace": "0", "rspace": "0"}
+    if text in ("|", "‖") and "form" not in element.attrib:  # no taller than a letter, where no \left stands before it
+        element.attrib |= {"lspace": "0", "rspace": "0", "stretchy": "false"}
+    children = [] if element.tag in PARTS else list(element)
+    for i in range(len(children) - 1, 0, -1):
+        before, after = first(children[i - 1]), first(children[i])
+        if (is_name(after) and before.tag != "mo") or (is_name(before) and after.tag != "mo"):
+            element.insert(i, Element("mspace", width="0.167em"))
+
+
+def first(element: Element) -> Element:
+    """What an index or exponent is at."""
+    while element.tag in PARTS and element.tag != "mfrac" and len(element):
+        element = element[0]
+    return element
+
+
+def is_name(element: Element) -> bool:
+    """Whether an element is ``max``, ``cos`` or the like, which have a little space beside them."""
+    return element.tag in ("mi", "mo") and len(element.text or "") > 1 and (element.text or "").isalpha()
