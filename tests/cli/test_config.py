@@ -149,7 +149,8 @@ def test_a_module_that_lacks_one_of_its_own_says_which(tmp_path, own_module):
         loaded("ours_for_tests.py", tmp_path)
 
 
-def test_a_file_with_the_name_of_another_module(tmp_path):
+def test_a_file_with_the_name_of_another_module(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "argparse.py").write_text("x = 1\n")
     with pytest.raises(LookupError, match=r"argparse\.py has the name of another module, .*: give it a name"):
         loaded("argparse.py", tmp_path)

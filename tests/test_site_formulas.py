@@ -30,6 +30,8 @@ def mathml(monkeypatch):
         ("a < b", "<mi>a</mi><mo>&lt;</mo><mi>b</mi>"),
         (r"W^\top", "<msup><mi>W</mi><mo>⊤</mo></msup>"),
         (r"\frac{1}{\sigma}", "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>σ</mi></mrow></mfrac>"),
+        ("f''(x)", '<mrow><mi>f</mi><mo>″</mo></mrow><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo>'),
+        ("a / b", '<mi>a</mi><mo lspace="0" rspace="0">/</mo><mi>b</mi>'),
         (r"\mathrm{d}x", '<mi mathvariant="normal">d</mi><mi>x</mi>'),
         (r"\operatorname{softmax} s", '<mo lspace="0" rspace="0">softmax</mo><mspace width="0.167em" /><mi>s</mi>'),
         (
@@ -124,7 +126,7 @@ def mkdocs(mathml):
 
 PAGE = r"""It costs $2.00, or $5.00; `$x$` is code, and \[this\] is text.
 
-Of $q = W x$ the square is
+Of $q = W x$ the square is ($q$):
 
 $$
 f = \lVert q \rVert^2
@@ -137,7 +139,8 @@ def test_a_page_with_formulas(mkdocs, mathml, tmp_path):
     done, page = built(tmp_path, PAGE)
     assert done.returncode == 0, done.stderr
     assert "It costs $2.00, or $5.00; <code>$x$</code> is code, and [this] is text." in page
-    assert f"Of {mathml('q = W x')} the square is" in page
+    assert f"Of {mathml('q = W x')} the square is (" in page
+    assert f'(<span class="formula-end">{mathml("q")}):</span>' in page
     parts = [mathml(part, block=True) for part in (r"f = \lVert q \rVert^2", r"\frac{\partial f}{\partial q} = 2 q")]
     divs = [f"<div data-search-exclude>{part}</div>" for part in parts]
     assert f'<div class="formula">{"".join(divs)}</div>' in page
