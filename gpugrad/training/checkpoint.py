@@ -191,7 +191,7 @@ class Checkpointer:
         self._metrics[name] = assembled(about["metrics"], {})
         try:
             self._prune(name)
-        except OSError as error:
+        except (OSError, CheckpointError) as error:
             logger.warning("old checkpoints in %s could not be removed: %s", self.place, error)
 
     def _new_name(self, step: int) -> str:
@@ -257,7 +257,10 @@ class Checkpointer:
 
     def names(self) -> list[str]:
         """The checkpoints that are there, the oldest first, damaged ones among them."""
-        return [name for name in self.store.names() if name not in self.outdated]
+        try:
+            return [name for name in self.store.names() if name not in self.outdated]
+        except OSError as error:
+            raise CheckpointError(f"the checkpoints in {self.place} cannot be looked at: {error}") from error
 
     def begin_anew(self) -> None:
         """Take no notice of the checkpoints that are there now; they are removed after the next save."""

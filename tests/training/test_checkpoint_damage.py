@@ -12,6 +12,8 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy
 import pytest
@@ -343,14 +345,20 @@ def as_nobody(work):
     return text
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that everybody may look into, as pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="forks beside threads warn there")
-def test_a_folder_without_permission(tmp_path):
-    saved(tmp_path / "run")
-    for path in [tmp_path, *tmp_path.parents]:
-        if path.stat().st_uid == os.geteuid() and str(path).startswith(str(tmp_path.parents[1])):
-            path.chmod(0o755)
-    (tmp_path / "run").chmod(0o555)
-    text = as_nobody(lambda: Checkpointer(tmp_path / "run").save(3, wait=True))
+def test_a_folder_without_permission(open_folder):
+    run = open_folder / "run"
+    saved(run)
+    run.chmod(0o555)
+    text = as_nobody(lambda: Checkpointer(run).save(3, wait=True))
     assert text.startswith("CheckpointError: the checkpoint of step 3 could not be written to")
     assert "Permission denied" in text
     assert "what was saved before is still there" in text
@@ -358,20 +366,22 @@ def test_a_folder_without_permission(tmp_path):
     def fit():
         model = nn.Linear(1, 1)
         optimizer = gg.optim.SGD(model.parameters(), lr=0.1)
-        trainer = Trainer(model, nn.MSELoss(), optimizer, folder=tmp_path / "run" / "x", progress=False)
+        trainer = Trainer(model, nn.MSELoss(), optimizer, folder=run / "x", progress=False)
         trainer.fit([(gg.ones((2, 1)), gg.ones((2, 1)))])
 
-    text = as_nobody(fit)
-    assert text.startswith("CheckpointError: nothing can be written to"), (
-        "before the first step, not after the first save"
-    )
-    (tmp_path / "run").chmod(0o755)
-    (tmp_path / "run" / "000002-step-2" / "state.json").chmod(0)
-    text = as_nobody(lambda: Checkpointer(tmp_path / "run").restore())
+    assert as_nobody(fit).startswith("CheckpointError: nothing can be written to"), "before the first step"
+    run.chmod(0o755)
+    (run / "000002-step-2" / "state.json").chmod(0)
+    text = as_nobody(lambda: Checkpointer(run).restore())
     assert text.startswith("CheckpointError: "), "not damaged: it cannot be read now"
     assert "state.json cannot be read: [Errno 13] Permission denied" in text
-    (tmp_path / "run" / "000002-step-2" / "state.json").chmod(0o644)
-    intact(tmp_path / "run", 2)
+    (run / "000002-step-2" / "state.json").chmod(0o644)
+    run.chmod(0)
+    text = as_nobody(lambda: Checkpointer(run).restore())
+    assert text.startswith("CheckpointError: the checkpoints in "), "and not: there are none"
+    assert "cannot be looked at: [Errno 13] Permission denied" in text
+    run.chmod(0o755)
+    intact(run, 2)
 
 
 def test_a_place_that_can_be_no_folder():
