@@ -15,13 +15,14 @@ from xml.etree.ElementTree import Element, tostring
 log = logging.getLogger("mkdocs.hooks.formulas")  # a warning of mkdocs' is an error of a strict build
 
 FOUND = re.compile(
-    r"""<span class="arithmatex">\\\((?P<inline>.*?)\\\)</span>"""
+    r"""<span class="arithmatex">\\\((?P<inline>.*?)\\\)</span>(?P<after>[.,;:!?)]*)"""
     r"""|<div class="arithmatex">\\\[(?P<block>.*?)\\\]</div>""",
     re.DOTALL,
 )
 BRACE = re.compile(r"\\\\|\\[{}]|[{}]")
 PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
 """How many elements these must have; a browser shows an error, or nothing, where they have less."""
+PRIMES = ("′", "″", "‴")
 
 
 def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
@@ -37,9 +38,9 @@ def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
             parts = [mathml(part.strip(), block) for part in (latex.split(r"\qquad") if block else [latex])]
         except ValueError as error:
             log.warning("%s: the formula $%s$ cannot be read: %s", page.file.src_uri, latex, error)
-            return f"<code>{html.escape(latex)}</code>"
-        if not block:
-            return parts[0]
+            return f"<code>{html.escape(latex)}</code>{match['after'] or ''}"
+        if not block:  # the next line does not begin with a comma
+            return f'<span class="formula-end">{parts[0]}{match["after"]}</span>' if match["after"] else parts[0]
         return f'<div class="formula">{"".join(f"<div data-search-exclude>{part}</div>" for part in parts)}</div>'
 
     return FOUND.sub(drawn, content)
@@ -92,6 +93,12 @@ def mend(element: Element) -> None:
         element.attrib |= {"lspace": "0", "rspace": "0"}
     if text in ("|", "‖") and "form" not in element.attrib:  # no taller than a letter, where no \left stands before it
         element.attrib |= {"lspace": "0", "rspace": "0", "stretchy": "false"}
+    if element.tag == "mo" and text == "/":
+        element.attrib |= {"lspace": "0", "rspace": "0"}
+    if (
+        element.tag == "msup" and html.unescape(element[1].text or "") in PRIMES
+    ):  # fonts have them small and high already
+        element.tag, element[1].tag = "mrow", "mo"
     children = [] if element.tag in PARTS else list(element)
     for i in range(len(children) - 1, 0, -1):
         before, after = first(children[i - 1]), first(children[i])
