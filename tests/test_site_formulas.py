@@ -126,7 +126,7 @@ def mkdocs(mathml):
 
 PAGE = r"""It costs $2.00, or $5.00; `$x$` is code, and \[this\] is text.
 
-Of $q = W x$ the square is ($q$):
+Of $q = W x$ the square is ($q < 1$):
 
 $$
 f = \lVert q \rVert^2
@@ -140,7 +140,7 @@ def test_a_page_with_formulas(mkdocs, mathml, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "It costs $2.00, or $5.00; <code>$x$</code> is code, and [this] is text." in page
     assert f"Of {mathml('q = W x')} the square is (" in page
-    assert f'(<span class="formula-end">{mathml("q")}):</span>' in page
+    assert f'(<span class="formula-end">{mathml("q < 1")}):</span>' in page
     parts = [mathml(part, block=True) for part in (r"f = \lVert q \rVert^2", r"\frac{\partial f}{\partial q} = 2 q")]
     divs = [f"<div data-search-exclude>{part}</div>" for part in parts]
     assert f'<div class="formula">{"".join(divs)}</div>' in page
