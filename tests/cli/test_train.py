@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
+import time
 
 import numpy
 import pytest
@@ -126,10 +129,31 @@ def test_resume_needs_the_folder_alone(folder, capsys):
     assert json.loads((folder / "runs/a/settings.json").read_text())["optimizer.lr"] == 0.2
 
 
+def test_told_to_go_it_saves_and_says_so_by_its_status(folder):
+    command = [sys.executable, "-m", "gpugrad", "train", "train.toml", "--out", "runs/a", "--epochs", "1000000"]
+    for number, status in ((signal.SIGTERM, 75), (signal.SIGINT, 130)):
+        before = len(list(folder.glob("runs/a/log.jsonl"))) and (folder / "runs/a/log.jsonl").stat().st_size
+        run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        while run.poll() is None and not (
+            (log := folder / "runs/a/log.jsonl").is_file() and log.stat().st_size > before + 1000
+        ):
+            time.sleep(0.02)
+        run.send_signal(number)
+        assert run.wait(60) == status, run.stderr.read()
+        assert list(folder.glob("runs/a/checkpoints/*-step-*/manifest.json"))
+        run.stderr.close()
+
+
+def test_a_folder_that_cannot_be_written(folder, capsys):
+    (folder / "runs").write_text("a file")
+    assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 1
+    assert capsys.readouterr().err.startswith("gpugrad: ")
+
+
 def test_the_folder_of_another_run(folder, capsys):
     assert cli.main(["train", "train.toml", "--out", "runs/a", "--epochs", "1"]) == 0
-    assert cli.main(["train", "train.toml", "--out", "runs/a", "--set", "optimizer.lr=0.3"]) in (1, 2)
-    assert "settings" in capsys.readouterr().err
+    assert cli.main(["train", "train.toml", "--out", "runs/a", "--set", "optimizer.lr=0.3"]) == 2
+    assert "optimizer.lr is 0.3, the run was begun with 0.1" in capsys.readouterr().err
 
 
 def test_a_loss_that_explodes_is_a_failure(folder, capsys):
