@@ -37,9 +37,9 @@ class Box:
     extra: int = field(default=0)
     """Leaves and constants that lie in it."""
 
-    def size(self) -> int:
+    def weight(self) -> int:
         """How many operations are in it."""
-        return sum(item.size() if isinstance(item, Box) else 1 for item in self.items)
+        return sum(item.weight() if isinstance(item, Box) else 1 for item in self.items)
 
 
 def fold(items: Sequence[Item], limit: int | None) -> Box:
@@ -91,7 +91,7 @@ def _repeats(box: Box) -> None:
     """Make boxes of repeated runs, the longest first, also inside of other boxes."""
     numbers: dict[Hashable, int] = {}
     coded = [numbers.setdefault(item.signature, len(numbers)) for item in box.items]
-    weights = [item.size() if isinstance(item, Box) else 1 for item in box.items]
+    weights = [item.weight() if isinstance(item, Box) else 1 for item in box.items]
     made: list[Item | Box] = []
     pieces = [(0, len(coded))]
     while pieces:
