@@ -59,7 +59,7 @@ def test_long_ones_are_cut_until_no_box_has_many_things(n):
         found += [item.id for item in box.items if isinstance(item, Item)]
         stack += [item for item in box.items if isinstance(item, Box)]
     assert sorted(found) == list(range(n))
-    assert whole.size() == n
+    assert whole.weight() == n
 
 
 def test_boxes_open_until_enough_is_seen():
