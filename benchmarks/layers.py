@@ -52,12 +52,17 @@ LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], list[Any]]] = [
       for d, x in ((1, SIGNALS), (2, IMAGES), (3, VOLUMES))],
     ("LPPool1d", (2, 2), {}, [SIGNALS]),
     ("LPPool2d", (2, 2), {}, [IMAGES]),
+    ("LPPool3d", (2, 2), {}, [VOLUMES]),
     *[(f"Adaptive{kind}Pool{d}d", (4,), {}, [x]) for kind in ("Max", "Avg")
       for d, x in ((1, SIGNALS), (2, IMAGES), (3, VOLUMES))],
     ("Unfold", (3,), {"padding": 1}, [IMAGES]),
     ("Fold", ((28, 28), 3), {"padding": 1}, [(4, 144, 784)]),
     ("PixelShuffle", (2,), {}, [IMAGES]),
     ("PixelUnshuffle", (2,), {}, [IMAGES]),
+    ("ChannelShuffle", (4,), {}, [IMAGES]),
+    ("Unflatten", (1, (4, 4)), {}, [IMAGES]),
+    ("UpsamplingNearest2d", (), {"scale_factor": 2}, [IMAGES]),
+    ("UpsamplingBilinear2d", (), {"scale_factor": 2}, [IMAGES]),
     ("Upsample", (), {"scale_factor": 2}, [IMAGES]),
     ("Upsample", (), {"scale_factor": 2, "mode": "bilinear"}, [IMAGES]),
     ("BatchNorm1d", (256,), {}, [ROWS]),
@@ -83,12 +88,16 @@ LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], list[Any]]] = [
     ("FeatureAlphaDropout", (), {}, [IMAGES]),
     *[(f"{kind}Pad{d}d", (1,), {}, [x]) for kind in ("Zero", "Reflection", "Replication", "Circular")
       for d, x in ((1, SIGNALS), (2, IMAGES), (3, VOLUMES))],
+    *[(f"ConstantPad{d}d", (1, 0.5), {}, [x]) for d, x in ((1, SIGNALS), (2, IMAGES), (3, VOLUMES))],
     ("CrossEntropyLoss", (), {}, [(64, 1000), ("labels", (64,), 1000)]),
     ("NLLLoss", (), {}, [SCORES, LABELS]),
     ("MultiMarginLoss", (), {}, [SCORES, LABELS]),
     *[(name, (), {}, [ROWS, ("constant", ROWS)]) for name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss",
                                                               "PoissonNLLLoss", "KLDivLoss")],
     ("BCEWithLogitsLoss", (), {}, [ROWS, ("unit", ROWS)]),
+    ("BCELoss", (), {}, [("probability", ROWS), ("unit", ROWS)]),
+    ("GaussianNLLLoss", (), {}, [ROWS, ("constant", ROWS), ("probability", ROWS)]),
+    ("TripletMarginWithDistanceLoss", (), {}, [ROWS, ROWS, ROWS]),
     ("SoftMarginLoss", (), {}, [ROWS, ("sign", ROWS)]),
     ("HingeEmbeddingLoss", (), {}, [ROWS, ("sign", ROWS)]),
     ("CosineEmbeddingLoss", (), {}, [ROWS, ROWS, ("sign", (64,))]),
@@ -117,9 +126,9 @@ def drawn(given: Any, rng: numpy.random.Generator) -> tuple[Any, bool]:
     kind, shape, *more = given
     if kind == "labels":
         return rng.integers(0, more[0], shape), False
-    values = {"constant": rng.standard_normal(shape), "unit": rng.random(shape),
-              "sign": rng.choice([-1.0, 1.0], shape)}[kind]  # fmt: skip
-    return values.astype("f4"), False
+    values = {"constant": rng.standard_normal(shape), "unit": rng.random(shape), "sign": rng.choice([-1.0, 1.0], shape),
+              "probability": rng.uniform(0.05, 0.95, shape)}[kind]  # fmt: skip
+    return values.astype("f4"), kind == "probability"
 
 
 class Library:
