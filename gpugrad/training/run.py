@@ -142,8 +142,9 @@ class Run:
         """Save so early that it can be complete within the interval, and where it is not, wait for it."""
         if always or self._since(self._saved) >= EARLY:
             self.save(results)
-        if self._since(self._safe) >= 1:
-            self.save(results, wait=True)
+        if self.checkpointer is not None and self._since(self._safe) >= 1:
+            self.checkpointer.wait()
+            self._safe = self._saved
 
     def _since(self, moment: Moment) -> float:
         """How much of the interval between saves has passed."""

@@ -221,6 +221,12 @@ def test_progress_tells_lines(capsys):
     assert isinstance(Progress, type)
 
 
+def test_a_save_begins_so_early_that_it_can_be_complete_in_time(tmp_path):
+    trainer(folder=tmp_path, save_every=10, save_seconds=None, keep_last=9).fit(batches(), epochs=5, steps=25)
+    steps = [int(path.name.rpartition("-")[2]) for path in (tmp_path / "checkpoints").glob("*-step-*")]
+    assert sorted(steps) == [9, 18, 25]
+
+
 def test_the_best_is_kept(tmp_path):
     losses = iter([3.0, 1.0, 2.0, 4.0])
 
