@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ..training.log import replaced
 from ..training.stores import Bucket, store
 
 FILE = "run.json"
@@ -35,16 +35,15 @@ class Run:
             OSError: the folder cannot be written.
             ImportError: the URL needs a package that is not installed.
         """
-        text = (json.dumps(asdict(self), indent=1) + "\n").encode()
+        text = json.dumps(asdict(self), indent=1) + "\n"
         place = store(self.out)
         if isinstance(place, Bucket):
-            place.write(FILE, text)
+            place.write(FILE, text.encode())
             return
         folder = Path(place.place)
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{FILE}.{os.getpid()}"
-        temporary.write_bytes(text)
-        temporary.replace(folder / FILE)
+        with replaced(folder / FILE) as file:
+            file.write(text)
 
     @staticmethod
     def load(out: str) -> Run:
