@@ -1,4 +1,4 @@
-"""Runs in processes of their own, which tests may kill."""
+"""Runs in processes of their own, which tests may kill; random numbers that stay as they were."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from pathlib import Path
 
 import pytest
 
+import gpugrad as gg
+
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def random_numbers_stay():
+    before = gg.random.default_generator.state
+    yield
+    gg.random.default_generator.state = before
 
 
 class Runs:

@@ -18,13 +18,6 @@ X = numpy.random.default_rng(0).normal(size=(200, 5)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64")
 
 
-@pytest.fixture(autouse=True)
-def random_numbers_stay():
-    before = gg.random.default_generator.state
-    yield
-    gg.random.default_generator.state = before
-
-
 OPTIMIZERS = {
     "sgd": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
     "adagrad": lambda p: optim.Adagrad(p, lr=0.05),

@@ -26,13 +26,6 @@ X = numpy.random.default_rng(0).normal(size=(96, 4)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64")
 
 
-@pytest.fixture(autouse=True)
-def random_numbers_stay():
-    before = gg.random.default_generator.state
-    yield
-    gg.random.default_generator.state = before
-
-
 def network():
     gg.random.seed(3)
     return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
