@@ -83,8 +83,8 @@ class DataLoader:
     ) -> None:  # fmt: skip
         if batch_size < 1 or prefetch < 0 or num_workers < 0:
             raise ValueError(
-                f"DataLoader: expected batch_size >= 1 and prefetch >= 0, got batch_size={batch_size}, "
-                f"prefetch={prefetch}" + (f", num_workers={num_workers}" if num_workers else "")
+                "DataLoader: expected batch_size >= 1, prefetch >= 0 and num_workers >= 0, got "
+                f"batch_size={batch_size}, prefetch={prefetch}, num_workers={num_workers}"
             )
         if workers not in ("process", "thread"):
             raise ValueError(f"DataLoader: expected workers 'process' or 'thread', got {workers!r}")

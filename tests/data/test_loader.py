@@ -113,7 +113,7 @@ def test_empty_dataset_has_no_batches():
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"prefetch": -1}])
 def test_sizes_are_checked(dataset, options):
-    with pytest.raises(ValueError, match="expected batch_size >= 1 and prefetch >= 0, got"):
+    with pytest.raises(ValueError, match="expected batch_size >= 1, prefetch >= 0 and num_workers >= 0, got"):
         DataLoader(dataset, **options)
 
 

@@ -487,6 +487,6 @@ def test_a_program_that_does_its_work_on_import_is_told(tmp_path):
 )
 def test_arguments_are_checked(options, message):
     if "num_workers" in options:
-        message = "expected batch_size >= 1 and prefetch >= 0, got"
+        message = "expected batch_size >= 1, prefetch >= 0 and num_workers >= 0, got"
     with pytest.raises(ValueError, match=message):
         DataLoader([1], **options)
