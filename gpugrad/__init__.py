@@ -140,7 +140,19 @@ from .ops.creation import (
     zeros_like,
 )
 from .ops.diagonals import diag, diagonal, trace, tril, triu
-from .ops.editing import append, apply_along_axis, block, delete, fliplr, flipud, insert, resize, rollaxis, transpose
+from .ops.editing import (
+    append,
+    apply_along_axis,
+    block,
+    delete,
+    fliplr,
+    flipud,
+    insert,
+    resize,
+    rollaxis,
+    transpose,
+    trim_zeros,
+)
 from .ops.exchange import VERSION as _VERSION
 from .ops.exchange import array_namespace_info as _array_namespace_info
 from .ops.exchange import from_dlpack
@@ -199,13 +211,21 @@ from .ops.scans import cumprod, cumsum, cumulative_prod, cumulative_sum, diff
 from .ops.selection import (
     argsort,
     isin,
+    lexsort,
     nonzero,
     put_along_axis,
     searchsorted,
     sort,
+    sort_complex,
     take,
     take_along_axis,
     topk,
+)
+from .ops.sets import (
+    intersect1d,
+    setdiff1d,
+    setxor1d,
+    union1d,
     unique,
     unique_all,
     unique_counts,
@@ -340,11 +360,11 @@ __all__ = [
     "geomspace", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "gradient",
     "GradientError", "greater",
     "greater_equal", "heaviside", "hessian", "histogram", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf",
-    "inner", "insert", "int16", "int32",
+    "inner", "insert", "int16", "int32", "intersect1d",
     "int64", "int8", "interp", "invert", "is_grad_enabled", "isclose", "iscomplex", "isdtype", "isfinite", "isin",
     "isinf", "isnan", "isneginf", "isposinf", "isreal", "isscalar", "jacobian", "jvp",
-    "kernel_checks", "KernelMismatchError", "kron", "Launch", "ldexp", "left_shift", "less", "less_equal", "linalg",
-    "linspace", "log",
+    "kernel_checks", "KernelMismatchError", "kron", "Launch", "ldexp", "left_shift", "less", "less_equal",
+    "lexsort", "linalg", "linspace", "log",
     "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
     "logspace", "logsumexp", "matmul",
     "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "memory_summary", "meshgrid", "min", "minimum",
@@ -358,12 +378,13 @@ __all__ = [
     "rad2deg", "radians", "random", "ravel", "raw_kernel", "real", "reciprocal",
     "relu", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "roll", "rollaxis", "rot90",
     "round", "searchsorted", "select", "set_at",
-    "set_default_device", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "signbit", "sin", "sinc",
-    "sinh", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
+    "set_default_device", "set_default_dtype", "set_grad_enabled",
+    "setdiff1d", "setxor1d", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "sort_complex",
+    "special", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
     "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "tile", "topk", "trace",
-    "training", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc", "uint16", "uint32", "uint64",
-    "uint8",
-    "unique", "unique_all", "unique_counts", "unique_inverse",
+    "training", "transpose", "trapezoid", "tri", "tril", "trim_zeros", "triu", "true_divide", "trunc",
+    "uint16", "uint32", "uint64", "uint8",
+    "union1d", "unique", "unique_all", "unique_counts", "unique_inverse",
     "unique_values", "unstack", "unwrap", "value_and_grad", "vander", "var", "vdot", "vecdot", "vecmat", "vjp",
     "vmap", "vsplit", "vstack", "where", "zeros",
     "zeros_like",

@@ -50,10 +50,9 @@ MISSING = {
     "writes in place; tensors are values: `x[i] = v`, `set_at`": "copyto fill_diagonal place put putmask",
     "integer arithmetic on bits and divisors": "bitwise_count gcd lcm packbits unpackbits",
     "indices, which are constants: NumPy's own can be used as an index": (
-        "diag_indices diag_indices_from indices ix_ lexsort mask_indices ravel_multi_index tril_indices "
+        "diag_indices diag_indices_from indices ix_ mask_indices ravel_multi_index tril_indices "
         "tril_indices_from triu_indices triu_indices_from unravel_index"
     ),
-    "sets; there are `isin` and `unique_values` and its kin": "intersect1d setdiff1d setxor1d union1d",
     "under another name: `tensor`, `asarray(copy=True)`, `special.i0`, `eye`, `vstack`": (
         "array copy i0 identity row_stack"
     ),

@@ -13,6 +13,7 @@ from ..backend import Array
 from ..core import Tensor
 from .beside import beside
 from .creation import asarray, zeros
+from .selection import nonzero
 from .shaping import broadcast_to, concat, permute_dims, reshape, stack, unstack
 from .stacking import moveaxis, ravel
 
@@ -136,6 +137,41 @@ def delete(x: Array, index: Position, axis: int | None = None) -> Array:
             parts.append(_slice(t, axis, done, place))
         done = place + 1
     return concat([*parts, _slice(t, axis, done, n)], axis=axis)
+
+
+def trim_zeros(x: Array, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Array:
+    """The smallest box of ``x`` outside of which everything is 0; the zeros cut off get gradient 0.
+
+    The GPU is waited for, since the shape depends on values.
+
+    Args:
+        x: shape ``(...)``.
+        trim: "f" to cut at the front, "b" at the back, "fb" at both ends.
+        axis: cut along this axis, or several; None for all.
+
+    Raises:
+        ValueError: another ``trim``, or no such axis.
+
+    >>> import gpugrad as gg
+    >>> gg.trim_zeros(gg.tensor([0.0, 3.0, 0.0, 2.0, 0.0]))
+    tensor([3., 0., 2.])
+    """
+    ends = trim.lower()
+    if ends not in ("fb", "bf", "f", "b"):
+        raise ValueError(f"trim_zeros: expected trim 'f', 'b' or 'fb', got {trim!r}")
+    t = x if isinstance(x, Tensor) else asarray(x)
+    chosen = range(t.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    trimmed = {_axis("trim_zeros", i, t.ndim) for i in chosen}
+    box = []
+    for i, places in enumerate(nonzero(t) if t.ndim else ()):
+        if i not in trimmed:
+            box.append(slice(None))
+        elif not places.shape[0]:
+            box.append(slice(0, 0))
+        else:
+            front, back = int(places.min()), int(places.max()) + 1
+            box.append(slice(front if "f" in ends else 0, back if "b" in ends else t.shape[i]))
+    return t[tuple(box)]
 
 
 def _places(name: str, index: Any, n: int, last: int) -> list[int]:

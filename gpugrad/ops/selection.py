@@ -6,11 +6,13 @@ API standard 2024.12; ``put_along_axis`` is NumPy's, as a function, and ``topk``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..backend import Array, Namespace
+from ..backend.dtypes import complex64, complex128
 from ..core import Tensor, primitive
-from .creation import arange, asarray
+from .creation import arange, asarray, astype
 from .indexing import getitem, set_at
 from .shaping import reshape, which_axis
 
@@ -124,6 +126,45 @@ def _sort_x(xp: Namespace, g: Array, x: Array, axis: int, descending: bool) -> A
 sort.vjp(x=_sort_x)
 
 
+def sort_complex(x: Array) -> Array:
+    """Complex numbers along the last axis in increasing order of real parts, then of imaginary parts.
+
+    Args:
+        x: shape ``(..., N)``; integers of 8 and 16 bits become complex64, other real numbers complex128, as in NumPy.
+
+    >>> import gpugrad as gg
+    >>> gg.sort_complex(gg.tensor([2 + 1j, 1 + 3j, 2 - 1j]))
+    tensor([1.+3.j, 2.-1.j, 2.+1.j], dtype=complex64)
+    """
+    t = sort(x if isinstance(x, Tensor) else asarray(x))
+    if t.dtype.kind == "c":
+        return t
+    return astype(t, complex64 if t.dtype.kind in "iu" and t.dtype.itemsize <= 2 else complex128)
+
+
+def lexsort(keys: Sequence[Array] | Array, axis: int = -1) -> Array:
+    """The positions that sort by several keys: by the last one, equal ones by the one before it, and so on.
+
+    Args:
+        keys: tensors of one shape, or one tensor whose first axis they are.
+        axis: sort along this axis of the keys.
+
+    Raises:
+        ValueError: there is no key, or shapes differ.
+
+    >>> import gpugrad as gg
+    >>> gg.lexsort((gg.tensor([3.0, 1.0, 2.0]), gg.tensor([1, 1, 0])))
+    tensor([2, 1, 0])
+    """
+    listed = [k if isinstance(k, Tensor) else asarray(k) for k in keys]
+    if not listed or len({k.shape for k in listed}) != 1:
+        raise ValueError(f"lexsort: expected keys of one shape, got {[k.shape for k in listed]}")
+    order = argsort(listed[0], axis=axis)
+    for key in listed[1:]:
+        order = take_along_axis(order, argsort(take_along_axis(key, order, axis=axis), axis=axis), axis=axis)
+    return order
+
+
 class TopK(NamedTuple):
     """What :func:`topk` returns."""
 
@@ -205,103 +246,3 @@ def isin(xp: Namespace, x1: Array, x2: Array, /, *, invert: bool = False) -> Arr
 
 
 isin.nondifferentiable()
-
-
-@primitive(outputs=True)
-def _unique(
-    xp: Namespace, x: Array, /, index: bool, inverse: bool, counts: bool, equal_nan: bool = False
-) -> tuple[Array, ...]:
-    found = xp.unique(
-        xp.reshape(x, (x.size,)), return_index=index, return_inverse=inverse, return_counts=counts, equal_nan=equal_nan
-    )
-    return tuple(found) if isinstance(found, tuple) else (found,)
-
-
-_unique.nondifferentiable()
-
-
-def unique(
-    x: Array, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, *,
-    equal_nan: bool = True,
-) -> Array | tuple[Array, ...]:  # fmt: skip
-    """The different values in order and, if asked for, where each is first, which one each element is, how many of it.
-
-    Constants; the GPU is waited for. Unlike in :func:`unique_values`, every NaN is the same, but for
-    ``equal_nan=False``. Source: ``numpy.unique``.
-
-    >>> import gpugrad as gg
-    >>> gg.unique(gg.tensor([3, 1, 3]), return_counts=True)
-    (tensor([1, 3]), tensor([1, 2]))
-    """
-    t = asarray(x)
-    found = list(_unique(t, return_index, return_inverse, return_counts, equal_nan))
-    if return_inverse:
-        found[1 + return_index] = reshape(found[1 + return_index], t.shape)
-    return tuple(found) if len(found) > 1 else found[0]
-
-
-class Unique(NamedTuple):
-    """What :func:`unique_all` returns."""
-
-    values: Array
-    indices: Array
-    inverse_indices: Array
-    counts: Array
-
-
-class UniqueCounts(NamedTuple):
-    """What :func:`unique_counts` returns."""
-
-    values: Array
-    counts: Array
-
-
-class UniqueInverse(NamedTuple):
-    """What :func:`unique_inverse` returns."""
-
-    values: Array
-    inverse_indices: Array
-
-
-def unique_all(x: Array, /) -> Unique:
-    """The different values in order, where each is first, which one each element is, and how often each occurs.
-
-    Every NaN is different from every other. Constants; the GPU is waited for.
-
-    >>> import gpugrad as gg
-    >>> gg.unique_all(gg.tensor([3, 1, 3]))
-    Unique(values=tensor([1, 3]), indices=tensor([1, 0]), inverse_indices=tensor([1, 0, 1]), counts=tensor([1, 2]))
-    """
-    values, indices, inverse, counts = _unique(x, True, True, True)
-    return Unique(values, indices, reshape(inverse, x.shape), counts)
-
-
-def unique_counts(x: Array, /) -> UniqueCounts:
-    """The different values in order, and how often each occurs; see :func:`unique_all`.
-
-    >>> import gpugrad as gg
-    >>> gg.unique_counts(gg.tensor([3, 1, 3]))
-    UniqueCounts(values=tensor([1, 3]), counts=tensor([1, 2]))
-    """
-    return UniqueCounts(*_unique(x, False, False, True))
-
-
-def unique_inverse(x: Array, /) -> UniqueInverse:
-    """The different values in order, and which one each element is; see :func:`unique_all`.
-
-    >>> import gpugrad as gg
-    >>> gg.unique_inverse(gg.tensor([3, 1, 3]))
-    UniqueInverse(values=tensor([1, 3]), inverse_indices=tensor([1, 0, 1]))
-    """
-    values, inverse = _unique(x, False, True, False)
-    return UniqueInverse(values, reshape(inverse, x.shape))
-
-
-def unique_values(x: Array, /) -> Array:
-    """The different values in order; see :func:`unique_all`.
-
-    >>> import gpugrad as gg
-    >>> gg.unique_values(gg.tensor([3, 1, 3]))
-    tensor([1, 3])
-    """
-    return _unique(x, False, False, False)[0]

@@ -21,6 +21,10 @@ def _unique(name, x):
     return values if name == "unique_values" else (values, named[name.removeprefix("unique_")])
 
 
+def values_of(found):
+    return found[0] if isinstance(found, tuple) else found
+
+
 ROWS: list[Row] = [
     Row("ops.selection.sort", gg.sort, apart, shapes=[((3, 4),), ((5,),), ((0,),), ((2, 0),), ((1, 1),)],
         variants=[{}, {"axis": 0}, {"descending": True}],
@@ -64,9 +68,30 @@ ROWS: list[Row] = [
     Row("ops.selection.isin", gg.isin, whole, shapes=[((3, 4), (2,)), ((), (3,)), ((2,), (0,))], constant=True,
         variants=[{}, {"invert": True}], numpy=numpy.isin, large=None),
     *[
-        Row("ops.selection._unique", getattr(gg, name), whole, shapes=[((3, 4),), ((0,),), ((),)], constant=True,
+        Row("ops.sets._unique", getattr(gg, name), whole, shapes=[((3, 4),), ((0,),), ((),)], constant=True,
             large=None, label=name, numpy=lambda x, name=name: _unique(name, x))
         for name in ("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values")
     ],
+    Row("ops.sets._unique_rows", lambda x, axis: gg.unique(x, True, True, True, axis), whole, constant=True, large=None,
+        shapes=[((6, 2),), ((0, 2),), ((2, 3, 1),)], variants=[{"axis": 0}, {"axis": -1}],
+        numpy=lambda x, axis: numpy.unique(x, True, True, True, axis)),
+    *[
+        Row("ops.indexing._gather", getattr(gg, name), apart, shapes=[((3, 4), (5,))], label=name, large=None,
+            numpy=getattr(numpy, name))
+        for name in ("union1d", "setxor1d")
+    ],
+    Row("ops.indexing._gather", lambda x: gg.setdiff1d(x, x[:1]), apart, shapes=[((3, 4),)], large=None,
+        label="setdiff1d", numpy=lambda x: numpy.setdiff1d(x, x[:1])),
+    Row("ops.indexing._gather", lambda x: gg.intersect1d(x, x[1:]), apart, shapes=[((3, 4),)], large=None,
+        label="intersect1d", numpy=lambda x: numpy.intersect1d(x, x[1:])),
+    *[
+        Row("ops.indexing._gather", lambda x, f=f: values_of(f(x)), apart, shapes=[((3, 4),)],
+            large=None, label=f"{f.__name__} of floats", numpy=numpy.unique)
+        for f in (gg.unique, gg.unique_all, gg.unique_counts, gg.unique_inverse, gg.unique_values)
+    ],
+    Row("ops.selection.sort", gg.sort_complex, apart, shapes=[((3, 4),)], label="sort_complex", half=False,
+        numpy=numpy.sort_complex),
+    Row("ops.selection.argsort", lambda x: gg.lexsort(x), whole, shapes=[((3, 4),), ((2, 3, 2),), ((2, 0),)],
+        large=None, constant=True, label="lexsort", numpy=numpy.lexsort),
 ]  # fmt: skip
 ROWS = complex_too(ROWS, "selection", "indexing._gather-topk")

@@ -57,24 +57,6 @@ def test_searchsorted_with_a_sorter_and_a_number():
     assert int(gg.searchsorted(x, 2.5, sorter=gg.argsort(x))) == 2
 
 
-def test_unique_is_numpys():
-    x = gg.tensor([[nan, 3.0], [3.0, nan]], requires_grad=True)
-    for asked in ({}, {"return_counts": True}, {"return_inverse": True}, {"return_index": True, "return_inverse": True},
-                  {"equal_nan": False}):  # fmt: skip
-        expected, found = numpy.unique(x.numpy(), **asked), numpy.unique(x, **asked)
-        assert isinstance(found, tuple) == isinstance(expected, tuple)
-        for a, b in zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]:
-            assert type(a) is gg.Tensor
-            numpy.testing.assert_array_equal(a.numpy(), b)
-
-
-def test_unique_keeps_every_nan_and_the_shape_of_the_inverse():
-    assert gg.unique_values(gg.tensor([nan, 1.0, nan])).shape == (3,)
-    found = gg.unique_all(gg.tensor([[3, 1], [1, 3]]))
-    assert found.inverse_indices.numpy().tolist() == [[1, 0], [0, 1]]
-    assert found.counts.numpy().tolist() == [2, 2]
-
-
 def test_moveaxis_meshgrid_repeat_and_array_split_say_what_is_wrong():
     with pytest.raises(ValueError, match="a place for each axis"):
         gg.moveaxis(gg.zeros((2, 3)), (0, 1), (0,))
