@@ -1,8 +1,9 @@
 """Indices out of bounds on a GPU: a kernel looks at them there, and the host at what it found, when it waits anyway.
 
-Each device has a report of four 64-bit integers: whether there is one, the number of the check, the value that is out
-of bounds, the size. A check is a launch that nobody waits for. When the host has waited for the device for another
-reason, and something was checked since the last time, it reads the report, empties it, and raises.
+Each stream has a report of four 64-bit integers: whether there is one, the number of the check, the value that is out
+of bounds, the size. A check is a launch that nobody waits for. When the host has waited for the stream for another
+reason, and something was checked there since the last time, it reads the report, empties it, and raises. A report is
+made, written and read in the order of its stream, so it is never read half-written.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Machine(Protocol):
     """What :class:`Bounds` asks of the backend whose devices it checks for."""
 
     def device_id(self, array: Array) -> int: ...
-    def stream_id(self, device: int) -> int: ...
+    def stream_id(self, device: int) -> Any: ...
     def new_report(self, device: int) -> Array: ...
     def report(self, index: Array, number: int, low: int, high: int, ignored: int | None, into: Array) -> None: ...
     def take(self, report: Array) -> list[int]: ...
@@ -58,9 +59,10 @@ class Bounds:
 
     def __init__(self, owner: Machine) -> None:
         self.owner = owner
-        self.pending: dict[int, set[int]] = {}
+        self.pending: dict[int, set[Any]] = {}
         """For each device with checks since the last look, the streams they were launched on. Empty: nothing to do."""
-        self.reports: dict[int, Array] = {}
+        self.reports: dict[tuple[int, Any], Array] = {}
+        """The report of each device and stream."""
         self._texts: list[str] = []
         self._numbers: dict[Any, int] = {}
 
@@ -99,20 +101,16 @@ class Bounds:
     def launch(self, index: Array, number: int, low: int, high: int, ignored: int | None = None) -> None:
         """Start one check on the current stream of the device of ``index``."""
         device = self.owner.device_id(index)
-        report = self.reports.get(device)
+        key = device, self.owner.stream_id(device)
+        report = self.reports.get(key)
         if report is None:
-            report = self.reports[device] = self.owner.new_report(device)
+            report = self.reports[key] = self.owner.new_report(device)
         self.owner.report(index, number, low, high, ignored, report)
-        self.expect(device)
-
-    def expect(self, device: int) -> None:
-        """Note that checks were started on the current stream of a device; replaying recorded launches does too."""
-        stream = self.owner.stream_id(device)
         waiting = self.pending.get(device)
         if waiting is None:
-            self.pending[device] = {stream}
+            self.pending[device] = {key[1]}
         else:
-            waiting.add(stream)
+            waiting.add(key[1])
 
     def found(self, device: int, everything: bool = False) -> str | None:
         """What was found on a device, now that the host has waited for its current stream, in words; None if nothing.
@@ -124,11 +122,17 @@ class Bounds:
         waiting = self.pending.get(device)
         if not waiting:
             return None
-        waiting.discard(self.owner.stream_id(device))
-        if everything or not waiting:
+        stream = self.owner.stream_id(device)
+        look = [*waiting] if everything else [stream] if stream in waiting else []
+        waiting.difference_update(look)
+        if not waiting:
             del self.pending[device]
-        there, number, value, size = self.owner.take(self.reports[device])
-        return self._texts[number].format(value=value, size=size) if there else None
+        text = None
+        for one in look:
+            there, number, value, size = self.owner.take(self.reports[device, one])
+            if there and text is None:
+                text = self._texts[number].format(value=value, size=size)
+        return text
 
 
 def indexed_axes(index: Any, shape: tuple[int, ...]) -> Iterator[tuple[Any, int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
@@ -32,9 +31,6 @@ class CPUBackend(Backend):
 
     def move(self, array: Array, device: Device) -> Array:
         return array
-
-    def fetch(self, arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
-        return lambda: list(arrays)
 
     def export(
         self, array: Array, stream: Any = None, max_version: tuple[int, int] | None = None,

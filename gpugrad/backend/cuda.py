@@ -1,4 +1,4 @@
-"""CuPy arrays, on CUDA GPUs. Imported only when a GPU is asked for; the only file that imports CuPy."""
+"""CuPy arrays, on CUDA GPUs. Imported only when a GPU is asked for; with :mod:`.transfers` all that imports CuPy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from . import bounds, compiler
 from .device import Device
 from .memory import out_of_memory
 from .registry import SPECIAL, Array, Backend, Upload, register_array_type
+from .transfers import Downloads, Handover, InFlight, Slots, Uploads, stream_key
 from .usage import Usage
-
-ALIGNMENT = 256
-"""Of arrays in a common piece of memory; CuPy's own allocations have it too."""
 
 
 class CUDABackend(Backend):
@@ -35,7 +33,9 @@ class CUDABackend(Backend):
         """The devices that were worked on: touching another one would cost it memory."""
         self.bounds = bounds.Bounds(self)
         self._functions: dict[Any, Any] = {}
-        self._sides: dict[int, Any] = {}
+        self._downloads: dict[int, Downloads] = {}
+        self._slots: dict[int, Slots] = {}
+        self._held = InFlight()
 
     def device(self, array: Array) -> Device:
         return Device(f"cuda:{array.device.id}")
@@ -54,30 +54,23 @@ class CUDABackend(Backend):
             return cupy.array(array)
 
     def fetch(self, arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
-        """On a stream of its own, behind what is queued now, into pinned memory: the others wait for nothing."""
-        copies: list[numpy.ndarray] = []
-        marks: dict[int, Any] = {}
-        kept: list[Array] = []  # memory that is free again would be used before it has been read
-        for array in arrays:
-            number = self.device_id(array)
-            with self._beside(array):
-                whole = cupy.ascontiguousarray(array).reshape(array.shape)
-                side = self._sides.get(number) or self._sides.setdefault(number, cupy.cuda.Stream(non_blocking=True))
-                side.wait_event(cupy.cuda.get_current_stream().record())
-                copy = _pinned(whole)
-                if whole.size:
-                    whole.get(stream=side, out=copy, blocking=False)
-                marks[number] = side.record()
-            kept.append(whole)
-            copies.append(copy)
+        """Queued on the current stream of each device, into pinned memory: the host waits for nothing."""
+        devices = [self.device_id(array) for array in arrays]
+        parts = {}
+        for device in dict.fromkeys(devices):
+            downloads = self._downloads.setdefault(device, Downloads())
+            mine = [array for array, place in zip(arrays, devices, strict=True) if place == device]
+            with self._beside(mine[0]):
+                parts[device] = downloads(mine)
 
         def wait() -> list[numpy.ndarray]:
-            for mark in marks.values():
-                mark.synchronize()
-            kept.clear()
-            return copies
+            copies = {device: iter(part()) for device, part in parts.items()}
+            return [next(copies[device]) for device in devices]
 
         return wait
+
+    def handover(self, arrays: Sequence[Array]) -> Callable[[], list[Array]]:
+        return Handover(arrays, self._held)
 
     def using(self, device: Device) -> AbstractContextManager[Any]:
         self.used.add(device.index)
@@ -134,9 +127,9 @@ class CUDABackend(Backend):
         """The number of the device that holds ``array``."""
         return int(array.data.device_id) if self.several_devices else 0
 
-    def stream_id(self, device: int) -> int:
+    def stream_id(self, device: int) -> Any:
         """What tells apart the current stream of a device."""
-        return int(cupy.cuda.get_current_stream(device).ptr)
+        return stream_key(device)
 
     def new_report(self, device: int) -> Array:
         """Four integers on a device, for a kernel to report in."""
@@ -158,6 +151,7 @@ class CUDABackend(Backend):
         if found[0]:
             with self._beside(report):
                 report.fill(0)
+                cupy.cuda.get_current_stream().synchronize()  # before the stream it belongs to checks again
         return found
 
     def _beside(self, array: Array) -> AbstractContextManager[Any]:
@@ -170,7 +164,8 @@ class CUDABackend(Backend):
     # ---------------------------------------------------------------- memory
 
     def uploader(self, device: Device, depth: int) -> Upload:
-        return Uploads(self, device, depth)
+        slots = self._slots.get(device.index) or self._slots.setdefault(device.index, Slots(device))
+        return Uploads(lambda: self.using(device), slots, depth)
 
     def memory(self, device: Device) -> Usage:
         with self.using(device):
@@ -197,93 +192,6 @@ class Working:
         self._context.__exit__(kind, error, traceback)
         if error is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError):
             raise MemoryError(out_of_memory(error, self.device)) from error
-
-
-class Uploads:
-    """Batches on their way to a GPU, on a stream of its own, while other streams compute.
-
-    Each goes through a slot: pinned memory on the host, which the GPU reads by itself, and staging memory on the
-    device. From there it is copied on the stream that uses it, into memory of that stream: the pool may give memory
-    that was freed on one stream to that stream again at once, but knows nothing of others that still read it. The copy
-    costs a thousandth of the transfer.
-    """
-
-    def __init__(self, owner: CUDABackend, device: Device, depth: int) -> None:
-        self.owner = owner
-        self.device = device
-        with owner.using(device):
-            self.stream = cupy.cuda.Stream(non_blocking=True)
-        self.slots = [Slot() for _ in range(depth)]
-        self.number = 0
-
-    def __call__(self, arrays: Sequence[numpy.ndarray]) -> Callable[[], list[Array]]:
-        slot = self.slots[self.number % len(self.slots)]
-        self.number += 1
-        places, size = [], 0
-        for array in arrays:
-            places.append(size)
-            size += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
-        with self.owner.using(self.device):
-            if slot.copied is not None:
-                slot.copied.synchronize()  # the GPU has read what is to be overwritten now
-            if slot.size < size:
-                slot.grow(size, self.stream)
-            for array, start in zip(arrays, places, strict=True):
-                place = slot.pinned[start : start + array.nbytes].view(array.dtype)
-                place.reshape(array.shape)[...] = array
-            if slot.taken is not None:
-                self.stream.wait_event(slot.taken)
-            if size:
-                slot.staging[:size].set(slot.pinned[:size], stream=self.stream)
-            slot.copied = self.stream.record(_event())
-        shapes = [(array.shape, array.dtype, array.nbytes) for array in arrays]
-        return lambda: self._take(slot, shapes, places)
-
-    def _take(self, slot: Slot, shapes: list[tuple[Any, Any, int]], places: list[int]) -> list[Array]:
-        with self.owner.using(self.device):
-            stream = cupy.cuda.get_current_stream()
-            stream.wait_event(slot.copied)
-            made = []
-            for (shape, dtype, nbytes), start in zip(shapes, places, strict=True):
-                made.append(cupy.empty(shape, dtype) if not nbytes else
-                            slot.staging[start : start + nbytes].view(dtype).reshape(shape).copy())  # fmt: skip
-            slot.taken = stream.record(_event())
-        return made
-
-
-class Slot:
-    """Room for one batch on the host and on the device, and the events behind the last use of each."""
-
-    __slots__ = ("copied", "pinned", "size", "staging", "taken")
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.pinned: Any = None
-        self.staging: Any = None
-        self.copied: Any = None
-        self.taken: Any = None
-
-    def grow(self, size: int, stream: Any) -> None:
-        """Make room for so many bytes, and an eighth more."""
-        if self.taken is not None:
-            self.taken.synchronize()  # or the pool would give away memory that is still read
-        self.size = size + size // 8 // ALIGNMENT * ALIGNMENT
-        self.pinned = numpy.frombuffer(cupy.cuda.alloc_pinned_memory(self.size), numpy.uint8, self.size)
-        with stream:
-            self.staging = cupy.empty(self.size, numpy.uint8)
-
-
-def _event() -> Any:
-    """A mark in a stream that is waited for without keeping a processor busy."""
-    return cupy.cuda.Event(block=True, disable_timing=True)
-
-
-def _pinned(like: Array) -> numpy.ndarray:
-    """An array on the host that a GPU can write to by itself."""
-    if not like.size:
-        return numpy.empty(like.shape, like.dtype)
-    memory = cupy.cuda.alloc_pinned_memory(like.nbytes)
-    return numpy.frombuffer(memory, like.dtype, like.size).reshape(like.shape)
 
 
 def device_count() -> int:

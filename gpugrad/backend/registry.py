@@ -58,11 +58,16 @@ class Backend:
         raise NotImplementedError
 
     def fetch(self, arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
-        """Begin to copy arrays to the host, while the device goes on with its work; what is returned waits for them.
+        """Begin to copy arrays to the host as they are now; what is returned waits for the copies.
 
-        Nothing may write to the arrays until then.
+        The arrays may be written to at once, on the stream that is current.
         """
-        return lambda: [self.to_host(array) for array in arrays]
+        copies = [self.to_host(array) for array in arrays]
+        return lambda: copies
+
+    def handover(self, arrays: Sequence[Array]) -> Callable[[], list[Array]]:
+        """Hand arrays that this thread has made to another thread, which calls what is returned to get them."""
+        return lambda: list(arrays)
 
     def uploader(self, device: Device, depth: int) -> Upload | None:
         """What copies batches to ``device`` beside its work; None where there is nothing to be gained by that.

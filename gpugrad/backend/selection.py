@@ -53,9 +53,9 @@ def forget_cuda() -> None:
     load_cuda.cache_clear()
     _automatic_device.cache_clear()
     package = __name__.rpartition(".")[0]
-    module = sys.modules.pop(f"{package}.cuda", None)
-    if module is not None:
-        delattr(sys.modules[package], "cuda")
+    for name in ("cuda", "transfers"):
+        if sys.modules.pop(f"{package}.{name}", None) is not None:
+            delattr(sys.modules[package], name)
     for kind in [kind for kind, owner in BACKENDS.items() if owner.name == "cuda"]:
         for table in (BACKENDS, NAMESPACES, PLAIN):
             table.pop(kind, None)
@@ -164,15 +164,18 @@ def to_host(array: Array) -> numpy.ndarray:
 
 
 def fetch(arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
-    """Begin to copy arrays to the host, beside the work of their devices; the function returned waits for the copies.
+    """Begin to copy arrays to the host as they are now; the function returned waits for the copies.
 
-    Nothing may write to the arrays until it has been called. On the CPU they are given as they are.
+    The arrays may be written to at once.
 
     >>> fetch([numpy.arange(3)])()
     [array([0, 1, 2])]
     """
     owners = [backend_of(array) for array in arrays]
-    parts = {owner: owner.fetch([a for a, o in zip(arrays, owners, strict=True) if o is owner]) for owner in owners}
+    parts = {
+        owner: owner.fetch([a for a, o in zip(arrays, owners, strict=True) if o is owner])
+        for owner in dict.fromkeys(owners)
+    }
 
     def wait() -> list[numpy.ndarray]:
         copies = {owner: iter(part()) for owner, part in parts.items()}

@@ -37,15 +37,12 @@ def uploaded(
     upload = backend_for(device).uploader(device, ahead + 1)
     for batch, done in columns:
         if upload is None or not all(type(column) is numpy.ndarray for column in batch):
-            take = partial(_as_it_is, placed(batch, device, copy))
+            made = placed(batch, device, copy)
+            take = partial(_tensors, backend_for(device).handover([tensor.data for tensor in made]))
         else:
             take = partial(_tensors, upload(batch))
         done()
         yield take
-
-
-def _as_it_is(batch: Batch) -> Batch:
-    return batch
 
 
 def _tensors(arrays: Callable[[], list[Array]]) -> Batch:

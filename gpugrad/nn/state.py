@@ -28,18 +28,25 @@ class State(Attributes):
                 for name, value in module._own(kind):
                     yield dotted(place, name), value
 
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+    def state_dict(self, prefix: str = "", *, copy: bool = True) -> dict[str, Tensor]:
         """Copies of all parameters and saved buffers by their dotted names, outside the graph.
 
         The names, their order and the shapes are PyTorch's, except that a later change to the module changes nothing
         here. Parameters whose shape is not known yet are there as they are.
+
+        Args:
+            prefix: begins each name.
+            copy: False shares the memory of the module, so that no second copy of it is needed: as long as nothing
+                changes the module.
         """
         hooked = [(dotted(prefix, place), module) for place, module in self.named_modules() if module._state_hooks]
         for place, module in hooked:
             for hook in module._state_hooks_of("save before"):
                 hook(module, place and place + ".", False)
         state = {
-            key: value if isinstance(value, Uninitialized) else Tensor(backend.duplicate(value.data))
+            key: value
+            if isinstance(value, Uninitialized)
+            else Tensor(backend.duplicate(value.data) if copy else value.data)
             for key, value in self._state(prefix)
         }
         for place, module in reversed(hooked):

@@ -206,10 +206,13 @@ class Optimizer:
         """The state of one parameter as PyTorch would name it; empty before its first step."""
         return {"step": steps, **moments} if steps else {}
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self, *, copy: bool = True) -> dict[str, Any]:
         """Options, steps and moments, copied, in PyTorch's structure: parameters are numbered over all groups.
 
         ``{"state": {0: {"step": 3, "exp_avg": ...}, ...}, "param_groups": [{"lr": ..., "params": [0, 1]}, ...]}``
+
+        Args:
+            copy: False shares the memory of the moments: as long as no step is taken.
 
         >>> import gpugrad as gg
         >>> from gpugrad.optim import SGD
@@ -219,7 +222,7 @@ class Optimizer:
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         state = {
             numbers[id(p)]: {
-                name: Tensor(backend.duplicate(value.data)) if isinstance(value, Tensor) else value
+                name: Tensor(backend.duplicate(value.data)) if copy and isinstance(value, Tensor) else value
                 for name, value in entry.items()
             }
             for p, entry in self.state.items()

@@ -56,8 +56,8 @@ class Checkpointer:
         keep_last: how many of the newest to keep; None for all.
         keep_best: the name of a metric; the checkpoint in which it was best is kept as well.
         mode: whether the smallest ("min") or the largest ("max") is best.
-        asynchronous: :meth:`save` returns when everything has been copied; hashing and writing go on in a thread, and
-            on a GPU the copies too, on a stream of their own. One save at a time: the next one waits for it.
+        asynchronous: :meth:`save` returns when all copies are made (on the CPU) or queued (on a GPU); waiting for them,
+            hashing and writing happen in a thread. One save at a time: the next one waits for it.
         beside: called before a checkpoint gets its name, in the thread that writes: for what must be there with it.
 
     A checkpoint is a folder with ``tensors.safetensors``, ``state.json`` and ``manifest.json``, which has the sizes and
@@ -137,8 +137,8 @@ class Checkpointer:
             TypeError: a state holds something else than numbers, strings, Tensors, arrays, and nested ones.
         """
         self.wait()
-        state = Gathered({"extra": extra, "parts": {name: part.state_dict() for name, part in self.parts.items()}})
-        fetched = [self._fetch(state.arrays)]
+        state = Gathered({"extra": extra, "parts": {name: _state(part) for name, part in self.parts.items()}})
+        fetched = [backend.fetch(list(state.arrays.values()))]
         about = {
             "format": FORMAT,
             "step": int(step),
@@ -158,14 +158,6 @@ class Checkpointer:
         self._thread.start()
         if wait or not self.asynchronous:
             self.wait()
-
-    def _fetch(self, arrays: dict[str, Any]) -> Callable[[], list[HostArray]]:
-        """Begin to copy the arrays to the host; modules and optimizers have given copies already."""
-        copied = {f"parts/{name}/" for name, part in self.parts.items() if isinstance(part, Module | Optimizer)}
-        for key, array in arrays.items():
-            if not any(key.startswith(part) for part in copied):
-                arrays[key] = backend.duplicate(array)
-        return backend.fetch(list(arrays.values()))
 
     def _write(self, about: dict[str, Any], tree: Any, arrays: Mapping[str, HostArray]) -> None:
         step = about["step"]
@@ -350,6 +342,13 @@ class Checkpointer:
         if name not in self.damaged:
             self.damaged[name] = str(error)
             logger.warning("damaged checkpoint, the one before is used: %s", error)
+
+
+def _state(part: Stateful) -> Any:
+    """The state of a part; of modules and optimizers in their own memory, since all is copied to the host at once."""
+    if isinstance(part, Module | Optimizer) and type(part).state_dict in (Module.state_dict, Optimizer.state_dict):
+        return part.state_dict(copy=False)
+    return part.state_dict()
 
 
 def tell_of_other_code(checkpoint: Checkpoint) -> None:

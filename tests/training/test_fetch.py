@@ -54,10 +54,9 @@ def test_a_save_makes_the_loop_wait_for_nothing(simulator, tmp_path):
         checkpointer = Checkpointer(tmp_path, {"model": model, "optimizer": optimizer})
         started, checkpointer._write = [], lambda about, tree, arrays: started.append(arrays)
         with cuda_simulator.count() as seen:
-            wait = checkpointer._fetch(everything := arrays_of(checkpointer))
-        assert seen.synchronizations == 0
-        assert len(everything) == len(wait()) == 15
-        checkpointer.save(1, wait=True)
+            checkpointer.save(1)
+        checkpointer.wait()
+        assert (seen.device_to_host, seen.allocations) == (15, 0), "a copy each, and no memory on the device"
         (written,) = started
     state = {f"parts/model/{name}": value.numpy() for name, value in model.state_dict().items()}
     assert state.keys() < written.keys()
@@ -65,7 +64,25 @@ def test_a_save_makes_the_loop_wait_for_nothing(simulator, tmp_path):
         numpy.testing.assert_array_equal(written[name], expected)
 
 
-def arrays_of(checkpointer):
-    from gpugrad.training.tree import Gathered
+def test_fetching_waits_for_nothing_and_what_is_written_after_it_does_not_arrive(simulator):
+    arrays = [gg.full((100, i), i, device="cuda:0").data for i in range(40)]
+    with cuda_simulator.count() as seen:
+        wait = backend.fetch(arrays)
+        for array in arrays:
+            array.fill(-1)
+    assert (seen.synchronizations, seen.device_to_host) == (0, 39)
+    assert all((copy == i).all() and copy.shape == (100, i) for i, copy in enumerate(wait()))
 
-    return Gathered({"parts": {name: part.state_dict() for name, part in checkpointer.parts.items()}}).arrays
+
+def test_a_state_larger_than_the_pinned_blocks_arrives_in_pieces(simulator, monkeypatch):
+    from gpugrad.backend import transfers
+
+    monkeypatch.setattr(transfers, "BLOCK", 512)
+    monkeypatch.setattr(transfers, "BLOCKS", 3)
+    monkeypatch.setattr(backend.load_cuda(), "_downloads", {})
+    arrays = [gg.arange(n, device="cuda:0").data for n in (5, 1000, 0, 64, 65, 3)]
+    waits = [backend.fetch(arrays) for _ in range(3)]
+    assert len(backend.load_cuda()._downloads[0]._free) <= 3
+    for wait in waits[::-1]:
+        for copy, array in zip(wait(), arrays, strict=True):
+            numpy.testing.assert_array_equal(copy, array.get())
