@@ -91,7 +91,10 @@ class Tensor(TensorMethods):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.data.shape:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(self.data.shape[0]))
+        return rows.rows(self, range(self.data.shape[0]))
+
+    def __reversed__(self) -> Iterator[Tensor]:
+        return rows.rows(self, reversed(range(len(self))))
 
     def __repr__(self) -> str:
         text = backend.backend_of(self.data).text(self.data)
@@ -283,6 +286,11 @@ class Tensor(TensorMethods):
 
     # ---------------------------------------------------------------- new values
 
+    @property
+    def reaches(self) -> bool:
+        """Whether a change in place also changes another tensor: true of the rows that an iteration gives."""
+        return False
+
     def become(self, value: Tensor) -> None:
         """Take the value and the place in the graph of another Tensor of the same shape: what ``x += v`` does.
 
@@ -311,4 +319,4 @@ def _restored(kind: type[Tensor], data: Array, requires_grad: bool) -> Tensor:
     return made
 
 
-from . import engine  # noqa: E402  it needs Tensor; importing it in each call of backward took as long as most rules
+from . import engine, rows  # noqa: E402  they need Tensor; importing in each call took as long as most rules

@@ -7,12 +7,13 @@ gather. A gradient goes back to the places that were read, and adds up where one
 from __future__ import annotations
 
 import operator
+from sys import getrefcount
 from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
-from ..core import GradientError, Tensor, primitive
-from ..core.modes import careful
+from ..core import GradientError, Tensor, primitive, temporary
+from ..core.modes import careful, recording
 from ..kernels import indexing as kernels
 from .creation import asarray
 
@@ -164,9 +165,10 @@ def setitem(x: Tensor, index: Any, value: Any, /) -> None:
 
     Raises:
         GradientError: ``x`` is a leaf that needs a gradient, while recording.
+        TypeError: ``x`` is a temporary tensor, as in ``a[0][1] = v``: the value would be lost.
     """
-    from ..core.modes import recording
-
+    if getrefcount(x) <= temporary.WRITTEN and not x.reaches:
+        temporary.check_written(x)
     if x.node is not None and x.is_leaf and recording():
         raise GradientError("a leaf that needs a gradient cannot be changed while recording: use gg.no_grad()")
     x.become(set_at(x, index, value))

@@ -17,6 +17,7 @@ from . import (
     exchange,
     functions,
     indexing,
+    inplace,
     linear,
     products,
     protocols,
@@ -55,9 +56,10 @@ METHODS: list[Any] = [
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
     reduction.argmin, shaping.squeeze, shaping.swapaxes, scans.cumsum, scans.cumprod,
-    selection.argsort, selection.nonzero, selection.searchsorted, selection.sort, selection.take,
+    selection.argsort, selection.nonzero, selection.searchsorted, selection.take,
     stacking.ravel, stacking.repeat,
     diagonals.diagonal, diagonals.trace, products.dot, creation.astype, creation.to,
+    inplace.fill, inplace.partition, inplace.put, inplace.resize, inplace.sort,
 ]  # fmt: skip
 
 
@@ -70,14 +72,7 @@ def in_place(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
     """``x += v``: the Tensor takes the new value, in its own dtype and shape."""
 
     def update(self: Tensor, other: Any) -> Tensor:
-        value = op(self, other)
-        if value.shape != self.shape:
-            raise ValueError(f"in-place: the result of shape {value.shape} does not fit the tensor's {self.shape}")
-        if value.dtype != self.dtype:
-            if value.dtype.kind != self.dtype.kind:
-                raise TypeError(f"in-place: the result of {value.dtype} does not fit the tensor's {self.dtype}")
-            value = creation.astype(value, self.dtype)
-        self.become(value)
+        inplace.take(self, op(self, other))
         return self
 
     return update
@@ -123,8 +118,9 @@ def bind() -> None:
     others: dict[str, Any] = {
         "__getitem__": indexing.getitem, "__setitem__": indexing.setitem, "reshape": _reshape,
         "transpose": _transpose, "flatten": _flatten, "copy": _copy, "compress": _compress,
-        "real": property(rounding.real, doc="The real part."),
-        "imag": property(rounding.imag, doc="The imaginary part."),
+        "real": property(rounding.real, inplace.set_real, doc="The real part."),
+        "imag": property(rounding.imag, inplace.set_imag, doc="The imaginary part."),
+        "flat": property(inplace.Flat, inplace.set_flat, doc="The elements in row-major order, to read and write."),
         "T": property(_transpose, doc="The axes in reverse order."), "mT": property(shaping.matrix_transpose),
     }  # fmt: skip
     for name, value in others.items():

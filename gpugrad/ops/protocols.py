@@ -7,7 +7,8 @@ the user gave, and nothing else, is carried over by the two signatures, so NumPy
 Where gpugrad has no such function, that is an error, for Tensors that need no gradient too. NumPy could compute a
 constant of those; but then whether a line works would depend on a flag that is set far away, and on the device.
 ``x.numpy()`` says aloud that the graph ends there. Writing into an array (``out=``, ``a += t`` for an array ``a`` of
-NumPy, ``numpy.add.at``) is refused for the same reason: no gradient comes back through an array.
+NumPy, ``numpy.add.at``) is refused for the same reason: no gradient comes back through an array. Writing into a Tensor
+gives it a new value (:mod:`gpugrad.ops.inplace`).
 
 Sources: NumPy Enhancement Proposals 13 (``__array_ufunc__``) and 18 (``__array_function__``); CuPy's
 ``__cupy_override_elementwise_kernel__``, by which ``cupy.sin(t)`` comes here.
@@ -20,7 +21,7 @@ import itertools
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +31,7 @@ from .. import backend
 from ..backend import BACKENDS, NAMESPACES
 from ..core import GradientError, Tensor
 from ..core.errors import _PACKAGE, user_line
-from . import arithmetic, creation, shaping
+from . import arithmetic, creation, inplace, shaping
 
 RENAMED = {"expit": "sigmoid", "rint": "round"}
 """Functions of NumPy, CuPy and SciPy that gpugrad has under another name only."""
@@ -48,7 +49,6 @@ PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEY
 ONLY_HOW = {"kind"}
 """Parameters that choose an algorithm, not a result."""
 
-IN_PLACE = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
 QUESTIONS = {numpy.shape, numpy.ndim, numpy.size, numpy.iscomplexobj, numpy.isrealobj, numpy.common_type}
 """What asks for no values: NumPy's own code answers it, from attributes."""
 TEXT = {"array2string", "array_repr", "array_str", "save", "savetxt", "savez", "savez_compressed"}
@@ -113,10 +113,15 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
     if op is None:
         raise _missing(f"{library}.{ufunc.__name__}" if library else str(ufunc), ufunc.nin, inputs)
     name = f"{library}.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    if method == "at" and isinstance(inputs[0], Tensor):
+        return inplace.at(op, ufunc.__name__, *inputs)
     if method not in METHODS:
         raise TypeError(f"{name}{_WRITES if method == 'at' else ' is not known to gpugrad'} [{user_line()}]")
     if options.get("out") is not None:
-        raise TypeError(f"{name}: out={_WRITES} [{user_line()}]")
+        if ufunc.nout > 1 or not isinstance(options["out"][0], Tensor):
+            raise TypeError(f"{name}: out={_WRITES} [{user_line()}]")
+        (out,) = options.pop("out")
+        return _written(out, partial(array_ufunc, self, ufunc, method), inputs, options)
     # NumPy makes 0-d arrays of its scalars before it asks; beside a GPU's array they are numbers all the same
     if method == "__call__":
         _called_before[ufunc] = op
@@ -148,6 +153,21 @@ def _called(name: str, ufunc: Any, op: Callable[..., Any], *inputs: Any, **optio
         raise TypeError(f"{name}: {', '.join(f'{k}={asked[k]!r}' for k in sorted(unknown))} is not known to gpugrad; "
                         f"x.astype(...) and gg.where(...) beside it are [{user_line()}]")  # fmt: skip
     return op(*inputs, **asked)
+
+
+def _written(out: Tensor, f: Callable[..., Any], inputs: Sequence[Any], options: dict[str, Any]) -> Tensor:
+    """``out`` with the result of ``f`` as its new value; of the elements where ``where=`` says so, and of no others."""
+    where = options.pop("where", True)
+    if where is True:
+        inplace.take(out, creation.asarray(f(*inputs, **options)))
+        return out
+    here = shaping.broadcast_to(creation.asarray(where), out.shape)
+    parts = [shaping.broadcast_to(creation.asarray(x), out.shape)[here] if getattr(x, "shape", ()) else x
+             for x in inputs]  # fmt: skip
+    value = out * 1
+    value[here] = f(*parts, **options)
+    inplace.take(out, value)
+    return out
 
 
 def _reduced(
@@ -262,14 +282,23 @@ def array_function(
     name = f"{function.__module__}.{function.__name__}"
     if sys._getframe(1).f_code.co_filename.startswith(_PACKAGE):  # gpugrad's own function, with this for a number
         raise TypeError(f"{function.__name__}: expected numbers, got a tensor [{user_line()}]")
-    if function.__name__ in IN_PLACE:
-        raise TypeError(f"{name}{_WRITES} [{user_line()}]")
+    if function.__name__ in inplace.FUNCTIONS:
+        if not args or not isinstance(args[0], Tensor):
+            raise TypeError(f"{name}{_WRITES} [{user_line()}]")
+        return inplace.FUNCTIONS[function.__name__](*args, **kwargs)
     ours = counterpart(function.__module__, function.__name__)
+    out = kwargs.get("out")
+    if isinstance(out, Tensor):
+        kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     if ours is None:
         needed = [p for p in _signature(function).values() if p.default is p.empty and p.kind in PLACED]
         raise _missing(name, len(needed), (args, kwargs))
     arrays, options = _carried(name, function, ours, args, kwargs)
-    return ours(*arrays, **options)
+    y = ours(*arrays, **options)
+    if isinstance(out, Tensor):
+        inplace.take(out, y)
+        return out
+    return y
 
 
 @cache

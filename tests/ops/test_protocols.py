@@ -9,7 +9,7 @@ import pytest
 from cases import identifier, instances, outputs, tensors
 
 import gpugrad as gg
-from gpugrad.ops import protocols
+from gpugrad.ops import inplace, protocols
 from gpugrad.ops.protocols import counterpart
 
 VECTOR = numpy.array([0.3, 0.7, 0.5])
@@ -302,7 +302,7 @@ def shared():
             function = getattr(module, name)
             if hasattr(function, "_implementation") and not name.startswith("_"):
                 ours = counterpart(function.__module__, function.__name__)
-                if ours is not None and name not in protocols.IN_PLACE:
+                if ours is not None and name not in inplace.FUNCTIONS:
                     yield pytest.param(function, ours, id=f"{module.__name__}.{name}")
 
 

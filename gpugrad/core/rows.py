@@ -1,0 +1,81 @@
+"""Iteration over a Tensor: ``for r in a: r -= r.mean()`` changes ``a``, as in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from weakref import ref
+
+from ..backend import Array
+from .errors import user_line
+from .node import Leaf
+from .tensor import Tensor
+
+
+class Row(Tensor):
+    """A row that an iteration gave: a change to it is a change to the tensor it came from.
+
+    >>> import gpugrad as gg
+    >>> a = gg.ones((2, 2))
+    >>> for i, r in enumerate(a):
+    ...     r *= i
+    >>> a
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+
+    __slots__ = ("place", "source")
+
+    def __init__(self, row: Tensor, source: Source, place: int) -> None:
+        self.data, self.node = row.data, row.node
+        self.source, self.place = source, place
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the tensor that the row came from is known; a copy's is not."""
+        return getattr(self, "source", None) is not None
+
+    def become(self, value: Tensor) -> None:
+        if self.reaches and not isinstance(self.node, Leaf):
+            self.source.write(self.place, value)
+        super().become(value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tensor(self.data, self.node).__reduce__()
+
+
+class Source:
+    """The tensor that rows came from, and the array it had when they last agreed."""
+
+    __slots__ = ("array", "tensor")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor, self.array = ref(tensor), tensor.data
+
+    array: Array
+
+    def write(self, place: int, value: Tensor) -> None:
+        """Give the tensor, if it is still there, the new value of a row.
+
+        Raises:
+            RuntimeError: it was changed since the rows were taken, so that theirs are not its values.
+            GradientError: it is a leaf that needs a gradient, while recording.
+        """
+        tensor = self.tensor()
+        if tensor is None:
+            return
+        if tensor.data is not self.array:
+            raise RuntimeError(
+                "a row of an iteration is changed in place after the tensor itself was changed, so that the row has "
+                f"an old value: change one of the two, or a copy of the row [{user_line()}]"
+            )
+        tensor[place] = value
+        self.array = tensor.data
+
+
+def rows(tensor: Tensor, places: Iterable[int]) -> Iterator[Tensor]:
+    """The rows of a tensor; numbers, which NumPy hands out as immutable scalars, are tensors of their own."""
+    if tensor.ndim == 1:
+        return (tensor[i] for i in places)
+    source = Source(tensor)
+    return (Row(tensor[i], source, i) for i in places)
