@@ -158,6 +158,8 @@ class Primitive:
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.constant = False
+        self.undefined: dict[str, str] = {}
+        """Inputs without a derivative, and why: shown by the error of a call with a variable there."""
         self.batch: str | None = None
         """How ``vmap`` runs it, if it is in no table: "elementwise" for all samples at once, None one by one."""
         self.plans: dict[int, Plan | None] = _Plans(self)
@@ -219,6 +221,10 @@ class Primitive:
         return what, self.inputs.index(owner)
 
     def rule(self, name: str) -> Rule:
+        if name in self.undefined:
+            raise GradientError(
+                f"{self.name} has no gradient with respect to {name!r}: {self.undefined[name]}; pass {name}.detach()"
+            )
         if name not in self.rules:
             raise GradientError(
                 f"{self.name} has no gradient rule for its input {name!r}: add one with "

@@ -268,14 +268,15 @@ rfftn(a, s=None, axes=None, norm=None)
 SPECIAL = """
 log_softmax(x, axis=None)
 logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False)
+multigammaln(a, d)
 polygamma(n, x)
 softmax(x, axis=None)
 """
 
 SPECIAL_UFUNCS = """
-bdtr beta betainc betaln binom cbrt digamma ellipk entr erf erfc erfcinv erfcx erfinv exp1 exp10 exp2 expi expit
-expm1 expn exprel gamma gammainc gammaincc gammaincinv gammaln huber i0 i0e i1 i1e j0 j1 k0 k0e k1 k1e kl_div log1p
-log_expit log_ndtr loggamma logit ndtr ndtri poch pseudo_huber psi rel_entr rgamma sinc xlog1py xlogy y0 y1 zeta
+bdtr beta betainc betaln binom cbrt digamma ellipk entr erf erfc erfcinv erfcx erfinv exp1 exp10 exp2 expi expit expm1
+expn exprel gamma gammainc gammaincc gammaincinv gammaln gammasgn huber i0 i0e i1 i1e j0 j1 k0 k0e k1 k1e kl_div log1p
+log_expit log_ndtr loggamma logit ndtr ndtri poch pseudo_huber psi rel_entr rgamma sinc xlog1py xlogy y0 y1 yn zeta
 zetac
 """
 

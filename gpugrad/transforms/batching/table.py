@@ -9,6 +9,7 @@ from ...core import Tensor, identity
 from ...ops import (
     activation,
     arithmetic,
+    bessel,
     comparison,
     conditions,
     convolution,
@@ -20,7 +21,9 @@ from ...ops import (
     eigenvalues,
     fourier,
     functions,
+    gammas,
     gating,
+    incomplete,
     indexing,
     interpolation,
     linear,
@@ -60,7 +63,7 @@ def _all_of(*modules: ModuleType) -> list[Any]:
 
 FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.elementwise, _all_of(activation, arithmetic, comparison, functions, losses, rounding, special)),
-    (rules.elementwise, _all_of(trigonometry, ufuncs)),
+    (rules.elementwise, _all_of(bessel, gammas, incomplete, trigonometry, ufuncs)),
     (rules.elementwise, [*_all_of(determinants, decompositions, eigenvalues), solving.inv, solving._pinv, norms._rank]),
     (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),
     (rules.elementwise, [conditions.isclose, products._cross]),
