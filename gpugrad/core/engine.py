@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
+from threading import RLock
 from typing import Any
 
 from .. import backend
@@ -12,6 +13,9 @@ from . import modes
 from .errors import GradientError, describe, explain, look_closely
 from .node import Node, Parts, Watch
 from .tensor import Tensor
+
+_accumulating = RLock()
+"""Held while a gradient is added to one that is kept: threads may share leaves. Reentrant, for finalizers."""
 
 
 def backward(y: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
@@ -154,10 +158,11 @@ def arrive(watch: Watch, g: Any, keep: bool) -> Any:
     if keep and watch.keep:
         seen = mirrored(g)
         found = seen if isinstance(seen, Tensor) else Tensor(as_array(seen))
-        if watch.grad is not None:
+        with _accumulating:
             kept = watch.grad
-            found = kept + found if isinstance(g, Tensor) else Tensor(as_array(total(kept.data, found.data)))
-        watch.grad = found
+            if kept is not None:
+                found = kept + found if isinstance(g, Tensor) else Tensor(as_array(total(kept.data, found.data)))
+            watch.grad = found
     return g
 
 

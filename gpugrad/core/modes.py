@@ -6,11 +6,14 @@ manager and a decorator.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ContextDecorator
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
+from functools import partial, wraps
 from threading import Lock
 from types import TracebackType
-from typing import Any
+from typing import Any, Self, TypeVar, cast, overload
 
 from .. import backend
 from ..backend import Device, DType
@@ -50,7 +53,93 @@ careful = Careful()
 backend.on_several_devices(careful.because)
 
 
-class Switch(ContextDecorator, AbstractContextManager[None]):
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Decorator(AbstractContextManager[None]):
+    """A context manager that also decorates functions, coroutines and generators, as PyTorch's do.
+
+    Whenever a generator is resumed it runs inside, and its caller runs outside. A coroutine stays inside while it
+    waits, since each task has its own modes.
+    """
+
+    def fresh(self) -> AbstractContextManager[None]:
+        """Another one like it, so that a decorated function can call itself and run in several threads."""
+        raise NotImplementedError
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function.
+
+        Raises:
+            TypeError: it is a class: decorate its methods.
+        """
+        if inspect.isclass(function):
+            raise TypeError(f"{type(self).__name__}: expected a function, got the class {function.__name__}: decorate "
+                            "the methods that it is for")  # fmt: skip
+        if inspect.isgeneratorfunction(function):
+            decorated: Any = self._generator(function)
+        elif inspect.isasyncgenfunction(function):
+            decorated = self._async_generator(function)
+        elif inspect.iscoroutinefunction(function):
+
+            async def decorated(*args: Any, **kwargs: Any) -> Any:
+                with self.fresh():
+                    return await function(*args, **kwargs)
+
+        else:
+
+            def decorated(*args: Any, **kwargs: Any) -> Any:
+                with self.fresh():
+                    return function(*args, **kwargs)
+
+        return cast(F, wraps(function)(decorated))
+
+    def _generator(self, function: Callable[..., Generator[Any, Any, Any]]) -> Callable[..., Any]:
+        def decorated(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            inner = function(*args, **kwargs)
+            resume: Callable[[], Any] = lambda: next(inner)  # noqa: E731
+            while True:
+                try:
+                    with self.fresh():
+                        value = resume()
+                except StopIteration as end:
+                    return end.value
+                try:
+                    sent = yield value
+                    resume = partial(inner.send, sent)
+                except GeneratorExit:
+                    with self.fresh():
+                        inner.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001  it is the generator's to handle
+                    resume = partial(inner.throw, error)
+
+        return decorated
+
+    def _async_generator(self, function: Callable[..., AsyncGenerator[Any, Any]]) -> Callable[..., Any]:
+        async def decorated(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            inner = function(*args, **kwargs)
+            resume: Callable[[], Any] = lambda: anext(inner)  # noqa: E731
+            while True:
+                try:
+                    with self.fresh():
+                        value = await resume()
+                except StopAsyncIteration:
+                    return
+                try:
+                    sent = yield value
+                    resume = partial(inner.asend, sent)
+                except GeneratorExit:
+                    with self.fresh():
+                        await inner.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001  it is the generator's to handle
+                    resume = partial(inner.athrow, error)
+
+        return decorated
+
+
+class Switch(Decorator):
     """Set one context variable inside a ``with`` block or a decorated function."""
 
     variable: ContextVar[Any]
@@ -59,12 +148,10 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
     def __init__(self) -> None:
         self._tokens: list[Token[Any]] = []
 
-    def _recreate_cm(self) -> Switch:
-        return type(self).__new__(type(self))._copy(self)
-
-    def _copy(self, other: Switch) -> Switch:
-        self.variable, self.value, self._tokens = other.variable, other.value, []
-        return self
+    def fresh(self) -> Switch:
+        made = type(self).__new__(type(self))
+        made.value, made._tokens = self.value, []
+        return made
 
     def __enter__(self) -> None:
         self._tokens.append(self.variable.set(self.value))
@@ -75,8 +162,21 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
         self.variable.reset(self._tokens.pop())
 
 
-class no_grad(Switch):  # noqa: N801  the field's name
+class Plain(Switch):
+    """A switch without arguments, which also decorates without parentheses: ``@no_grad``."""
+
+    @overload
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
+    @overload
+    def __new__(cls, function: None = None) -> Self: ...
+    def __new__(cls, function: Any = None) -> Any:
+        return super().__new__(cls) if function is None else cls()(function)
+
+
+class no_grad(Plain):  # noqa: N801  the field's name
     """Compute without recording: nothing is kept for a backward pass, and leaves may be changed in place.
+
+    In a ``with`` block, or as a decorator of functions, generators and coroutines.
 
     Source: ``torch.no_grad``.
 
@@ -91,7 +191,7 @@ class no_grad(Switch):  # noqa: N801  the field's name
     variable, value = _recording, False
 
 
-class enable_grad(Switch):  # noqa: N801
+class enable_grad(Plain):  # noqa: N801
     """Record again inside a :class:`no_grad` block. Source: ``torch.enable_grad``.
 
     >>> import gpugrad as gg
@@ -105,23 +205,42 @@ class enable_grad(Switch):  # noqa: N801
 
 
 class set_grad_enabled(Switch):  # noqa: N801
-    """Record, or do not, inside a ``with`` block. Source: ``torch.set_grad_enabled``.
+    """Record, or do not: from here on, or inside a ``with`` block or a decorated function.
+
+    Source: ``torch.set_grad_enabled``.
 
     >>> import gpugrad as gg
     >>> x = gg.tensor(3.0, requires_grad=True)
     >>> with gg.set_grad_enabled(False):
     ...     (x * x).requires_grad
     False
+    >>> (x * x).requires_grad
+    True
     """
 
     variable = _recording
+    _before: bool | None = None
+    """What was on when it was made, to go back to."""
 
     def __init__(self, enabled: bool) -> None:
         super().__init__()
-        self.value = bool(enabled)
+        self.value, self._before = bool(enabled), recording()
+        _recording.set(self.value)
+
+    def __call__(self, function: F) -> F:
+        if self._before is not None:
+            _recording.set(self._before)
+        return super().__call__(function)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if self._before is not None and not self._tokens:
+            _recording.set(self._before)
 
 
-class debug(Switch):  # noqa: N801
+class debug(Plain):  # noqa: N801
     """Find where it went wrong: each operation remembers the line that called it.
 
     The first NaN or infinity in a value or a gradient, and every error in a gradient rule, then names the forward
@@ -169,7 +288,7 @@ class default_dtype(Switch):  # noqa: N801
         self.value = _floating(dtype)
 
 
-class default_device(ContextDecorator, AbstractContextManager[None]):  # noqa: N801
+class default_device(Decorator):  # noqa: N801
     """Make another device the default for new tensors inside a ``with`` block.
 
     >>> import gpugrad as gg
@@ -182,7 +301,7 @@ class default_device(ContextDecorator, AbstractContextManager[None]):  # noqa: N
         self.device = Device(device)
         self._tokens: list[Any] = []
 
-    def _recreate_cm(self) -> default_device:
+    def fresh(self) -> default_device:
         return default_device(self.device)
 
     def __enter__(self) -> None:

@@ -12,6 +12,18 @@ from .parameter import Uninitialized
 
 
 @contextmanager
+def mode(model: Module, training: bool) -> Iterator[None]:
+    """Put a model into training or evaluation mode; in the end, also after an error, each module has its own again."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.train(training)
+        yield
+    finally:
+        for module, own in modes:
+            module.training = own
+
+
+@contextmanager
 def preserved(model: Module) -> Iterator[None]:
     """Put modes, gradients, buffers and the default generator's state back in the end, also after an error.
 

@@ -16,6 +16,7 @@ from .. import backend
 from ..backend import Device
 from ..core import Tensor, modes
 from ..nn.module import Module
+from ..nn.preserving import mode
 from ..ops.creation import asarray, tensor
 
 Average = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
@@ -241,7 +242,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Device | str | None 
 
     Args:
         loader: batches; of tuples the first entry is given to the model.
-        model: is run in training mode, without gradients, and left in the mode it had.
+        model: is run in training mode, without gradients; each module is left in the mode that it had.
         device: where batches are moved; None leaves them where they are.
 
     Source: ``torch.optim.swa_utils.update_bn``.
@@ -256,20 +257,18 @@ def update_bn(loader: Iterable[Any], model: Module, device: Device | str | None 
     norms: list[Any] = [m for m in model.modules() if hasattr(m, "reset_running_stats") and hasattr(m, "momentum")]
     if not norms:
         return
-    momenta, training = [norm.momentum for norm in norms], model.training
+    momenta = [norm.momentum for norm in norms]
     try:
-        model.train()
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the mean of all batches
-        with modes.no_grad():
+        with mode(model, training=True), modes.no_grad():
             for batch in loader:
                 inputs = batch[0] if isinstance(batch, list | tuple) else batch
                 model(inputs if device is None else inputs.to(device=device))
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-        model.train(training)
 
 
 def _values(model: Module, use_buffers: bool) -> list[Tensor]:

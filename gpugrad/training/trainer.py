@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core import Tensor, modes
 from ..nn import Module
+from ..nn.preserving import mode
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from .callbacks import Callback
@@ -153,21 +154,20 @@ class Trainer(Run):
 
     @modes.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """The mean loss and the metrics over all batches, with the averaged weights where there are some."""
+        """The mean loss and the metrics over all batches, with the averaged weights where there are some.
+
+        The model is in evaluation mode meanwhile. Afterwards, also after an error or an interruption, each of its
+        modules is in the mode that it had.
+        """
         mean, metrics = Mean(), deepcopy(self.metrics)
         for metric in metrics.values():
             metric.reset()
-        training = self.model.training
-        self.model.eval()
-        try:
-            with nullcontext() if self.ema is None else self.ema.swapped():
-                for batch in self._waited(batches):
-                    loss, outputs, targets = self.compute(batch)
-                    mean.update(loss, len(targets))
-                    for metric in metrics.values():
-                        metric.update(outputs, targets)
-        finally:
-            self.model.train(training)
+        with mode(self.model, training=False), nullcontext() if self.ema is None else self.ema.swapped():
+            for batch in self._waited(batches):
+                loss, outputs, targets = self.compute(batch)
+                mean.update(loss, len(targets))
+                for metric in metrics.values():
+                    metric.update(outputs, targets)
         return {"loss": mean.compute(), **{name: metric.compute() for name, metric in metrics.items()}}
 
     def compute(self, batch: Batch) -> tuple[Tensor, Any, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
+import inspect
+import sys
 import threading
 
 import pytest
@@ -61,6 +64,93 @@ def test_decorators_may_be_entered_again_and_again():
 
     assert h() == gg.float64
     assert gg.get_default_dtype() == gg.float32
+
+
+SWITCHES = [
+    (gg.no_grad, gg.is_grad_enabled, True, False),
+    (lambda: gg.set_grad_enabled(False), gg.is_grad_enabled, True, False),
+    (gg.debug, gg.core.modes.debugging, False, True),
+    (lambda: gg.default_dtype("float64"), gg.get_default_dtype, gg.float32, gg.float64),
+    (lambda: gg.default_device("cpu"), gg.core.modes.backend.default_device, None, gg.device("cpu")),
+]
+
+
+@pytest.mark.parametrize(("switch", "state", "outside", "inside"), SWITCHES)
+def test_generators_run_inside_and_their_callers_outside(switch, state, outside, inside):
+    outside = state() if outside is None else outside
+    seen = []
+
+    @switch()
+    def numbers(n):
+        try:
+            for k in range(n):
+                try:
+                    seen.append((yield k, state()))
+                except KeyError:
+                    seen.append(("thrown", state()))
+            return "end"
+        finally:
+            seen.append(("finally", state()))
+
+    def following():
+        seen.append((yield from numbers(1)))
+
+    made = numbers(3)
+    assert inspect.isgeneratorfunction(numbers)
+    assert (next(made), state()) == ((0, inside), outside)
+    assert (made.send("sent"), state()) == ((1, inside), outside)
+    assert (made.throw(KeyError()), state()) == ((2, inside), outside)
+    made.close()
+    assert (list(following()), state()) == ([(0, inside)], outside)
+    assert seen == ["sent", ("thrown", inside), ("finally", inside), None, ("finally", inside), "end"]
+
+
+@pytest.mark.parametrize(("switch", "state", "outside", "inside"), SWITCHES)
+def test_coroutines_and_asynchronous_generators_run_inside(switch, state, outside, inside):
+    outside = state() if outside is None else outside
+
+    @switch()
+    async def wait():
+        await asyncio.sleep(0)
+        return state()
+
+    @switch()
+    async def numbers():
+        for _ in range(2):
+            await asyncio.sleep(0)
+            yield state()
+
+    async def other():
+        await asyncio.sleep(0)
+        return state()
+
+    async def all_of_them():
+        found = await asyncio.gather(wait(), other(), wait())
+        return found, [(value, state()) async for value in numbers()], state()
+
+    assert asyncio.run(all_of_them()) == ([inside, outside, inside], [(inside, outside)] * 2, outside)
+
+
+def test_switches_without_arguments_decorate_without_parentheses():
+    @gg.no_grad
+    def off():
+        return gg.is_grad_enabled(), gg.enable_grad(gg.is_grad_enabled)()
+
+    assert off() == (False, True)
+    with pytest.raises(TypeError, match="no_grad: expected a function, got the class Net: decorate the methods"):
+        gg.no_grad()(type("Net", (), {}))
+
+
+def test_set_grad_enabled_holds_from_there_on():
+    try:
+        gg.set_grad_enabled(False)
+        assert not gg.is_grad_enabled()
+        with gg.set_grad_enabled(True):
+            assert gg.is_grad_enabled()
+        assert not gg.is_grad_enabled()
+    finally:
+        gg.set_grad_enabled(True)
+    assert gg.is_grad_enabled()
 
 
 def test_one_switch_used_twice():
@@ -128,6 +218,26 @@ def test_threads_walk_their_own_graphs():
     for t in threads:
         t.join()
     assert results == {k: [11.0 * k**10, 11.0 * 2**10] for k in range(4)}
+
+
+def test_threads_that_share_a_leaf_lose_no_gradient():
+    w = gg.tensor([0.0, 0.0], dtype=gg.float64, requires_grad=True)
+    before = sys.getswitchinterval()
+
+    def work():
+        for _ in range(300):
+            (w * 1.0).sum().backward()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    try:
+        sys.setswitchinterval(1e-6)
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert w.grad.tolist() == [1200.0, 1200.0]
 
 
 def test_default_dtype_is_for_what_has_none():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -117,6 +118,23 @@ def test_weights_are_in_training_mode_again_after_an_evaluation():
 
     trainer(Watching()).fit(batches(48), batches(48), epochs=2)
     assert modes == [(True, True), (True, True), (False, False), (False, False)] * 2
+
+
+def test_an_interrupted_evaluation_leaves_each_module_in_its_mode():
+    def interrupted():
+        yield from batches()
+        raise KeyboardInterrupt
+
+    model = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2))
+    model[0].eval()
+    run, before = trainer(model), [m.training for m in model.modules()]
+    for source in (batches(), interrupted()):
+        with contextlib.suppress(KeyboardInterrupt):
+            run.evaluate(source)
+        assert [m.training for m in model.modules()] == before == [True, False, True, True]
+    with pytest.raises(KeyboardInterrupt):
+        optim.swa_utils.update_bn(interrupted(), model)
+    assert [m.training for m in model.modules()] == before
 
 
 def test_averaged_weights_are_evaluated_and_the_others_trained(device):
