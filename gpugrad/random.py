@@ -33,6 +33,8 @@ from .backend import Array, Device, DType
 from .core import Tensor, modes
 from .kernels import philox
 from .kernels.philox import Sampler
+from .ops.creation import astype
+from .ops.inspection import broadcast_shapes
 
 Size = int | Iterable[int] | None
 Place = Device | str | None
@@ -166,9 +168,12 @@ class Generator:
             return u.astype(dtype)
 
     def uniform(
-        self, low: float = 0.0, high: float = 1.0, size: Size = None, dtype: Any = None, device: Place = None
+        self, low: Any = 0.0, high: Any = 1.0, size: Size = None, dtype: Any = None, device: Place = None
     ) -> Tensor:
         """Uniform in [low, high): ``low + (high - low) random()``; ``high`` itself only where that rounds to it.
+
+        Tensors as bounds get their gradients; they broadcast against ``size``, which is their shape if it is None,
+        and are not checked.
 
         Raises:
             ValueError: ``low > high``, one of them is not finite, or a size is negative.
@@ -177,6 +182,9 @@ class Generator:
         >>> Generator(0).uniform(-1.0, 1.0, 3)
         tensor([-0.20190716,  0.76104033,  0.47142553])
         """
+        if isinstance(low, Tensor) or isinstance(high, Tensor):
+            u = Tensor(self._uniform(_size_of(size, low, high), _floating("uniform", dtype), device))
+            return astype(low + (high - low) * u, u.dtype)
         low, high = float(low), float(high)
         if not -math.inf < low <= high < math.inf:
             raise ValueError(f"uniform: expected finite bounds low <= high, got {low} and {high}")
@@ -201,9 +209,12 @@ class Generator:
             return Tensor(z if z.dtype == wanted else z.astype(wanted))
 
     def normal(
-        self, loc: float = 0.0, scale: float = 1.0, size: Size = None, dtype: Any = None, device: Place = None
+        self, loc: Any = 0.0, scale: Any = 1.0, size: Size = None, dtype: Any = None, device: Place = None
     ) -> Tensor:
         """Normal with mean ``loc`` and standard deviation ``scale``.
+
+        Tensors get their gradients (``loc + scale z``); they broadcast against ``size``, which is their shape if it is
+        None, and are not checked.
 
         Raises:
             ValueError: ``scale`` is negative, or a size is.
@@ -212,6 +223,9 @@ class Generator:
         >>> [round(z, 3) for z in Generator(0).normal(10.0, 2.0, 2).tolist()]
         [11.982, 8.151]
         """
+        if isinstance(loc, Tensor) or isinstance(scale, Tensor):
+            unit = self.standard_normal(_size_of(size, loc, scale), dtype, device)
+            return astype(loc + scale * unit, unit.dtype)
         if not scale >= 0:
             raise ValueError(f"normal: expected a standard deviation scale >= 0, got {scale}")
         made = self.standard_normal(size, dtype, device)
@@ -288,6 +302,7 @@ class Generator:
         >>> Generator(0).bernoulli(0.7, 5)
         tensor([ True, False, False,  True, False])
         """
+        p = float(p)
         if not 0 <= p <= 1:
             raise ValueError(f"bernoulli: expected a probability in [0, 1], got {p}")
         bits = self._draw(philox.bits32, size, device)
@@ -315,6 +330,11 @@ def _shape(size: Size) -> tuple[int, ...]:
     if any(n < 0 for n in shape):
         raise ValueError(f"expected a size without negative numbers, got {size}")
     return shape
+
+
+def _size_of(size: Size, *parameters: Any) -> Size:
+    """The size that was asked for, or the shape of the parameters."""
+    return broadcast_shapes(*(getattr(p, "shape", ()) for p in parameters)) if size is None else size
 
 
 def _floating(name: str, dtype: Any) -> DType:

@@ -5,18 +5,20 @@ To add an operation, see :mod:`gpugrad.ops`.
 
 from .engine import walk
 from .errors import GradientError
-from .node import Hook, Leaf, Node
+from .node import Argument, Hook, Leaf, Node
 from .operation import OPERATIONS, Operation, identity, primitive
-from .tensor import Tensor
+from .tensor import Tensor, connected
 
 __all__ = [
     "OPERATIONS",
+    "Argument",
     "GradientError",
     "Hook",
     "Leaf",
     "Node",
     "Operation",
     "Tensor",
+    "connected",
     "identity",
     "primitive",
     "walk",

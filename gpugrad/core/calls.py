@@ -15,7 +15,7 @@ import numpy
 from .. import backend
 from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
 from . import modes
-from .errors import explain, look_closely, user_line
+from .errors import GradientError, explain, look_closely, user_line
 from .modes import careful, recording
 from .node import ELSEWHERE, Leaf, Located, LocatedView, Node, View, output_node
 from .tensor import Tensor
@@ -77,8 +77,25 @@ def _unary(op: Primitive) -> Callable[..., Any]:
     return call
 
 
-def _binary(op: Primitive) -> Callable[..., Any]:
+def operator(op: Primitive) -> Callable[..., Any]:
+    """The operation as a binary operator, which returns NotImplemented for an operand of an unknown type."""
+    return _binary(op, _or_not_implemented)
+
+
+def _or_not_implemented(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    return general(op, operands, params) if all(map(_is_operand, operands)) else NotImplemented
+
+
+def _is_operand(value: Any) -> bool:
+    """Whether an operator computes with ``value``, or says what to write instead; no other type may then take over."""
+    if isinstance(value, Tensor | numpy.generic | numpy.ndarray | list | tuple) or type(value) in WEAK:
+        return True
+    return backend.is_array(value) or (hasattr(value, "__dlpack__") and not hasattr(value, "__array_ufunc__"))
+
+
+def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Callable[..., Any]:
     forward, plans = op.forward, op.plans
+    elsewhere = elsewhere or general
 
     def call(x1: Any, x2: Any, /) -> Tensor:
         m = n = None
@@ -91,11 +108,11 @@ def _binary(op: Primitive) -> Callable[..., Any]:
         elif isinstance(x2, Tensor):
             a, b, n = x1, x2.data, x2.node
         else:
-            return general(op, (x1, x2), {})  # type: ignore[no-any-return]
+            return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
         kind = type(a)
         if (kind is not type(b) and type(b) not in WEAK) or careful.on:
             if kind not in WEAK or careful.on:
-                return general(op, (x1, x2), {})  # type: ignore[no-any-return]
+                return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
             kind = type(b)
         xp = NAMESPACES[kind]
         try:
@@ -147,7 +164,11 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
             op.bind(args, kwargs)  # raises what is wrong with the arguments
             raise explain(op.name, error, (a,)) from error
         if type(y) is not kind and type(y) not in BACKENDS:
-            y = xp.asarray(y)
+            try:
+                y = xp.asarray(y)
+            except GradientError:  # a static parameter is a tensor, and so is the result
+                op.bind(args, kwargs)  # raises with its name
+                raise
         if m is None or not recording():
             return Tensor(y)
         plan, dtype = plans[1], y.dtype

@@ -10,7 +10,7 @@ from typing import Any
 from .. import backend
 from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
 from . import modes
-from .errors import GradientError, describe, explain, look_closely
+from .errors import GradientError, describe, explain, look_closely, user_line
 from .node import Node, Parts, Watch
 from .tensor import Tensor
 
@@ -38,8 +38,9 @@ def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     if gradient is None:
         if y.size != 1 or y.dtype.kind == "c":
             raise ValueError(
-                f"backward from a {y.dtype} tensor of shape {y.shape} needs the gradient with respect to it: "
-                "only for a single real element is it 1"
+                f"backward from a {y.dtype} tensor of shape {y.shape} needs the gradient with respect to it: only for "
+                f"a single real element is it 1 [{user_line()}]: use {'gg.real(y)' if y.dtype.kind == 'c' else 'y'}"
+                ".sum().backward(), or y.backward(gradient) with a gradient of the shape of y"
             )
         with backend.beside(y.data):
             gradient = NAMESPACES[type(y.data)].ones_like(y.data)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .. import backend
 
 _PACKAGE = str(Path(__file__).parent.parent / "_")[:-1]  # with the separator at its end
+
+LIBRARIES = sys.stdlib_module_names | {"cupy", "cupyx", "matplotlib", "numpy", "pandas", "scipy"}
+"""Top-level packages whose lines are not the user's."""
 
 
 class GradientError(RuntimeError):
@@ -66,13 +70,37 @@ def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     return kind(f"{name}: {error} [operands: {operands}]")
 
 
-def user_line() -> str:
-    """The innermost line of the running code that is not this library's, as ``file:line: source``."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+def _callers() -> Iterator[tuple[FrameType, str]]:
+    """The frames outside this library, innermost first, each with its top-level package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_PACKAGE):
+            yield frame, str(frame.f_globals.get("__name__", "")).partition(".")[0]
         frame = frame.f_back
+
+
+def user_line() -> str:
+    """The innermost line of the user's code, as ``file:line: source``.
+
+    Frames of this library, of the standard library and of the array libraries are skipped.
+    """
+    callers = [*_callers()]
+    frame = next((f for f, package in callers if package not in LIBRARIES), callers[0][0])
     path, number = frame.f_code.co_filename, frame.f_lineno
     return f"{path}:{number}: {linecache.getline(path, number).strip()}"
+
+
+def library_function() -> str:
+    """The function of NumPy, SciPy or another known library that the user's code called, or ``""``.
+
+    A function of another library is found only if it is written in Python.
+    """
+    name = ""
+    for frame, package in _callers():
+        if package not in LIBRARIES:
+            break
+        name = f"{package}.{frame.f_code.co_name}"
+    return name
 
 
 def look_closely(name: str, value: Any, line: str) -> None:

@@ -105,6 +105,12 @@ class Leaf(Node):
         self.watch = Watch(keep=True)
 
 
+class Argument(Leaf):
+    """The variable that stands for an argument inside a transform: a copy of it stays connected."""
+
+    __slots__ = ()
+
+
 class View(Node):
     """An operation whose value may share memory with a leaf, so that a change to the leaf changes it too."""
 

@@ -24,8 +24,8 @@ from weakref import WeakValueDictionary
 
 from ..backend import NAMESPACES, Array, Namespace
 from . import calls
-from .errors import GradientError
-from .modes import careful
+from .errors import GradientError, user_line
+from .modes import careful, recording
 from .node import ELSEWHERE, NOTHING, Node, output_node
 from .tensor import Tensor
 
@@ -254,8 +254,15 @@ class Primitive:
         return y[0] if self.residuals else y
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Split a call's arguments into arrays and static parameters, defaults filled in."""
+        """Split a call's arguments into arrays and static parameters, defaults filled in.
+
+        Raises:
+            TypeError: too many arguments, one that is missing or unknown.
+            GradientError: a static parameter is a tensor that needs a gradient, which would be lost.
+        """
         if self.variadic:
+            for name, value in kwargs.items():
+                self._check_static(name, value)
             return args, {**self.defaults, **kwargs}
         count = len(self.inputs)
         if len(args) == count and not kwargs and len(self.defaults) == len(self.params):
@@ -264,12 +271,21 @@ class Primitive:
             raise TypeError(
                 f"{self.name} takes {', '.join((*self.inputs, *self.params))}; got {len(args)} positional arguments"
             )
+        for name, value in (*zip(self.positional, args[count:], strict=False), *kwargs.items()):
+            self._check_static(name, value)
         arrays = args[:count] + (None,) * (count - len(args))
         params = {**self.defaults, **dict(zip(self.positional, args[count:], strict=False)), **kwargs}
         if params.keys() != self.params.keys():
             odd = sorted(params.keys() ^ self.params.keys())
             raise TypeError(f"{self.name} takes {', '.join((*self.inputs, *self.params))}; missing or unknown: {odd}")
         return arrays, params
+
+    def _check_static(self, name: str, value: Any) -> None:
+        if isinstance(value, Tensor) and value.node is not None and recording():
+            raise GradientError(
+                f"{self.name}: {name} is not differentiable: expected a constant, got a tensor that needs a gradient "
+                f"[{user_line()}]: use x.item() or x.detach() if you want a constant"
+            )
 
 
 class _Plans(dict[int, Plan | None]):

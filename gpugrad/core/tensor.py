@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 from .. import backend
 from ..backend import Array, Device, DType
 from . import modes
-from .errors import GradientError
-from .node import Hook, Leaf, Node, View, Watch, age
+from .errors import GradientError, library_function, user_line
+from .node import Argument, Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
     from .methods import TensorMethods
@@ -148,12 +150,11 @@ class Tensor(TensorMethods):
             TypeError: it lives on a GPU.
         """
         if self.node is not None:
-            raise GradientError(
-                "a tensor that needs a gradient becomes no NumPy array by itself: "
-                "use x.detach(), or for a list gg.stack"
-            )
+            raise GradientError(lost("a NumPy array", "x.detach()"))
         if not self.device.is_host:
-            raise TypeError(f"a tensor on {self.device} becomes no NumPy array by itself: use x.numpy()")
+            raise TypeError(
+                f"a tensor on {self.device} is not copied to a NumPy array implicitly: use x.numpy() [{user_line()}]"
+            )
         return numpy.array(self.data, dtype=dtype, copy=copy is not False)
 
     def __bool__(self) -> bool:
@@ -164,14 +165,25 @@ class Tensor(TensorMethods):
         return truth
 
     def __float__(self) -> float:
-        """The one element, for ``math.exp(x)`` and the like; the gradient ends there, as with :meth:`item`."""
-        return float(self.item())
+        """The one element of a constant, for ``math.exp(x)`` and similar.
+
+        Raises:
+            GradientError: the tensor needs a gradient, which would be lost. :meth:`item` drops it explicitly.
+        """
+        return float(self._number("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        """The one element of a constant, truncated; raises as :meth:`__float__`."""
+        return int(self._number("int"))
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        """The one element of a constant; raises as :meth:`__float__`."""
+        return complex(self._number("complex number"))
+
+    def _number(self, kind: str) -> Any:
+        if self.node is not None and modes.recording():
+            raise GradientError(lost(f"a Python {kind}", "x.item()"))
+        return self.item()
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
@@ -277,12 +289,28 @@ class Tensor(TensorMethods):
         engine.backward(self, gradient, create_graph if retain_graph is None else retain_graph, create_graph)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles hold the value and whether it needs a gradient; the graph stays behind."""
-        if not self.is_leaf:
-            raise GradientError(
-                "a result that needs a gradient can be neither copied deeply nor pickled: use x.detach()"
-            )
+        """Pickle the value and whether it needs a gradient.
+
+        Raises:
+            GradientError: the tensor is a result that needs a gradient, or an argument inside a transform.
+        """
+        if connected(self):
+            raise GradientError(lost("a pickle", "x.detach()"))
         return _restored, (type(self), self.data, self.requires_grad)
+
+    def __copy__(self) -> Tensor:
+        """A leaf or a constant that shares the memory; the copy of a result that needs a gradient is recorded."""
+        if connected(self):
+            return self.copy()
+        restore, parts = self.__reduce__()
+        return restore(*parts)  # type: ignore[no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf or a constant with its own memory; the copy of a result that needs a gradient is recorded."""
+        if connected(self):
+            return self.copy()
+        restore, parts = self.__reduce__()
+        return restore(*copy.deepcopy(parts, memo))  # type: ignore[no-any-return]
 
     # ---------------------------------------------------------------- new values
 
@@ -317,6 +345,27 @@ def _restored(kind: type[Tensor], data: Array, requires_grad: bool) -> Tensor:
     Tensor.__init__(made, data)
     made.requires_grad = requires_grad
     return made
+
+
+def connected(x: Tensor) -> bool:
+    """Whether a copy of ``x`` must stay in the graph: a result that needs a gradient, or an argument of a transform.
+
+    A copy of any other leaf is a new leaf.
+    """
+    return x.node is not None and (not isinstance(x.node, Leaf) or isinstance(x.node, Argument))
+
+
+def lost(kind: str, constant: str) -> str:
+    """The message for a tensor that needs a gradient and would become a constant of another library."""
+    function = library_function()
+    text = (
+        f"a tensor that needs a gradient is not converted to {kind} implicitly, the gradient would be lost"
+        f"{f' in {function}' if function else ''} [{user_line()}]: use {constant} if you want a constant; to build an "
+        "array from tensors use gg.stack, x[i] = v on a tensor x = gg.zeros(...), or 'import gpugrad.numpy as np'"
+    )
+    if function.startswith("scipy") and os.environ.get("SCIPY_ARRAY_API") != "1":
+        text += "; some SciPy functions compute on tensors if SCIPY_ARRAY_API=1 is set before SciPy is imported"
+    return text
 
 
 from . import engine, rows  # noqa: E402  they need Tensor; importing in each call took as long as most rules

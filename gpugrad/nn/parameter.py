@@ -6,7 +6,9 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Device
-from ..core import Tensor
+from ..core import GradientError, Tensor, connected
+from ..core.errors import user_line
+from ..core.modes import recording
 from ..ops.creation import empty, tensor, to
 
 
@@ -18,6 +20,7 @@ class Parameter(Tensor):
         requires_grad: whether it is to be learned; settable later.
 
     Raises:
+        GradientError: the data are a result that needs a gradient, or an argument of a transform.
         TypeError: the data are no numbers, or integers are to be learned.
 
     Source: ``torch.nn.Parameter``.
@@ -31,6 +34,11 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        if isinstance(data, Tensor) and recording() and connected(data):
+            raise GradientError(
+                "Parameter: expected data outside the graph, got a tensor that needs a gradient, which would be lost "
+                f"[{user_line()}]: use x.detach() for a new leaf"
+            )
         super().__init__((data if isinstance(data, Tensor) else tensor(data)).data)
         self.requires_grad = requires_grad
 

@@ -7,16 +7,19 @@ PyTorch's.
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 from typing import Any
 
 import numpy
 
 from .. import backend
 from ..backend import Array, Device, Namespace
-from ..core import Tensor, modes, primitive
+from ..core import GradientError, Tensor, connected, modes, primitive
 from ..core.errors import user_line
 from .arithmetic import positive
-from .shaping import broadcast_to
+from .shaping import broadcast_to, reshape
 
 Shape = int | tuple[int, ...]
 
@@ -26,12 +29,14 @@ def tensor(data: Any, dtype: Any = None, device: Device | str | None = None, req
 
     Args:
         data: a number, nested lists, an array, or a Tensor. Python's floats take the default dtype, its complex numbers
-            the complex one of that precision, arrays keep theirs.
+            the complex one of that precision, arrays keep theirs. The copy of a Tensor that needs a gradient is
+            recorded, as ``data.copy()``; with ``requires_grad=True``, the copy of a leaf is a new leaf.
         dtype: of the elements.
         device: where to; for None, an array of CuPy stays where it is, all else goes to the default device.
         requires_grad: whether gradients with respect to it will be asked for.
 
     Raises:
+        GradientError: ``requires_grad=True`` for a result that needs a gradient, or for an argument of a transform.
         TypeError: the data are no numbers, or integers are to have a gradient.
         ValueError: nested lists of unequal length.
 
@@ -40,7 +45,13 @@ def tensor(data: Any, dtype: Any = None, device: Device | str | None = None, req
     tensor([[1., 2.],
             [3., 4.]], dtype=float64)
     """
-    if isinstance(data, Tensor):
+    if isinstance(data, Tensor) and modes.recording() and requires_grad and connected(data):
+        raise GradientError(
+            "tensor: expected data outside the graph for a new leaf (requires_grad=True), got a tensor that needs a "
+            f"gradient already [{user_line()}]: use gg.tensor(x) for a copy, or gg.tensor(x.detach(), "
+            "requires_grad=True) for a leaf that is not connected to it"
+        )
+    if isinstance(data, Tensor) and (requires_grad or not modes.recording()):
         data = data.data
     if device is None and isinstance(data, numpy.ndarray):
         device = modes.get_default_device()
@@ -187,10 +198,11 @@ def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Device | s
 
 
 def arange(
-    start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None,
-    device: Device | str | None = None,
-) -> Tensor:  # fmt: skip
+    start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Device | str | None = None
+) -> Tensor:
     """``start, start + step, ...`` up to but without ``stop``; with one argument, from 0 up to it.
+
+    Tensors of one element get their gradients; the number of elements is a constant.
 
     >>> import gpugrad as gg
     >>> gg.arange(3), gg.arange(0.0, 1.0, 0.5)
@@ -198,21 +210,38 @@ def arange(
     """
     if stop is None:
         start, stop = 0, start
+    if any(isinstance(v, Tensor) and backend.is_floating(v.dtype) for v in (start, stop, step)):
+        first, end, width = (v.item() if isinstance(v, Tensor) else v for v in (start, stop, step))
+        places = _positions(max(0, math.ceil((end - first) / width)), start, stop, step)
+        return to(start + step * places, device=device, dtype=dtype)
     if dtype is None and all(isinstance(v, int | numpy.integer) for v in (start, stop, step)):
         dtype = backend.dtypes.int64
     return _new("arange", start, stop, step, dtype=dtype, device=device)
 
 
+def _positions(count: int, *values: Any) -> Tensor:
+    """``0, 1, ..., count - 1`` in the floating-point dtype and on the device of the Tensors among ``values``."""
+    like = 0.0 + functools.reduce(operator.add, (v for v in values if isinstance(v, Tensor)))
+    return _new("arange", count, dtype=like.dtype, device=like.device)
+
+
 def linspace(
-    start: complex, stop: complex, /, num: int = 50, *, dtype: Any = None, device: Device | str | None = None,
+    start: Any, stop: Any, /, num: int = 50, *, dtype: Any = None, device: Device | str | None = None,
     endpoint: bool = True,
 ) -> Tensor:  # fmt: skip
     """``num`` evenly spaced numbers from ``start`` to ``stop``, which is left out for ``endpoint=False``.
+
+    Tensors get their gradients; one of shape ``(...)`` gives ``(num, ...)``.
 
     >>> import gpugrad as gg
     >>> gg.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
+    if isinstance(start, Tensor) or isinstance(stop, Tensor):
+        count = operator.index(num)
+        shape = (count, *(1,) * max(getattr(v, "ndim", 0) for v in (start, stop)))
+        share = reshape(_positions(count, start, stop), shape) / max(count - endpoint, 1)
+        return to(start * (1 - share) + stop * share, device=device, dtype=dtype)
     if dtype is None and (isinstance(start, complex) or isinstance(stop, complex)):
         dtype = backend.dtypes.complex_beside(modes.get_default_dtype())
     return _new("linspace", start, stop, num, dtype=dtype, device=device, endpoint=endpoint)

@@ -12,7 +12,7 @@ from .. import backend
 from ..backend import Array, Namespace
 from ..backend.dtypes import float64
 from ..core import Tensor, primitive
-from .arithmetic import remainder
+from .arithmetic import remainder, where
 from .beside import beside
 from .creation import asarray, astype
 from .indexing import _gather, _scatter_add
@@ -69,9 +69,9 @@ def _both(xp: Namespace, first: Array, second: Array, below: Array, above: Array
 
 
 def interp(
-    x: Array, xp: Array, fp: Array, left: float | None = None, right: float | None = None, period: float | None = None
+    x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, period: Any = None
 ) -> Array:
-    """The piecewise linear function through points ``(xp_i, fp_i)``, at ``x``; differentiable in all three.
+    """The piecewise linear function through points ``(xp_i, fp_i)``, at ``x``; differentiable in all arguments.
 
     At a point, the slope is that to its right; outside, it is 0. The dtype is that of the arguments.
 
@@ -79,8 +79,8 @@ def interp(
         x: shape ``(...)``.
         xp: shape ``(N,)``, increasing; not looked at. With a period, in any order.
         fp: shape ``(N,)``.
-        left: the value before the first point, a constant; None for ``fp[0]``.
-        right: the value behind the last point; None for ``fp[-1]``.
+        left: the value before the first point; None for ``fp[0]``.
+        right: the value after the last point; None for ``fp[-1]``.
         period: of the function, which then has no ends.
 
     Raises:
@@ -98,7 +98,10 @@ def interp(
     if not backend.is_floating(result_type(at, points, values)):
         at = astype(at, float64)
     if period is None:
-        return _interp(at, points, values, left, right)
+        ends = [None if isinstance(end, Tensor) else end for end in (left, right)]
+        y = _interp(at, points, values, *ends)
+        y = where(at < points[0], left, y) if isinstance(left, Tensor) else y
+        return where(at > points[-1], right, y) if isinstance(right, Tensor) else y
     if not period:
         raise ValueError("interp: expected a period other than 0, got 0")
     length = abs(period)

@@ -1,4 +1,4 @@
-"""Binding the operations to the Tensor: each operator is its operation itself, with no call in between."""
+"""Binding the operations to the Tensor: each operator runs its operation directly, with no call in between."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import backend
-from ..core import Tensor
+from ..core import Tensor, calls
 from . import (
     activation,
     arithmetic,
@@ -72,7 +72,10 @@ def in_place(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
     """``x += v``: the Tensor takes the new value, in its own dtype and shape."""
 
     def update(self: Tensor, other: Any) -> Tensor:
-        inplace.take(self, op(self, other))
+        value = op(self, other)
+        if value is NotImplemented:
+            return NotImplemented
+        inplace.take(self, value)
         return self
 
     return update
@@ -106,12 +109,14 @@ def _copy(self: Tensor) -> Tensor:
 
 def bind() -> None:
     """Give the Tensor class its operators and methods."""
-    for name, op in {**BINARY, **LOGICAL}.items():
+    for name, function in {**BINARY, **LOGICAL}.items():
+        op = calls.operator(function.op)
         setattr(Tensor, f"__{name}__", op)
         setattr(Tensor, f"__r{name}__", reflected(op))
-    for name, op in {**BINARY, **LOGICAL}.items():
         setattr(Tensor, f"__i{name}__", in_place(op))
-    for name, op in {**COMPARISON, **UNARY}.items():
+    for name, function in COMPARISON.items():
+        setattr(Tensor, f"__{name}__", calls.operator(function.op))
+    for name, op in UNARY.items():
         setattr(Tensor, f"__{name}__", op)
     for method in METHODS:
         setattr(Tensor, method.__name__, method)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..backend import Array, Namespace
 from ..backend.dtypes import float64
-from ..core import primitive
+from ..core import Tensor, primitive
 from ..kernels import borders as kernels
 from ..kernels.borders import INSIDE, Widths
 from . import reduction
@@ -85,7 +85,7 @@ def pad(
         mode: "constant"; "edge", the nearest element; "reflect", a mirror on the last element; "symmetric", a mirror
             behind it; "wrap", the other end; "linear_ramp", from the last element to ``end_values``; "maximum",
             "minimum", "mean", "median" of the nearest ``stat_length`` elements; "empty", anything.
-        constant_values: one for all, a pair, or a pair for each axis; constants.
+        constant_values: one for all, a pair, or a pair for each axis.
         end_values: as ``constant_values``.
         stat_length: as ``pad_width``, at least 1; None for the whole axis.
         reflect_type: of a mirror: "even", or "odd", as far below the last element as the mirror image is above it.
@@ -106,7 +106,10 @@ def pad(
     if any(width < 0 for pair in widths for width in pair):
         raise ValueError(f"pad: expected widths of at least 0, got {pad_width}")
     if mode in ("constant", "empty") and widths:
-        return _pad(t, widths, _pairs("values", constant_values if mode == "constant" else 0, t.ndim))
+        values = _pairs("values", constant_values if mode == "constant" else 0, t.ndim)
+        if any(isinstance(value, Tensor) for pair in values for value in pair):
+            return _framed(t, widths, values)
+        return _pad(t, widths, values)
     if mode not in MODES:
         raise ValueError(f"pad: expected mode {', '.join(map(repr, MODES))}, got {mode!r}")
     if reflect_type not in ("even", "odd"):
@@ -135,6 +138,17 @@ def pad(
                 )
             t = concat([part for part, width in ((first, before), (t, 1), (last, behind)) if width], axis=axis)
     return t
+
+
+def _framed(x: Array, widths: Widths, values: tuple[tuple[Any, Any], ...]) -> Array:
+    """``x`` with a border of Tensors of one element, which get their gradients."""
+    for axis, (pair, numbers) in enumerate(zip(widths, values, strict=True)):
+        shapes = [(*x.shape[:axis], width, *x.shape[axis + 1 :]) for width in pair]
+        first, last = (
+            broadcast_to(astype(beside(value, x), x.dtype), shape) for value, shape in zip(numbers, shapes, strict=True)
+        )
+        x = concat([first, x, last], axis=axis)
+    return x
 
 
 def _part(x: Array, axis: int, start: int, stop: int) -> Array:

@@ -163,7 +163,7 @@ def ediff1d(x: Array, to_end: Array | None = None, to_begin: Array | None = None
 
 
 def logspace(
-    start: float, stop: float, num: int = 50, endpoint: bool = True, base: float = 10.0, *, dtype: Any = None,
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, *, dtype: Any = None,
     device: Device | str | None = None,
 ) -> Array:  # fmt: skip
     """``num`` powers of ``base`` with evenly spaced exponents from ``start`` to ``stop``.
@@ -176,7 +176,7 @@ def logspace(
 
 
 def geomspace(
-    start: float, stop: float, num: int = 50, endpoint: bool = True, *, dtype: Any = None,
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, dtype: Any = None,
     device: Device | str | None = None,
 ) -> Array:  # fmt: skip
     """``num`` numbers from ``start`` to ``stop``, each the one before it times one factor.

@@ -56,8 +56,16 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self._flats: list[list[Flat]] = []
+        name = type(self).__name__
         if isinstance(params, Tensor):
-            raise TypeError("expected an iterable of parameters or of groups, got a single Tensor")
+            raise TypeError(
+                f"{name}: expected an iterable of parameters or of groups, got a single Tensor: use {name}([x])"
+            )
+        if not isinstance(params, Iterable) or hasattr(params, "parameters"):
+            raise TypeError(
+                f"{name}: expected an iterable of parameters or of groups, got {type(params).__name__}: "
+                f"use {name}(model.parameters())"
+            )
         groups: list[Any] = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -114,10 +122,14 @@ class Optimizer:
         given = param_group["params"]
         if isinstance(given, set | frozenset):
             raise TypeError("expected parameters in an order, such as a list: the order of a set changes between runs")
+        if not isinstance(given, Iterable) or hasattr(given, "parameters"):
+            raise TypeError(f"expected parameters, got {type(given).__name__}: use model.parameters()")
         params = [given] if isinstance(given, Tensor) else list(given)
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"an optimizer can only optimize Tensors, got {type(p).__name__}")
+                raise TypeError(
+                    f"an optimizer can only optimize Tensors, got {type(p).__name__}: use model.parameters()"
+                )
             if not p.is_leaf:
                 raise ValueError("can't optimize a non-leaf Tensor: it is the result of an operation")
         known = {id(p) for group in self.param_groups for p in group["params"]}
@@ -126,6 +138,8 @@ class Optimizer:
         if len({id(p) for p in params}) < len(params):
             raise ValueError("a parameter group contains the same parameter twice")
         group = {**self.defaults, **param_group, "params": params}
+        for name in self.nonnegative:
+            _check_number(name, group[name])
         self.check(group)
         self.param_groups.append(group)
         self._flats.append(flatten(params, self.initial(group)))
@@ -290,6 +304,21 @@ class Optimizer:
     def loaded_steps(self, entry: Mapping[str, Any]) -> int:
         """The number of steps that the state of one parameter tells of."""
         return int(entry.get("step", 0))
+
+
+def _check_number(name: str, value: Any) -> None:
+    """Refuse an option that is not a constant number.
+
+    Raises:
+        TypeError: a string, or a Tensor that needs a gradient.
+    """
+    if isinstance(value, str):
+        raise TypeError(f"{name}: expected a number, got the string {value!r}: use {name}=float({value!r})")
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise TypeError(
+            f"{name}: expected a constant, got a tensor that needs a gradient, and optimizers are not differentiable: "
+            f"use {name}=x.item(), or write the update as an expression"
+        )
 
 
 def common(group: Group) -> tuple[float, float]:

@@ -142,7 +142,7 @@ class Checkpointer:
         about = {
             "format": FORMAT,
             "step": int(step),
-            "metrics": Gathered({name: float(value) for name, value in (metrics or {}).items()}).tree,
+            "metrics": Gathered({name: _number(value) for name, value in (metrics or {}).items()}).tree,
             "random": list(default_generator.state),
             "saved": datetime.now(UTC).isoformat(timespec="seconds"),
             "code": code_version(),
@@ -349,6 +349,10 @@ def _state(part: Stateful) -> Any:
     if isinstance(part, Module | Optimizer) and type(part).state_dict in (Module.state_dict, Optimizer.state_dict):
         return part.state_dict(copy=False)
     return part.state_dict()
+
+
+def _number(value: Any) -> float:
+    return float(value.item() if hasattr(value, "item") else value)
 
 
 def tell_of_other_code(checkpoint: Checkpoint) -> None:

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 
 from .. import backend
-from ..core import Node, Tensor, identity, walk
+from ..core import Argument, GradientError, Node, Tensor, identity, walk
 from ..core.engine import as_array, mirrored, seed
 from ..core.modes import enable_grad, recording, set_grad_enabled
 from ..ops.creation import asarray, zeros_like
@@ -55,7 +55,9 @@ class Call:
         if tensor.node is not None and recording():
             moved: Tensor = identity(tensor)
             return moved
-        return Tensor(tensor.data).requires_grad_()
+        variable = Tensor(tensor.data).requires_grad_()
+        variable.node = Argument(variable.shape, variable.dtype)
+        return variable
 
     @property
     def nodes(self) -> list[Node]:
@@ -67,6 +69,13 @@ class Call:
         try:
             with enable_grad():
                 return f(*args, **kwargs)
+        except (SystemError, ValueError) as error:
+            reason: BaseException | None = error
+            while reason is not None and not isinstance(reason, GradientError):
+                reason = reason.__cause__
+            if reason is None:
+                raise
+            raise GradientError(str(reason)) from error  # NumPy and SciPy raise their own error after float(x) failed
         finally:
             _inside.reset(token)
 

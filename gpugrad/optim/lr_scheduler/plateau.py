@@ -77,7 +77,7 @@ class ReduceLROnPlateau(LRScheduler):
             metrics: a number, or a tensor of one element.
             epoch: its number; None counts on.
         """
-        current = float(metrics)
+        current = float(metrics.item() if hasattr(metrics, "item") else metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._better(current):
             self.best = current

@@ -71,8 +71,10 @@ class Batched:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def copy(self) -> Batched:
+    def copy(self, memo: Any = None) -> Batched:
         return Batched(self.data.copy(), self.level, self.each)
+
+    __copy__ = __deepcopy__ = copy
 
     def __getitem__(self, index: Any) -> Batched:
         part: Batched = raw(Tensor(self)[index])
@@ -84,7 +86,9 @@ class Batched:
             f"one: use gg.where in the place of if, or take it out of the mapped function ({user_line()})"
         )
 
-    __bool__ = __float__ = __int__ = __index__ = __complex__ = __iter__ = item = tolist = __array__ = _refused
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __iter__ = item = tolist = __array__ = __reduce__ = (
+        _refused
+    )
 
 
 def raw(value: Any) -> Any:
