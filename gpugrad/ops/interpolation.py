@@ -68,9 +68,7 @@ def _both(xp: Namespace, first: Array, second: Array, below: Array, above: Array
     return _scatter_add.on(xp, first, index=below, shape=shape) + _scatter_add.on(xp, second, index=above, shape=shape)
 
 
-def interp(
-    x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, period: Any = None
-) -> Array:
+def interp(x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, period: Any = None) -> Array:
     """The piecewise linear function through points ``(xp_i, fp_i)``, at ``x``; differentiable in all arguments.
 
     At a point, the slope is that to its right; outside, it is 0. The dtype is that of the arguments.

@@ -68,10 +68,10 @@ def reflected(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
     return lambda self, other: op(other, self)
 
 
-def in_place(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
+def in_place(op: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
     """``x += v``: the Tensor takes the new value, in its own dtype and shape."""
 
-    def update(self: Tensor, other: Any) -> Tensor:
+    def update(self: Tensor, other: Any) -> Any:
         value = op(self, other)
         if value is NotImplemented:
             return NotImplemented

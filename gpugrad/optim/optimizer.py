@@ -61,7 +61,7 @@ class Optimizer:
             raise TypeError(
                 f"{name}: expected an iterable of parameters or of groups, got a single Tensor: use {name}([x])"
             )
-        if not isinstance(params, Iterable) or hasattr(params, "parameters"):
+        if not isinstance(params, Iterable):
             raise TypeError(
                 f"{name}: expected an iterable of parameters or of groups, got {type(params).__name__}: "
                 f"use {name}(model.parameters())"
@@ -122,7 +122,7 @@ class Optimizer:
         given = param_group["params"]
         if isinstance(given, set | frozenset):
             raise TypeError("expected parameters in an order, such as a list: the order of a set changes between runs")
-        if not isinstance(given, Iterable) or hasattr(given, "parameters"):
+        if not isinstance(given, Iterable):
             raise TypeError(f"expected parameters, got {type(given).__name__}: use model.parameters()")
         params = [given] if isinstance(given, Tensor) else list(given)
         for p in params:

@@ -336,7 +336,7 @@ def test_calls_with_wrong_arguments():
 def test_operands_that_are_no_arrays(bad):
     text = "expected a tensor, an array or a number, got " + type(bad).__name__
     for call in (
-        lambda: gg.zeros(2) + bad,
+        lambda: gg.add(gg.zeros(2), bad),
         lambda: gg.multiply(bad, gg.zeros(2)),
         lambda: gg.exp(bad),
         lambda: gg.sum(bad),
