@@ -336,7 +336,7 @@ def test_default_device(far):
 
 def test_what_is_not_on_the_host_becomes_no_numpy_array_by_itself(far):
     x = gg.tensor([1.0, 2.0], device="cuda")
-    with pytest.raises(TypeError, match=r"a tensor on cuda:0 is not copied to a NumPy array implicitly: use x.numpy\(\)"):
+    with pytest.raises(TypeError, match=r"tensor on cuda:0 is not copied to a NumPy array implicitly: use x.numpy\(\)"):
         numpy.asarray(x)
     assert type(x.numpy()) is numpy.ndarray
     assert "device='cuda:0'" in repr(x)
