@@ -102,6 +102,11 @@ def getitem(x: Tensor, index: Any, /) -> Tensor:
     return y
 
 
+def _read(xp: Namespace, x: Array, index: Any) -> Array:
+    """``x[index]`` in a gradient rule."""
+    return (_slice if is_basic(index) else _gather).on(xp, x, index=index)
+
+
 @primitive
 def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     x = xp.asarray(x)
@@ -111,13 +116,15 @@ def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
 
 def _written(xp: Namespace, g: Array, index: Any, x_shape: Shape, value_shape: Shape) -> Array:
     """The gradient of what was written; of values written to one place, only the last one counts."""
-    part = _last_written(xp, _gather.on(xp, g, index=index), index, x_shape)
+    part = _read(xp, g, index)
+    if not is_basic(index):
+        part = _last_written(xp, part, index, x_shape)
     extra = len(value_shape) - len(part.shape)  # NumPy lets a value have axes of size 1 in front
     return xp.reshape(part, (1,) * extra + tuple(part.shape)) if extra > 0 else part
 
 
 def _last_written(xp: Namespace, part: Array, index: Any, x_shape: Shape) -> Array:
-    if is_basic(index) or all(e.dtype.kind == "b" for e in _entries(index) if hasattr(e, "dtype")):
+    if all(e.dtype.kind == "b" for e in _entries(index) if hasattr(e, "dtype")):
         return part
     raw = index_namespace(index)
     number = raw.reshape(raw.arange(part.size), part.shape)
@@ -184,9 +191,9 @@ def is_basic(index: Any) -> bool:
 
 
 def index_namespace(index: Any) -> Namespace:
-    """The library of the arrays in an index."""
-    array = next(e for e in _entries(index) if hasattr(e, "dtype"))
-    return backend.NAMESPACES[type(array)]
+    """The library of the arrays in an index; that of mapped ones where one of them is mapped."""
+    kinds = [type(e) for e in _entries(index) if hasattr(e, "dtype")]
+    return backend.NAMESPACES[next((k for k in kinds if backend.BACKENDS[k].whole is not None), kinds[0])]
 
 
 def plain_index(index: Any, x: Tensor) -> Any:

@@ -125,11 +125,7 @@ for _name in ("neg", "pos", "abs", "invert"):
 
 def lift(operands: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
     """The operands of an operation, all of the innermost vmap among them; as they are, where none is inside one."""
-    level = None
-    for operand in (*operands, *inside_of(params)):
-        array = operand.data if isinstance(operand, Tensor) else operand
-        if type(array) is Batched and (level is None or array.level.depth > level.depth):
-            level = array.level
+    level = innermost([*operands, *inside_of(params)])
     if level is None:
         return operands
     if not level.open:
@@ -137,11 +133,28 @@ def lift(operands: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(_raised(operand, level) for operand in operands)
 
 
+def innermost(operands: list[Any]) -> Level | None:
+    """The innermost vmap that one of the operands belongs to; None where none is inside one."""
+    level = None
+    for operand in operands:
+        array = operand.data if isinstance(operand, Tensor) else operand
+        if type(array) is Batched and (level is None or array.level.depth > level.depth):
+            level = array.level
+    return level
+
+
 def inside_of(params: dict[str, Any]) -> list[Any]:
     """The arrays that hide in static parameters: those of an index."""
     index = params.get("index")
     entries = index if isinstance(index, tuple) else (index,)
     return [entry for entry in entries if type(entry) is Batched]
+
+
+def raised_index(index: Any, level: Level) -> Any:
+    """An index whose arrays, where they belong to a vmap, all belong to this one."""
+    if isinstance(index, tuple):
+        return tuple(raised_index(entry, level) for entry in index)
+    return _raised(index, level) if type(index) is Batched else index
 
 
 def _raised(operand: Any, level: Level) -> Any:

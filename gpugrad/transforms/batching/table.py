@@ -53,7 +53,7 @@ from ...ops import (
 from . import convolution as images
 from . import indexing as at
 from . import rules
-from .array import Batched, inside_of
+from .array import Batched, innermost, inside_of, raised_index
 
 
 def _all_of(*modules: ModuleType) -> list[Any]:
@@ -122,9 +122,11 @@ RULES: dict[Any, rules.Rule] = {operation.op: rule for rule, operations in FAMIL
 
 def run(op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
     """An operation on batched arrays: the arrays of its outputs, batched."""
-    inside = [*(x for x in arrays if isinstance(x, Batched)), *inside_of(params)]
-    level = inside[0].level
-    each = any(x.each for x in inside)
+    level = innermost([*arrays, *inside_of(params)])
+    assert level is not None
+    if "index" in params:  # its arrays may be of an outer vmap, and are then the same for all samples of this one
+        params = {**params, "index": raised_index(params["index"], level)}
+    each = any(x.each for x in (*arrays, *inside_of(params)) if isinstance(x, Batched))
     if each:
         y = RULES.get(op, DECLARED[op.batch])(op, level.size, arrays, params)
     else:  # one for all samples
