@@ -143,6 +143,7 @@ from .ops.diagonals import diag, diagonal, trace, tril, triu
 from .ops.editing import (
     append,
     apply_along_axis,
+    apply_over_axes,
     block,
     delete,
     fliplr,
@@ -338,7 +339,7 @@ from .nn.diagnose import diagnose  # noqa: E402
 
 __all__ = [
     "__version__", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
-    "append", "apply_along_axis", "arange", "arccos", "arccosh", "arcsin",
+    "append", "apply_along_axis", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin",
     "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around",
     "array_equal", "array_equiv", "array_split", "asarray", "asin", "asinh",
     "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bincount", "bitwise_and",

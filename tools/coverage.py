@@ -61,7 +61,7 @@ MISSING = {
     ),
     "window functions, which are constants": "bartlett blackman hamming hanning kaiser",
     "calls a Python function for each element or row; there is `vmap`": (
-        "apply_along_axis apply_over_axes fromfunction fromiter frompyfunc"
+        "apply_along_axis fromfunction fromiter frompyfunc"
     ),
     "questions about, and conversions between, NumPy's own types and layouts": (
         "asanyarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix bmat common_type iscomplexobj "

@@ -14,7 +14,7 @@ from ..core import Tensor
 from .beside import beside
 from .creation import asarray, zeros
 from .selection import nonzero
-from .shaping import broadcast_to, concat, permute_dims, reshape, stack, unstack
+from .shaping import broadcast_to, concat, expand_dims, permute_dims, reshape, stack, unstack
 from .stacking import moveaxis, ravel
 
 Position = int | slice | Sequence[int] | Array
@@ -223,6 +223,36 @@ def apply_along_axis(function: Callable[..., Any], axis: int, x: Array, *args: A
     y = reshape(stack(found), outside + found[0].shape)
     inner = tuple(range(len(outside), y.ndim))
     return moveaxis(y, inner, tuple(range(axis, axis + len(inner))))
+
+
+def apply_over_axes(function: Callable[..., Any], x: Array, axes: int | Sequence[int]) -> Array:
+    """Apply a reduction along one axis after another; each keeps its axis, with size 1.
+
+    Args:
+        function: called as ``function(x, axis)``. Its result has the axes of its argument, or all but ``axis``.
+        x: shape ``(...)``.
+        axes: one axis or several, in this order.
+
+    Returns:
+        A tensor with as many axes as ``x``. Source: ``numpy.apply_over_axes``.
+
+    Raises:
+        ValueError: the axis does not exist, or the result has another number of axes.
+
+    >>> import gpugrad as gg
+    >>> gg.apply_over_axes(gg.sum, gg.tensor([[1.0, 2.0], [3.0, 4.0]]), [0, 1])
+    tensor([[10.]])
+    """
+    y = asarray(x)
+    for given in [axes] if isinstance(axes, int) else axes:
+        axis = _axis("apply_over_axes", given, y.ndim)
+        part = beside(function(y, axis), y)
+        if part.ndim not in (y.ndim, y.ndim - 1):
+            raise ValueError(
+                f"apply_over_axes: expected a result with {y.ndim} axes, or {y.ndim - 1}, got shape {part.shape}"
+            )
+        y = part if part.ndim == y.ndim else expand_dims(part, axis=axis)
+    return y
 
 
 def resize(x: Array, shape: int | tuple[int, ...], /) -> Array:

@@ -20,7 +20,7 @@ import inspect
 import itertools
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial, reduce
 from types import ModuleType
 from typing import Any
@@ -280,7 +280,7 @@ def array_function(
         plain = [inside(v) if isinstance(v, Tensor) else v for v in (*args, *kwargs.values())]
         return function(*plain[: len(args)], **dict(zip(kwargs, plain[len(args) :], strict=True)))
     name = f"{function.__module__}.{function.__name__}"
-    if sys._getframe(1).f_code.co_filename.startswith(_PACKAGE):  # gpugrad's own function, with this for a number
+    if _called_by_ours(function, args, kwargs):
         raise TypeError(f"{function.__name__}: expected numbers, got a tensor [{user_line()}]")
     if function.__name__ in inplace.FUNCTIONS:
         if not args or not isinstance(args[0], Tensor):
@@ -299,6 +299,24 @@ def array_function(
         inplace.take(out, y)
         return out
     return y
+
+
+def _called_by_ours(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether gpugrad's function of this name calls NumPy's, with a Tensor where it expects a number.
+
+    That gpugrad is the caller is not enough: ``gg.vmap(numpy.sum)`` calls what the user handed over. A call that comes
+    from itself is: the same function of the same Tensor, and no line of the user's in between.
+    """
+    frame = sys._getframe(2)
+    given: set[int] | None = None
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        if frame.f_code is array_function.__code__ and frame.f_locals["function"] is function:
+            if given is None:
+                given = {id(t) for t in _tensors((args, kwargs))}
+            if any(id(t) in given for t in _tensors((frame.f_locals["args"], frame.f_locals["kwargs"]))):
+                return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 @cache
@@ -395,13 +413,16 @@ def _missing(name: str, inputs: int, values: Any) -> Exception:
 
 
 def _needs_gradient(values: Any) -> bool:
+    return any(t.requires_grad for t in _tensors(values))
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    """The Tensors among arguments, and in lists, tuples and dicts of them."""
     if isinstance(values, Tensor):
-        return values.requires_grad
-    if isinstance(values, dict):
-        values = values.values()
-    elif not isinstance(values, list | tuple):
-        return False
-    return any(map(_needs_gradient, values))
+        yield values
+    elif isinstance(values, dict | list | tuple):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _tensors(value)
 
 
 def bind() -> None:

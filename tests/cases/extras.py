@@ -131,6 +131,9 @@ ROWS: list[Row] = [
         for name, function in (("to numbers", lambda xp, v: xp.sum(v * v)), ("to vectors", lambda xp, v: v[1:] * v[0]),
                                ("to matrices", lambda xp, v: xp.outer(v, v[:2])))
     ],
+    Row("ops.reduction.sum", lambda x, axes: gg.apply_over_axes(lambda v, axis: gg.sum(v * v, axis=axis), x, axes),
+        shapes=[((2, 3, 4),)], variants=[{"axes": [0, -1]}, {"axes": 1}], large=None, label="apply_over_axes",
+        numpy=lambda x, axes: numpy.apply_over_axes(lambda v, axis: numpy.sum(v * v, axis=axis), x, axes)),
     row("indexing._slice", "fliplr", shapes=[((2, 3),)], torch=lambda torch, x: torch.fliplr(x)),
     row("indexing._slice", "flipud", shapes=[((2, 3),)], torch=lambda torch, x: torch.flipud(x)),
     row("shaping.permute_dims", "rollaxis", shapes=[((2, 3, 4),)], large=None,
