@@ -39,6 +39,8 @@ class Careful:
         """``lift(operands, params)``: an operation's operands, all standing for many arrays where one of them does."""
         self.variable: Any = None
         """``variable(data)``: the array of a new variable, made of such a kind where there are such arrays."""
+        self.elementwise_only: Any = None
+        """``elementwise_only(name)``: a context that refuses operations whose elements depend on each other."""
         self._reasons = 0
         self._lock = Lock()
 

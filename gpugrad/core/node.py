@@ -105,10 +105,17 @@ class Leaf(Node):
         self.watch = Watch(keep=True)
 
 
-class Argument(Leaf):
-    """The variable that stands for an argument inside a transform: a copy of it stays connected."""
+class Argument(Node):
+    """The variable that stands for an argument inside a transform: a copy of it stays connected.
+
+    It is not a leaf: its memory is the caller's, so a function that writes to its argument gives the Tensor a new value.
+    """
 
     __slots__ = ()
+
+    def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
+        super().__init__(None, (), None, shape, dtype)
+        self.watch = Watch(keep=True)
 
 
 class View(Node):

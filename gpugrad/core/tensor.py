@@ -14,7 +14,7 @@ from .. import backend
 from ..backend import Array, Device, DType
 from . import modes
 from .errors import GradientError, library_function, user_line
-from .node import Argument, Hook, Leaf, Node, View, Watch, age
+from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
     from .methods import TensorMethods
@@ -323,9 +323,15 @@ class Tensor(TensorMethods):
         """Take the value and the place in the graph of another Tensor of the same shape: what ``x += v`` does.
 
         Raises:
-            GradientError: this is a leaf that needs a gradient, while recording.
+            GradientError: this is a leaf that needs a gradient, while recording; or a result that needs one, while not
+                recording.
         """
         if not isinstance(self.node, Leaf):
+            if self.node is not None and value.node is None and not modes.recording():
+                raise GradientError(
+                    "a result that needs a gradient would become a constant: change it outside no_grad, or a copy of "
+                    f"it (y = x.detach()) [{user_line()}]"
+                )
             self.data, self.node = value.data, value.node
             return
         if modes.recording():
@@ -352,7 +358,7 @@ def connected(x: Tensor) -> bool:
 
     A copy of any other leaf is a new leaf.
     """
-    return x.node is not None and (not isinstance(x.node, Leaf) or isinstance(x.node, Argument))
+    return x.node is not None and not isinstance(x.node, Leaf)
 
 
 def lost(kind: str, constant: str) -> str:

@@ -10,18 +10,19 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
-from ..backend.dtypes import bool_
-from ..core import Tensor, primitive
+from ..backend.dtypes import bool_, int8
+from ..core import Tensor, calls, primitive
+from ..core.modes import careful
 from . import reduction
 from .arithmetic import clip, remainder, where
 from .beside import beside
 from .comparison import equal, isnan, logical_and, logical_or, not_equal
-from .creation import asarray, ones_like, zeros_like
+from .creation import asarray, astype, ones_like, zeros_like
 from .indexing import getitem, set_at
 from .inspection import broadcast_shapes
 from .rounding import imag
 from .selection import nonzero, take, take_along_axis
-from .shaping import broadcast_to, expand_dims, stack
+from .shaping import broadcast_to, expand_dims, reshape, stack
 from .stacking import ravel
 
 
@@ -64,6 +65,8 @@ def piecewise(
     So ``sqrt`` of a negative number is not taken, and its gradient not either. The GPU is waited for; :func:`select`
     does not wait, and computes everything everywhere.
 
+    Under :func:`vmap`, where the number of these elements differs between samples, functions must be elementwise.
+
     Args:
         x: shape ``(...)``.
         conditions: booleans of that shape.
@@ -74,6 +77,7 @@ def piecewise(
 
     Raises:
         ValueError: not as many functions.
+        TypeError: under :func:`vmap`, a function calls an operation that is not elementwise.
 
     >>> import gpugrad as gg
     >>> x = gg.tensor([-4.0, 4.0], requires_grad=True)
@@ -94,9 +98,31 @@ def piecewise(
         for mask in masks[1:]:
             anywhere = logical_or(anywhere, mask)
         pieces.insert(0, (equal(anywhere, False), functions[-1]))
+    mapped = calls.mapped(t) or any(map(calls.mapped, masks))
     for mask, function in pieces:
-        y = set_at(y, mask, function(getitem(t, mask), *args, **kwargs) if callable(function) else function)
+        if mapped:
+            y = _piece_of_each(t, mask, function, args, kwargs, y)
+        else:
+            y = set_at(y, mask, function(getitem(t, mask), *args, **kwargs) if callable(function) else function)
     return y
+
+
+def _piece_of_each(t: Tensor, mask: Tensor, function: Any, args: Any, kwargs: Any, y: Tensor) -> Tensor:
+    """``y`` with the function where the mask holds, for many samples whose masks differ.
+
+    The function is called for all elements. Those that it must not see are replaced by one that it may, and ``where``
+    lets no gradient through there. That is the same as long as the function is elementwise.
+    """
+    value = function
+    if callable(function):
+        flat, held = reshape(t, (-1,)), reshape(mask, (-1,))
+        some = where(reduction.any(held), getitem(flat, reduction.argmax(astype(held, int8))), 1).detach()
+        with careful.elementwise_only("piecewise"):
+            value = function(where(held, flat, some), *args, **kwargs)
+        value = beside(value, t)
+        value = reshape(value, t.shape) if value.shape == flat.shape else value
+    chosen: Tensor = where(mask, set_at(zeros_like(t), ..., value), y)
+    return chosen
 
 
 def choose(index: Array, choices: Sequence[Array] | Array, mode: str = "raise") -> Array:

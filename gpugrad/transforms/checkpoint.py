@@ -7,10 +7,11 @@ from functools import wraps
 from typing import Any
 
 from .. import backend, random
-from ..core import Node, Tensor, identity, walk
+from ..core import Node, Tensor, walk
 from ..core.modes import enable_grad, no_grad, recording
 from ..core.node import age, output_node
 from ..ops.creation import zeros
+from .gradient import variable
 from .tree import flatten
 
 
@@ -22,7 +23,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     layers) gets its gradient too. Random numbers are drawn again as they were (dropout masks).
 
     Args:
-        f: takes and returns Tensors, or lists, tuples, dicts and dataclasses of them.
+        f: takes and returns Tensors, arrays and numbers, or lists, tuples, dicts and dataclasses of them. An array or a
+            number is a constant; ``f`` gets a copy of an array.
 
     Raises:
         GradientError: a leaf that ``f`` read was changed between the forward and the backward pass.
@@ -74,33 +76,33 @@ class Segment:
     def record(self) -> Any:
         """Run the function, and put one node in the place of its graph."""
         start = age()
+        kept = [_of_its_own(leaf) for leaf in self.leaves]
         _, results, nested = self.run(self.leaves)
         inside = {self.leaves[i].node for i in self.places}
         self.outside = [node for node in reached_from(results, start) if node not in inside]
         parents = [self.leaves[i].node for i in self.places] + self.outside
         self.names = tuple(range(len(parents)))
         self.guards = self.names
-        kept = [Tensor(leaf.data) if isinstance(leaf, Tensor) else leaf for leaf in self.leaves]
         self.leaves = []
-        arrays = [y.data for y in results]
-        if not parents or all(y.node is None for y in results):
-            return nested(iter([Tensor(array) for array in arrays]))
-        node = Node(self, tuple(parents), kept, tuple(array.shape for array in arrays), None)  # type: ignore[arg-type]
+        if not parents or not any(map(_recorded, results)):
+            return nested(iter([Tensor(y.data) if isinstance(y, Tensor) else y for y in results]))
+        node = Node(self, tuple(parents), kept, tuple(getattr(y, "shape", ()) for y in results), None)  # type: ignore[arg-type]
         made = [
-            Tensor(array, output_node(node, i, array) if y.node is not None else None)
-            for i, (array, y) in enumerate(zip(arrays, results, strict=True))
+            Tensor(y.data, output_node(node, i, y.data) if _recorded(y) else None) if isinstance(y, Tensor) else y
+            for i, y in enumerate(results)
         ]
         return nested(iter(made))
 
-    def run(self, leaves: list[Any]) -> tuple[list[Tensor], list[Tensor], Any]:
-        """The function on variables of its own, recorded: the variables, the results, and their nesting."""
-        given = list(leaves)
+    def run(self, leaves: list[Any]) -> tuple[list[Node], list[Any], Any]:
+        """The function on variables of its own, recorded: their nodes, the results, and their nesting."""
+        given = [_of_its_own(leaf) for leaf in leaves]
         for i in self.places:
-            given[i] = identity(leaves[i]) if leaves[i].requires_grad else Tensor(leaves[i].data).requires_grad_()
+            given[i] = variable(leaves[i])
+        nodes = [given[i].node for i in self.places]
         args, kwargs = self.rebuild(iter(given))
         with enable_grad():
             results, nested = flatten(self.f(*args, **kwargs), "the value")
-        return [given[i] for i in self.places], results, nested
+        return nodes, results, nested
 
     def gradients(self, xp: Any, g: tuple[Any, ...], wanted: tuple[Any, ...], kept: list[Any]) -> list[Any]:
         """The joint rule: run the function again and walk back through what it recorded."""
@@ -110,8 +112,8 @@ class Segment:
             inputs, results, _ = self.run(kept)
         finally:
             generator.state = now
-        targets = [x.node for x in inputs if x.node is not None] + self.outside
-        starts = [(y.node, h) for y, h in zip(results, g, strict=True) if y.node is not None]
+        targets = inputs + self.outside
+        starts = [(y.node, h) for y, h in zip(results, g, strict=True) if _recorded(y)]
         with enable_grad() if isinstance(g[0], Tensor) else no_grad():
             found = walk(starts, retain_graph=isinstance(g[0], Tensor), targets=targets)
         return [found[node] if node in found else _zeros(node, g[0]) for node in targets]
@@ -132,9 +134,20 @@ def _zeros(node: Node, like: Any) -> Any:
     return made if isinstance(like, Tensor) else made.data
 
 
-def reached_from(results: list[Tensor], start: int) -> list[Node]:
+def _of_its_own(leaf: Any) -> Any:
+    """An argument as a constant that may be changed: by the function, or by the caller before the backward pass."""
+    if isinstance(leaf, Tensor):
+        return Tensor(leaf.data)
+    return backend.duplicate(leaf) if backend.is_array(leaf) else leaf
+
+
+def _recorded(y: Any) -> bool:
+    return isinstance(y, Tensor) and y.node is not None
+
+
+def reached_from(results: list[Any], start: int) -> list[Node]:
     """The nodes that a graph reaches and that were there before it was begun: what it took from outside."""
-    stack = [y.node for y in results if y.node is not None]
+    stack = [y.node for y in results if _recorded(y)]
     seen = set(stack)
     outside = []
     while stack:

@@ -9,7 +9,7 @@ from ..core import Leaf, Tensor, walk
 from ..core.modes import enable_grad
 from ..ops.creation import asarray, ones_like, zeros_like
 from ..ops.rounding import real
-from .gradient import Call
+from .gradient import Call, as_result
 from .tree import flatten
 
 
@@ -36,7 +36,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     (array(9.), array(6.))
     """
     call = Call(primals)
-    results, rebuild = flatten(call.run(f, *call.arguments), "the value")
+    leaves, rebuild = flatten(call.run(f, *call.arguments), "the value")
+    results = [as_result(y) for y in leaves]
     directions = [asarray(t) for argument in tangents for t in flatten(argument, "tangents")[0]]
     like = [(t.shape, t.dtype) for t in directions]
     wanted = [(v.shape, v.dtype) for v in call.variables]

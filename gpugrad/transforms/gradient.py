@@ -7,6 +7,7 @@ gradients come in the same nesting.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import wraps
@@ -15,11 +16,21 @@ from typing import Any
 from .. import backend
 from ..core import Argument, GradientError, Node, Tensor, identity, walk
 from ..core.engine import as_array, mirrored, seed
-from ..core.modes import enable_grad, recording, set_grad_enabled
+from ..core.errors import user_line
+from ..core.modes import careful, enable_grad, recording, set_grad_enabled
 from ..ops.creation import asarray, zeros_like
-from .tree import flatten, is_leaf
+from .tree import flatten, in_kind, is_leaf, map_tensors
 
 _inside: ContextVar[bool] = ContextVar("gpugrad_inside_transform", default=False)
+
+
+def variable(x: Tensor) -> Tensor:
+    """The value of a Tensor as a variable of a transform; where it is part of a graph, at a new place in it."""
+    if x.node is not None and recording():
+        moved: Tensor = identity(x)
+        return moved
+    data = careful.variable(x.data) if careful.on and careful.variable is not None else x.data
+    return Tensor(data, Argument(data.shape, data.dtype))
 
 
 class Call:
@@ -27,7 +38,8 @@ class Call:
 
     Attributes:
         arguments: what the function is called with, the variables in the nesting that the arguments came in.
-        variables: the arrays of all arguments, as variables.
+        variables: the arrays of all arguments, as variables. The function gets Tensors of its own at the same places
+            in the graph, so that it may change them (``x -= x.mean()``).
         plain: no argument holds a Tensor, so results are handed back as arrays.
         recorded: results are part of a graph, because this call is inside another, or an argument needs a gradient.
     """
@@ -41,7 +53,7 @@ class Call:
         self.recorded = recording() and (_inside.get() or needed)
         self._outside = recording()
         self.variables = [self._variable(leaf) for leaf in leaves]
-        self.arguments = self.nested(self.variables)
+        self.arguments = self.nested([Tensor(v.data, v.node) for v in self.variables])
 
     def nested(self, leaves: Sequence[Any]) -> list[Any]:
         """One value for each variable, in the nesting of the arguments."""
@@ -51,13 +63,12 @@ class Call:
     def _variable(self, argument: Any) -> Tensor:
         tensor = asarray(argument)
         if not backend.is_floating(tensor.dtype):
-            raise TypeError(f"a gradient needs a floating-point argument, got {tensor.dtype} {tensor.shape}")
-        if tensor.node is not None and recording():
-            moved: Tensor = identity(tensor)
-            return moved
-        variable = Tensor(tensor.data).requires_grad_()
-        variable.node = Argument(variable.shape, variable.dtype)
-        return variable
+            instead = f"write {argument}.0" if type(argument) is int else "use x.astype(gg.float64)"
+            raise TypeError(
+                f"a gradient needs a floating-point argument, got {tensor.dtype} {tensor.shape}: {instead} "
+                f"[{user_line()}]"
+            )
+        return variable(tensor)
 
     @property
     def nodes(self) -> list[Node]:
@@ -105,7 +116,7 @@ class Call:
         """A result in the kind that the caller works with."""
         if not self.recorded:
             y = Tensor(y.data)
-        return backend.duplicate(y.data) if self.plain and not self.recorded else y  # the caller may write to it
+        return in_kind(y, self.plain and not self.recorded)
 
 
 def value_and_grad(
@@ -114,16 +125,19 @@ def value_and_grad(
     """A function that gives the value of ``f`` and its gradient.
 
     Args:
-        f: returns a scalar (a Tensor with one element), or with ``has_aux`` a pair of it and anything else.
+        f: returns a scalar (one real element, of shape ``()`` or such as ``(1,)``), or with ``has_aux`` a pair of it
+            and anything else. A number, or anything else that does not depend on the arguments, has gradient 0.
         argnums: which positional arguments to differentiate by: an integer for one gradient, several for a tuple.
-        has_aux: the value is then ``(scalar, other)``.
+        has_aux: the value is then ``(scalar, other)``. Tensors in ``other`` are handed back as the value is: as arrays
+            for plain arguments, and outside the graph.
 
     Returns:
         A function with the arguments of ``f``. For NumPy or CuPy arrays the results are such arrays; for Tensors
         they are Tensors, recorded where an argument needs a gradient. Source: ``jax.value_and_grad``.
 
     Raises:
-        TypeError: an argument to differentiate by is not floating-point, or the value is no Tensor.
+        TypeError: an argument to differentiate by is not floating-point, or the value is neither a Tensor nor a number,
+            or an integer or complex one.
         ValueError: the value is not a scalar.
 
     >>> import gpugrad as gg, numpy
@@ -143,22 +157,35 @@ def value_and_grad(
             arguments[position] = argument
         result = call.run(f, *arguments, **kwargs)
         y, aux = result if has_aux else (result, None)
-        y = _scalar(y)
-        gradients = call.gradients([(y, None)], keep=False)
-        value = call.value(y)
-        return (value, aux) if has_aux else value, tuple(gradients) if several else gradients[0]
+        _check_scalar(y)
+        recorded = isinstance(y, Tensor)
+        gradients = call.gradients([(y, None)] if recorded else [], keep=False)
+        value = call.value(y) if recorded else y
+        if has_aux:
+            value = (value, map_tensors(lambda t: call.value(t.detach() if not call.recorded else t), aux))
+        return value, tuple(gradients) if several else gradients[0]
 
     return wrapped
 
 
-def _scalar(y: Any) -> Tensor:
-    if not isinstance(y, Tensor):
-        raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
-    if y.shape != ():
+def as_result(y: Any) -> Tensor:
+    """A part of a function's value as a Tensor; a number of Python or an array is a constant."""
+    return asarray(float(y) if type(y) is int else y)
+
+
+def _check_scalar(y: Any) -> None:
+    """Raise unless a value is one real number: a Tensor, or a constant as an array or a number of Python."""
+    if type(y) in (int, float):
+        return
+    if type(y) is bool or not is_leaf(y):
+        raise TypeError(f"expected the function to return a Tensor or a number, got {type(y).__name__}")
+    if type(y) is complex or y.dtype.kind == "c":
+        kind = "complex" if type(y) is complex else y.dtype
+        raise ValueError(f"expected the function to return a real scalar, got {kind}: take a part of it, or use vjp")
+    if math.prod(y.shape) != 1:
         raise ValueError(f"expected the function to return a scalar, got shape {y.shape}: sum it, or use vjp")
-    if y.dtype.kind == "c":
-        raise ValueError(f"expected the function to return a real scalar, got {y.dtype}: take a part of it, or use vjp")
-    return y
+    if not backend.is_floating(y.dtype):
+        raise TypeError(f"expected the function to return a floating-point number, got {y.dtype}: it has no gradient")
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -184,7 +211,8 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     """The value of ``f`` at ``xs``, and a function that carries a gradient of the value back to each of ``xs``.
 
     Args:
-        f: returns a Tensor of any shape, or lists, tuples and dicts of them.
+        f: returns a Tensor of any shape, or lists, tuples and dicts of them. A number or an array among them is a
+            constant.
         xs: floating-point arrays or Tensors, or lists, tuples, dicts and dataclasses of them.
 
     Returns:
@@ -192,7 +220,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         argument: ``g^T J``. It can be called more than once. Source: ``jax.vjp``.
 
     Raises:
-        TypeError: an argument is not floating-point, or the value is no Tensor.
+        TypeError: an argument is not floating-point, or the value holds something that is not an array.
         ValueError: ``g`` is not like ``y`` in nesting, shape, dtype and device.
 
     >>> import gpugrad as gg, numpy
@@ -202,13 +230,11 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     """
     call = Call(xs)
     value = call.run(f, *call.arguments)
-    results, rebuild = flatten(value, "the value")
-    for y in results:
-        if not isinstance(y, Tensor):
-            raise TypeError(f"expected the function to return a Tensor, got {type(y).__name__}")
+    leaves, rebuild = flatten(value, "the value")
+    results = [as_result(y) for y in leaves]
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        if isinstance(value, Tensor) and not is_leaf(g):
+        if is_leaf(value) and not is_leaf(g):
             raise TypeError(f"expected the gradient as a tensor or an array, got {type(g).__name__}")
         gs, _ = flatten(g, "the gradient")
         if len(gs) != len(results):

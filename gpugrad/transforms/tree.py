@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .. import backend
-from ..core import Tensor
+from ..core import Tensor, calls
 
 Rebuild = Callable[[Iterator[Any]], Any]
 
@@ -37,29 +37,34 @@ def flatten(tree: Any, path: str = "argument") -> tuple[list[Any], Rebuild]:
         return [], lambda leaves: None
     if is_leaf(tree):
         return [tree], next
-    make: Callable[[list[Any]], Any]
-    if isinstance(tree, Mapping):
-        keys = list(tree)
-        parts = [(f"{path}[{k!r}]", tree[k]) for k in keys]
-        make = lambda values: dict(zip(keys, values, strict=True))  # noqa: E731
-    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        parts = [(f"{path}.{name}", value) for name, value in zip(tree._fields, tree, strict=True)]
-        make = lambda values: type(tree)(*values)  # noqa: E731
-    elif isinstance(tree, list | tuple):
-        parts = [(f"{path}[{i}]", value) for i, value in enumerate(tree)]
-        make = type(tree)
-    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        names = [field.name for field in dataclasses.fields(tree) if field.init]
-        parts = [(f"{path}.{name}", getattr(tree, name)) for name in names]
-        make = lambda values: dataclasses.replace(tree, **dict(zip(names, values, strict=True)))  # noqa: E731
-    else:
+    opened = _opened(tree, path)
+    if opened is None:
         raise TypeError(
             f"{path}: expected an array, a number, or lists, tuples, dicts and dataclasses of them, "
             f"got {type(tree).__name__}"
         )
+    parts, make = opened
     taken = [flatten(value, where) for where, value in parts]
     leaves = [leaf for found, _ in taken for leaf in found]
     return leaves, lambda given: make([rebuild(given) for _, rebuild in taken])
+
+
+def _opened(tree: Any, path: str) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]] | None:
+    """What a container holds, each with its name, and a function that fills such a container; None for others."""
+    if isinstance(tree, Mapping):
+        keys = list(tree)
+        return [(f"{path}[{k!r}]", tree[k]) for k in keys], lambda values: dict(zip(keys, values, strict=True))
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        named = [(f"{path}.{name}", value) for name, value in zip(tree._fields, tree, strict=True)]
+        return named, lambda values: type(tree)(*values)
+    if isinstance(tree, list | tuple):
+        return [(f"{path}[{i}]", value) for i, value in enumerate(tree)], type(tree)
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        names = [field.name for field in dataclasses.fields(tree) if field.init]
+        return [(f"{path}.{name}", getattr(tree, name)) for name in names], lambda values: dataclasses.replace(
+            tree, **dict(zip(names, values, strict=True))
+        )
+    return None
 
 
 def tree_map(f: Callable[..., Any], tree: Any) -> Any:
@@ -70,3 +75,27 @@ def tree_map(f: Callable[..., Any], tree: Any) -> Any:
     """
     leaves, rebuild = flatten(tree)
     return rebuild(iter([f(leaf) for leaf in leaves]))
+
+
+def map_tensors(f: Callable[[Tensor], Any], value: Any) -> Any:
+    """The same nesting with ``f`` of each Tensor; unlike :func:`tree_map`, anything else stays as it is.
+
+    >>> import gpugrad as gg
+    >>> map_tensors(Tensor.tolist, {"loss": gg.tensor(1.0), "name": ["run", None]})
+    {'loss': 1.0, 'name': ['run', None]}
+    """
+    if isinstance(value, Tensor):
+        return f(value)
+    opened = _opened(value, "")
+    if opened is None:
+        return value
+    parts, make = opened
+    return make([map_tensors(f, part) for _, part in parts])
+
+
+def in_kind(y: Tensor, plain: bool) -> Any:
+    """A result in the kind that the caller works with: for plain arrays its array, which the caller may write to.
+
+    It stays a Tensor where an array would lose something: its place in a graph, or the samples of an outer vmap.
+    """
+    return backend.duplicate(y.data) if plain and y.node is None and not calls.mapped(y) else y

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from .. import backend
 from ..core import Tensor
 from ..core.modes import careful
 from ..ops.creation import asarray
 from ..ops.shaping import broadcast_to
 from ..ops.stacking import moveaxis
 from .batching.array import Batched, Level, current, lift, variable
-from .tree import flatten
+from .batching.elementwise import ElementwiseOnly
+from .tree import flatten, in_kind
 
-careful.lift, careful.variable = lift, variable
+careful.lift, careful.variable, careful.elementwise_only = lift, variable, ElementwiseOnly
 
 
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
@@ -33,7 +33,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         out_axes: along which axis they are to lie in the results: one for all, or a tuple with one for each.
 
     Returns:
-        A function with the arguments of ``f``. For NumPy or CuPy arrays the results are such arrays. Source:
+        A function with the arguments of ``f``. For NumPy or CuPy arrays the results are such arrays,
+            unless a gradient passes to what the function reaches from outside. Source:
         ``jax.vmap``, ``torch.func.vmap``.
 
     Raises:
@@ -71,7 +72,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             level.open = False
         ends = _ends(out_axes, len(results))
         done = [_unwrapped(y, end, level) for y, end in zip(results, ends, strict=True)]
-        return nested(iter([backend.duplicate(y.data) if plain else y for y in done]))
+        return nested(iter([in_kind(y, plain) for y in done]))
 
     return mapped
 

@@ -116,6 +116,21 @@ def test_has_aux():
     assert set(aux) == {"double"}
 
 
+def test_aux_is_handed_back_as_the_value_is():
+    """No graph is kept alive by it: arrays for arrays, and what is no Tensor as it is."""
+    f = lambda x: (x.sum(), {"twice": [2 * x, "name", None, (x, 3)], "kept": constant})
+    constant, x = object(), array([1.0, 2.0])
+    for given, kind in ((x, type(x)), (gg.tensor(x), gg.Tensor)):
+        _, aux = gg.grad(f, has_aux=True)(given)
+        twice, name, none, (same_as_x, three) = aux["twice"]
+        assert (name, none, three, aux["kept"]) == ("name", None, 3, constant)
+        assert type(twice) is type(same_as_x) is kind
+        assert kind is not gg.Tensor or not (twice.requires_grad or same_as_x.requires_grad)
+        same(twice, [2.0, 4.0])
+    through = gg.grad(lambda u: gg.grad(lambda v: ((v * v).sum(), u * v), has_aux=True)(u)[1].sum())
+    same(through(x), [2.0, 4.0])  # inside another transform it stays in the graph
+
+
 def test_names_and_docs_are_those_of_the_function():
     def f(x):
         """Square."""
@@ -142,21 +157,43 @@ def test_the_same_argument_twice():
 
 
 def test_integers_are_refused():
-    for x in (3, numpy.array([1, 2]), gg.tensor([1]), True):
-        with pytest.raises(TypeError, match="a gradient needs a floating-point argument, got"):
+    for x, instead in ((3, "write 3.0"), (numpy.array([1, 2]), "astype"), (gg.tensor([1]), "astype"), (True, "astype")):
+        with pytest.raises(TypeError, match=rf"needs a floating-point argument, got .*{instead}.*gradient.py"):
             gg.grad(lambda x: x * 1.0)(x)
 
 
 def test_values_that_are_no_scalar_tensors():
     with pytest.raises(ValueError, match=r"to return a scalar, got shape \(2,\): sum it, or use vjp"):
         gg.grad(lambda x: x * x)(array([1.0, 2.0]))
-    with pytest.raises(ValueError, match=r"got shape \(1,\)"):
-        gg.grad(lambda x: x)(array([1.0]))
-    for f in (lambda x: 1.0, lambda x: None, lambda x: (x, x)):
-        with pytest.raises(TypeError, match="expected the function to return a Tensor, got"):
+    with pytest.raises(ValueError, match=r"to return a real scalar, got complex"):
+        gg.grad(lambda x: 1j)(array([1.0]))
+    for f in (lambda x: None, lambda x: (x, x), lambda x: True):
+        with pytest.raises(TypeError, match="expected the function to return a Tensor or a number, got"):
             gg.grad(f)(array(1.0))
-    with pytest.raises(TypeError, match="expected the function to return a Tensor, got float"):
-        gg.vjp(lambda x: (x, 1.0), array(1.0))
+    for f in (numpy.argmax, lambda x: array([1.0]).astype(int)):
+        with pytest.raises(TypeError, match="to return a floating-point number, got int64: it has no gradient"):
+            gg.grad(f)(array([1.0, 2.0]))
+
+
+def test_one_element_is_a_scalar():
+    value, g = gg.value_and_grad(lambda x: (x * x).sum(keepdims=True))(array([[1.0, 2.0]]))
+    assert value.shape == (1, 1)
+    same(g, [[2.0, 4.0]])
+
+
+@pytest.mark.parametrize("constant", [3, 3.0, numpy.float32(3), numpy.array(3.0), numpy.array([3.0])])
+def test_a_result_that_does_not_depend_on_the_argument(constant):
+    """Such as max(0.0, x) below 0, or the sum of an empty list."""
+    x = array([1.0, 2.0])
+    value, g = gg.value_and_grad(lambda x: constant)(x)
+    assert value is constant
+    assert type(g) is type(x)
+    same(g, [0.0, 0.0])
+    y, pullback = gg.vjp(lambda x: (x, constant), x)
+    same(y[1], constant)
+    same(pullback((array([1.0, 1.0]), gg.ones_like(y[1]).data))[0], [1.0, 1.0])
+    assert gg.jvp(lambda x: constant, (x,), (x,))[1].item() == 0
+    same(gg.jacobian(lambda x: constant)(x), numpy.zeros((*numpy.shape(constant), 2)))
 
 
 # ---------------------------------------------------------------- vjp

@@ -154,6 +154,17 @@ def test_gradients_pass_through_the_gradients_of_each_sample(w, x, given):
     close(leaf.grad, gg.grad(expected)(w))
 
 
+def test_arrays_mapped_beside_a_variable_give_tensors(x):
+    """A gradient passes to what the function reaches from outside, so the results cannot be plain arrays."""
+    w, arrays = gg.tensor(2.0, dtype=gg.float64, requires_grad=True), x.data
+    (gg.vmap(lambda a: (w * a).sum())(arrays) * w).sum().backward()
+    close(w.grad, 4 * x.sum())
+    close(gg.grad(lambda w: (gg.vmap(lambda a: w * a)(arrays) * w).sum())(w.detach()), 4 * x.sum())
+    inner = gg.vmap(lambda a: numpy.sum(gg.vmap(lambda b: a @ b)(arrays)))(arrays)  # the results are of each a
+    close(Tensor(inner), (x @ x.T).sum(axis=1))
+    close(gg.vmap(lambda a: numpy.sum(gg.grad(lambda b: (b * b * a).sum())(arrays[0])))(x), 2 * (x @ x[0]))
+
+
 def test_variables_made_inside(x):
     def f(a):
         v = a.detach().requires_grad_()
@@ -292,6 +303,26 @@ def test_writing_what_differs_into_what_does_not(x):
     zeros = gg.zeros(4, dtype=gg.float64)
     y = gg.vmap(lambda a: gg.set_at(zeros, slice(1, None), a))(x)
     close(y[:, 1:], x)
+
+
+def test_piecewise_where_the_pieces_differ(x):
+    """The functions see all elements, and must be elementwise; what they must not see does not harm a gradient."""
+
+    def f(a, w=1.0):
+        return gg.piecewise(a, [a > 0, a <= -1], [lambda t: w * gg.sqrt(t), 2.0, lambda t: -gg.log(-t)])
+
+    xs = gg.tensor(numpy.vstack([x.numpy(), [[1, 2, 3], [-0.5, -0.1, -0.2]]]))
+    with numpy.errstate(invalid="ignore"):  # of samples that have no element in a piece
+        for g in (f, gg.grad(lambda a: f(a).sum()), gg.hessian(lambda a: (f(a) ** 2).sum())):
+            close(gg.vmap(g)(xs), [g(a) for a in xs])
+        of_w = gg.grad(lambda w: gg.vmap(lambda a: f(a, w))(xs).sum())
+        close(of_w(gg.tensor(2.0, dtype=gg.float64)), gg.stack([gg.sqrt(a[a > 0]).sum() for a in xs]).sum())
+    nested = gg.vmap(lambda c: gg.vmap(lambda a: gg.piecewise(a, [a > c], [gg.exp, c]))(xs))
+    bounds = gg.tensor([-0.3, 0.2], dtype=gg.float64)
+    close(nested(bounds), [gg.where(xs > c, gg.exp(xs), c) for c in bounds])
+    for other in (lambda t: t - t.mean(), lambda t: t[0], gg.sort):
+        with pytest.raises(TypeError, match=r"piecewise calls its functions with all elements.*test_vmap.py"):
+            gg.vmap(lambda a, g=other: gg.piecewise(a, [a > 0], [g]))(xs)
 
 
 # ---------------------------------------------------------------- errors

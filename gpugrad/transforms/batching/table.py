@@ -120,6 +120,11 @@ DECLARED: dict[str | None, rules.Rule] = {None: rules.one_by_one, "elementwise":
 RULES: dict[Any, rules.Rule] = {operation.op: rule for rule, operations in FAMILIES for operation in operations}
 
 
+def rule_of(op: Any) -> rules.Rule:
+    """The rule by which an operation is run on all samples."""
+    return RULES.get(op, DECLARED[op.batch])
+
+
 def run(op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
     """An operation on batched arrays: the arrays of its outputs, batched."""
     level = innermost([*arrays, *inside_of(params)])
@@ -128,7 +133,7 @@ def run(op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
         params = {**params, "index": raised_index(params["index"], level)}
     each = any(x.each for x in (*arrays, *inside_of(params)) if isinstance(x, Batched))
     if each:
-        y = RULES.get(op, DECLARED[op.batch])(op, level.size, arrays, params)
+        y = rule_of(op)(op, level.size, arrays, params)
     else:  # one for all samples
         given = (x.data if isinstance(x, Batched) else x for x in arrays)
         y = rules.inner(op, *given, **{k: rules.unwrapped(v) for k, v in params.items()})
