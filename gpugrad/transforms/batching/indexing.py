@@ -7,7 +7,7 @@ from typing import Any
 from ...core import Tensor
 from ...ops.creation import arange
 from ...ops.indexing import is_basic
-from ...ops.shaping import broadcast_to, reshape
+from ...ops.shaping import reshape
 from .array import Batched
 from .rules import Params, everywhere, inner, one_by_one
 
@@ -152,7 +152,7 @@ def _everything(entries: tuple[Any, ...], shape: Shape) -> tuple[list[Batched | 
             places.append(reshape(part.to(device), (*(1,) * at, part.shape[0], *(1,) * (order - at - 1))))
             passed += 1
         elif isinstance(part, int):
-            places.append(broadcast_to(arange(1, device=device) + part, (1,) * order))
+            places.append(reshape(arange(part, part + 1, device=device), (1,) * order))
         else:
             inside = (*(1,) * (first + block - len(part.shape)), *part.shape, *(1,) * (order - first - block))
             places.append(reshape(Tensor(part), inside).data if isinstance(part, Batched) else reshape(part, inside))
