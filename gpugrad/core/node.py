@@ -108,7 +108,7 @@ class Leaf(Node):
 class Argument(Node):
     """The variable that stands for an argument inside a transform: a copy of it stays connected.
 
-    It is not a leaf: its memory is the caller's, so a function that writes to its argument gives the Tensor a new value.
+    It is not a leaf: its memory is the caller's, and a function that writes to it gives its Tensor a new value.
     """
 
     __slots__ = ()
