@@ -11,6 +11,7 @@ from ..core import Node, Tensor, walk
 from ..core.modes import enable_grad, no_grad, recording
 from ..core.node import age, output_node
 from ..ops.creation import zeros
+from .arguments import check_function
 from .gradient import variable
 from .tree import flatten
 
@@ -38,6 +39,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> x.grad
     tensor(1.)
     """
+    check_function("checkpoint", f)
 
     @wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

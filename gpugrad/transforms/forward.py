@@ -9,6 +9,7 @@ from ..core import Leaf, Tensor, walk
 from ..core.modes import enable_grad
 from ..ops.creation import asarray, ones_like, zeros_like
 from ..ops.rounding import real
+from .arguments import check_differentiable, check_function
 from .gradient import Call, as_result
 from .tree import flatten
 
@@ -35,9 +36,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> gg.jvp(lambda x: x * x, (numpy.array(3.0),), (numpy.array(1.0),))
     (array(9.), array(6.))
     """
+    check_function("jvp", f)
     call = Call(primals)
     leaves, rebuild = flatten(call.run(f, *call.arguments), "the value")
     results = [as_result(y) for y in leaves]
+    check_differentiable(results)
     directions = [asarray(t) for argument in tangents for t in flatten(argument, "tangents")[0]]
     like = [(t.shape, t.dtype) for t in directions]
     wanted = [(v.shape, v.dtype) for v in call.variables]

@@ -19,6 +19,7 @@ from ..core.engine import as_array, mirrored, seed
 from ..core.errors import user_line
 from ..core.modes import careful, enable_grad, recording, set_grad_enabled
 from ..ops.creation import asarray, zeros_like
+from .arguments import check_differentiable, check_function, positions
 from .tree import flatten, in_kind, is_leaf, map_tensors
 
 _inside: ContextVar[bool] = ContextVar("gpugrad_inside_transform", default=False)
@@ -136,24 +137,29 @@ def value_and_grad(
         they are Tensors, recorded where an argument needs a gradient. Source: ``jax.value_and_grad``.
 
     Raises:
-        TypeError: an argument to differentiate by is not floating-point, or the value is neither a Tensor nor a number,
-            or an integer or complex one.
+        TypeError: ``f`` is not a function, ``argnums`` are not integers, an argument to differentiate by is not
+            floating-point, or the value is neither a Tensor nor a number, or an integer or complex one.
         ValueError: the value is not a scalar.
 
     >>> import gpugrad as gg, numpy
     >>> gg.value_and_grad(lambda x: (x * x).sum())(numpy.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
-    several = not isinstance(argnums, int)
-    positions = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+    return _value_and_grad("value_and_grad", f, argnums, has_aux)
+
+
+def _value_and_grad(name: str, f: Any, argnums: Any, has_aux: bool) -> Callable[..., tuple[Any, Any]]:
+    """:func:`value_and_grad` under the name by which it was asked for."""
+    check_function(name, f)
+    places, several = positions(name, argnums)
 
     @wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        if any(not -len(args) <= p < len(args) for p in positions):
+        if any(not -len(args) <= p < len(args) for p in places):
             raise TypeError(f"argnums {argnums} asks for more than the {len(args)} positional arguments given")
-        call = Call([args[p] for p in positions])
+        call = Call([args[p] for p in places])
         arguments = list(args)
-        for position, argument in zip(positions, call.arguments, strict=True):
+        for position, argument in zip(places, call.arguments, strict=True):
             arguments[position] = argument
         result = call.run(f, *arguments, **kwargs)
         y, aux = result if has_aux else (result, None)
@@ -184,8 +190,7 @@ def _check_scalar(y: Any) -> None:
         raise ValueError(f"expected the function to return a real scalar, got {kind}: take a part of it, or use vjp")
     if math.prod(y.shape) != 1:
         raise ValueError(f"expected the function to return a scalar, got shape {y.shape}: sum it, or use vjp")
-    if not backend.is_floating(y.dtype):
-        raise TypeError(f"expected the function to return a floating-point number, got {y.dtype}: it has no gradient")
+    check_differentiable([y])
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -197,7 +202,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> gg.grad(gg.grad(lambda x: x**3))(gg.tensor(2.0))
     tensor(12.)
     """
-    both = value_and_grad(f, argnums, has_aux)
+    both = _value_and_grad("grad", f, argnums, has_aux)
 
     @wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -220,7 +225,8 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         argument: ``g^T J``. It can be called more than once. Source: ``jax.vjp``.
 
     Raises:
-        TypeError: an argument is not floating-point, or the value holds something that is not an array.
+        TypeError: ``f`` is not a function, an argument is not floating-point, or the value holds only integers, or
+            something that is not an array.
         ValueError: ``g`` is not like ``y`` in nesting, shape, dtype and device.
 
     >>> import gpugrad as gg, numpy
@@ -228,10 +234,12 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     >>> pullback(numpy.array([1.0, 0.0]))
     (array([1., 0.]),)
     """
+    check_function("vjp", f)
     call = Call(xs)
     value = call.run(f, *call.arguments)
     leaves, rebuild = flatten(value, "the value")
     results = [as_result(y) for y in leaves]
+    check_differentiable(results)
 
     def pullback(g: Any) -> tuple[Any, ...]:
         if is_leaf(value) and not is_leaf(g):

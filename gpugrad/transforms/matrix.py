@@ -9,6 +9,7 @@ from typing import Any
 from ..core import Tensor
 from ..ops.creation import asarray, eye, zeros, zeros_like
 from ..ops.shaping import reshape, stack
+from .arguments import check_differentiable, check_function, positions
 from .forward import jvp
 from .gradient import grad, vjp
 from .tree import flatten
@@ -38,18 +39,18 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     array([[2., 0.],
            [0., 4.]])
     """
-    several = not isinstance(argnums, int)
-    positions = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+    check_function("jacobian", f)
+    places, several = positions("jacobian", argnums)
 
     @wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         def of_chosen(*chosen: Any) -> Any:
             arguments = list(args)
-            for position, argument in zip(positions, chosen, strict=True):
+            for position, argument in zip(places, chosen, strict=True):
                 arguments[position] = argument
             return f(*arguments, **kwargs)
 
-        chosen = tuple(args[p] for p in positions)
+        chosen = tuple(args[p] for p in places)
         y, pullback = vjp(of_chosen, *chosen)
         results, nested_as_value = flatten(y)
         leaves, nested_as_arguments = flatten(chosen)
@@ -57,6 +58,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
         for k, result in enumerate(results):
             if result.dtype.kind == "c":
                 raise TypeError(f"jacobian: expected a real value, got {result.dtype}: take gg.real and gg.imag apart")
+            check_differentiable([result])
             if result.size:
                 rows = _rows(pullback, results, k, nested_as_value)
             else:
@@ -106,6 +108,8 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
+    check_function("hessian", f)
+    positions("hessian", argnums)
     return jacobian(grad(f, argnums), argnums)
 
 
@@ -125,6 +129,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> gg.hvp(lambda x: (x**3).sum(), (numpy.array([1.0, 2.0]),), (numpy.array([1.0, 0.0]),))
     array([6., 0.])
     """
+    check_function("hvp", f)
     gradient = grad(f, tuple(range(len(primals))))
     _, product = jvp(lambda *xs: gradient(*xs), primals, tangents)
     return product[0] if len(primals) == 1 else product
@@ -139,6 +144,8 @@ def elementwise_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) ->
     >>> gg.elementwise_grad(gg.sin)(numpy.array([0.0, numpy.pi]))
     array([ 1., -1.])
     """
+    check_function("elementwise_grad", f)
+    positions("elementwise_grad", argnums)
 
     @wraps(f)
     def total(*args: Any, **kwargs: Any) -> Any:

@@ -11,6 +11,7 @@ from ..core.modes import careful
 from ..ops.creation import asarray
 from ..ops.shaping import broadcast_to
 from ..ops.stacking import moveaxis
+from .arguments import check_function
 from .batching.array import Batched, Level, current, lift, variable
 from .batching.elementwise import ElementwiseOnly
 from .tree import flatten, in_kind
@@ -49,6 +50,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
            [30., 10.],
            [ 0., 16.]])
     """
+    check_function("vmap", f)
 
     @wraps(f)
     def mapped(*args: Any, **kwargs: Any) -> Any:

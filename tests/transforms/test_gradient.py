@@ -171,7 +171,7 @@ def test_values_that_are_no_scalar_tensors():
         with pytest.raises(TypeError, match="expected the function to return a Tensor or a number, got"):
             gg.grad(f)(array(1.0))
     for f in (numpy.argmax, lambda x: array([1.0]).astype(int)):
-        with pytest.raises(TypeError, match="to return a floating-point number, got int64: it has no gradient"):
+        with pytest.raises(TypeError, match="to return floating-point numbers, got int64"):
             gg.grad(f)(array([1.0, 2.0]))
 
 
