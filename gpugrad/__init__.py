@@ -63,6 +63,7 @@ from .ops.aliases import (
     mod,
     power,
     right_shift,
+    rint,
     true_divide,
 )
 from .ops.arithmetic import (
@@ -179,6 +180,7 @@ from .ops.interpolation import gradient, interp, trapezoid, unwrap
 from .ops.linear import einsum, matmul
 from .ops.nan import nanargmax, nanargmin, nancumprod, nancumsum, nanprod, nanstd, nanvar
 from .ops.padding import pad
+from .ops.polynomials import poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots
 from .ops.products import cross, dot, inner, kron, outer, tensordot, vecdot
 from .ops.quantiles import argpartition, median, nanmedian, nanpercentile, nanquantile, partition, percentile, quantile
 from .ops.reduction import (
@@ -216,11 +218,13 @@ from .ops.selection import (
     nonzero,
     put_along_axis,
     searchsorted,
+    sliding_window_view,
     sort,
     sort_complex,
     take,
     take_along_axis,
     topk,
+    unravel_index,
 )
 from .ops.sets import (
     intersect1d,
@@ -248,7 +252,7 @@ from .ops.shaping import (
     swapaxes,
     unstack,
 )
-from .ops.shorthand import diagflat, ediff1d, geomspace, logspace, matvec, polyval, ptp, tri, vander, vdot, vecmat
+from .ops.shorthand import diagflat, ediff1d, geomspace, logspace, matvec, ptp, tri, vander, vdot, vecmat
 from .ops.signal import convolve, correlate
 from .ops.softmax import logsumexp
 from .ops.stacking import (
@@ -258,6 +262,7 @@ from .ops.stacking import (
     atleast_3d,
     broadcast_arrays,
     column_stack,
+    dsplit,
     dstack,
     hsplit,
     hstack,
@@ -352,7 +357,7 @@ __all__ = [
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
     "deg2rad", "degrees", "delete", "device", "diag", "diagflat", "diagnose", "diagonal", "diff", "digitize", "divide",
     "divmod",
-    "dot", "draw", "dstack", "e", "ediff1d", "einsum", "elementwise_grad",
+    "dot", "draw", "dsplit", "dstack", "e", "ediff1d", "einsum", "elementwise_grad",
     "elementwise_kernel", "empty", "empty_like", "enable_grad", "equal", "exp", "exp2", "expand_dims", "expm1",
     "extract", "eye",
     "fabs", "fft", "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float16", "float32", "float64",
@@ -375,18 +380,21 @@ __all__ = [
     "newaxis", "nextafter",
     "nn", "no_grad", "nonzero", "not_equal", "observe", "ones", "ones_like", "optim", "outer", "pad", "partition",
     "percentile", "permute_dims", "pi",
-    "piecewise", "polyval", "positive", "pow", "power", "primitive", "prod", "ptp", "put_along_axis", "quantile",
+    "piecewise", "poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval",
+    "positive", "pow", "power", "primitive", "prod", "ptp", "put_along_axis", "quantile",
     "rad2deg", "radians", "random", "ravel", "raw_kernel", "real", "reciprocal",
-    "relu", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "roll", "rollaxis", "rot90",
+    "relu", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis",
+    "roots", "rot90",
     "round", "searchsorted", "select", "set_at",
     "set_default_device", "set_default_dtype", "set_grad_enabled",
-    "setdiff1d", "setxor1d", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sort", "sort_complex",
+    "setdiff1d", "setxor1d", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sliding_window_view",
+    "sort", "sort_complex",
     "special", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
     "synchronize", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "tile", "topk", "trace",
     "training", "transpose", "trapezoid", "tri", "tril", "trim_zeros", "triu", "true_divide", "trunc",
     "uint16", "uint32", "uint64", "uint8",
     "union1d", "unique", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values", "unstack", "unwrap", "value_and_grad", "vander", "var", "vdot", "vecdot", "vecmat", "vjp",
-    "vmap", "vsplit", "vstack", "where", "zeros",
+    "unique_values", "unravel_index", "unstack", "unwrap", "value_and_grad", "vander", "var", "vdot", "vecdot",
+    "vecmat", "vjp", "vmap", "vsplit", "vstack", "where", "zeros",
     "zeros_like",
 ]  # fmt: skip

@@ -313,6 +313,8 @@ KNOWN = {
     "core/calls.py": {"numpy"},  # scalars of NumPy among operands
     "core/tensor.py": {"numpy"},  # text, and the way out
     "ops/creation.py": {"numpy"},  # nested lists and numbers become arrays
+    "ops/keywords.py": {"numpy"},  # what NumPy's functions are called with
+    "ops/nested.py": {"numpy"},  # nested lists beside tensors
     "ops/protocols.py": {"numpy"},  # which functions are NumPy's own
     "transforms/check.py": {"numpy"},  # differences are taken on the host
 }

@@ -51,13 +51,10 @@ MISSING = {
     "integer arithmetic on bits and divisors": "bitwise_count gcd lcm packbits unpackbits",
     "indices, which are constants: NumPy's own can be used as an index": (
         "diag_indices diag_indices_from indices ix_ mask_indices ravel_multi_index tril_indices "
-        "tril_indices_from triu_indices triu_indices_from unravel_index"
+        "tril_indices_from triu_indices triu_indices_from"
     ),
     "under another name: `tensor`, `asarray(copy=True)`, `special.i0`, `eye`, `vstack`": (
         "array copy i0 identity row_stack"
-    ),
-    "NumPy's older polynomials; there is `polyval`": (
-        "poly polyadd polyder polydiv polyfit polyint polymul polysub roots"
     ),
     "window functions, which are constants": "bartlett blackman hamming hanning kaiser",
     "calls a Python function for each element or row; there is `vmap`": (

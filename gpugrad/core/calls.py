@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from .operation import Plan, Primitive
 
 
+class _ArrayLikes:
+    """What :mod:`gpugrad.ops` knows of calls that are not as an operation declares them."""
+
+    operands: Callable[[str, tuple[Any, ...]], tuple[Any, ...]]
+    """Operands with lists and the like among them, as Tensors."""
+    respelled: Callable[[Primitive, tuple[Any, ...], dict[str, Any], TypeError], Any]
+    """A call whose arguments do not fit, with NumPy's keywords, or the error."""
+
+
+array_likes = _ArrayLikes()
+
 OWNED = (Leaf, View)
 """Nodes whose memory is that of a leaf."""
 
@@ -83,12 +94,14 @@ def operator(op: Primitive) -> Callable[..., Any]:
 
 
 def _or_not_implemented(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    return general(op, operands, params) if all(map(_is_operand, operands)) else NotImplemented
+    return general(op, operands, params) if all(map(is_operand, operands)) else NotImplemented
 
 
-def _is_operand(value: Any) -> bool:
+def is_operand(value: Any) -> bool:
     """Whether an operator computes with ``value``, or says what to write instead; no other type may then take over."""
-    if isinstance(value, Tensor | numpy.generic | numpy.ndarray | list | tuple) or type(value) in WEAK:
+    if isinstance(value, Tensor | numpy.generic | numpy.ndarray | list | tuple | range) or type(value) in WEAK:
+        return True
+    if hasattr(type(value), "__pandas_priority__"):
         return True
     return backend.is_array(value) or (hasattr(value, "__dlpack__") and not hasattr(value, "__array_ufunc__"))
 
@@ -161,7 +174,8 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
         try:
             y = forward(xp, a, *args[1:], **kwargs)
         except Exception as error:
-            op.bind(args, kwargs)  # raises what is wrong with the arguments
+            if not op.fits(args, kwargs):
+                return general(op, args, kwargs)
             raise explain(op.name, error, (a,)) from error
         if type(y) is not kind and type(y) not in BACKENDS:
             try:
@@ -236,7 +250,10 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
 
 def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run ``op`` and record it, in every case."""
-    operands, params = op.bind(args, kwargs)
+    try:
+        operands, params = op.bind(args, kwargs)
+    except TypeError as error:
+        return array_likes.respelled(op, args, kwargs, error)
     observer = modes.observer() if careful.on else None
     if observer is not None:
         made = _run(op, operands, params)
@@ -260,7 +277,9 @@ def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> An
             if node is not None:
                 mask |= 1 << len(arrays)
         else:
-            array, node = checked_operand(op.name, operand), None
+            if not _is_plain(operand):
+                return _run(op, array_likes.operands(op.name, operands), params)
+            array, node = operand, None
         if type(array) is not kind and type(array) in BACKENDS:
             mixed = mixed or kind is not None
             kind = type(array)
@@ -312,16 +331,20 @@ def as_tensor(operand: Any) -> Any:
     return Tensor(operand) if backend.is_array(operand) else operand
 
 
+def _is_plain(operand: Any) -> bool:
+    """Whether an operand that is no Tensor is a known array, a number, or None."""
+    return operand is None or type(operand) in WEAK or isinstance(operand, numpy.generic) or backend.is_array(operand)
+
+
 def checked_operand(name: str, operand: Any) -> Any:
     """An operand that is no Tensor: a known array, a number, or None; anything else is an error."""
-    if operand is None or type(operand) in WEAK or isinstance(operand, numpy.generic) or backend.is_array(operand):
+    if _is_plain(operand):
         return operand
     kind = type(operand)
     lends = hasattr(operand, "__dlpack__") and not isinstance(operand, numpy.ndarray)
     raise TypeError(
         f"{name}: expected a tensor, an array or a number, got "
-        + (f"{kind.__module__}.{kind.__name__} (gg.from_dlpack makes a tensor of it)" if lends
-           else f"{kind.__name__} (gg.asarray makes a tensor of a list)")
+        + (f"{kind.__module__}.{kind.__name__} (gg.from_dlpack makes a tensor of it)" if lends else kind.__name__)
     )  # fmt: skip
 
 

@@ -160,6 +160,8 @@ class Primitive:
         self.constant = False
         self.undefined: dict[str, str] = {}
         """Inputs without a derivative, and why: shown by the error of a call with a variable there."""
+        self.further: Callable[..., Any] | None = None
+        """What takes calls that the declaration does not fit; see :func:`extend`."""
         self.batch: str | None = None
         """How ``vmap`` runs it, if it is in no table: "elementwise" for all samples at once, None one by one."""
         self.plans: dict[int, Plan | None] = _Plans(self)
@@ -252,6 +254,14 @@ class Primitive:
             return whole(self, args, kwargs)
         y = self.forward(xp, *args, **kwargs)
         return y[0] if self.residuals else y
+
+    def fits(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether a call has the arguments that were declared."""
+        try:
+            self.bind(args, kwargs)
+        except TypeError:
+            return False
+        return True
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split a call's arguments into arrays and static parameters, defaults filled in.
@@ -373,6 +383,21 @@ def _operation(op: Primitive) -> Any:
         setattr(call, name, value)
     OPERATIONS[f"{forward.__module__}.{forward.__qualname__}"] = call
     return call
+
+
+def extend(operation: Operation[Any], further: Callable[..., Any], **keywords: Any) -> None:
+    """Let an operation take calls that its declaration does not fit, with more keywords, say.
+
+    Args:
+        operation: one that was declared.
+        further: called with all arguments then; composed of operations.
+        keywords: the further keywords and their defaults, for the signature.
+    """
+    function: Any = operation
+    operation.op.further = further
+    known = inspect.signature(function)
+    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value) for name, value in keywords.items()]
+    function.__signature__ = known.replace(parameters=[*known.parameters.values(), *more])
 
 
 @primitive(view=True)

@@ -10,4 +10,4 @@ from .rounding import conj, round, trunc
 absolute, power, true_divide, mod = abs, pow, divide, remainder
 invert, bitwise_not, left_shift, right_shift = bitwise_invert, bitwise_invert, bitwise_left_shift, bitwise_right_shift
 amax, amin = max, min
-conjugate, around, fix = conj, round, trunc
+conjugate, around, rint, fix = conj, round, round, trunc

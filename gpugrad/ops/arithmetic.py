@@ -305,6 +305,8 @@ def clip(x: Array, /, min: Array | None = None, max: Array | None = None) -> Arr
 def where(xp: Namespace, condition: Array, x1: Array, x2: Array, /) -> Array:
     """``x1`` where the condition holds, else ``x2``; the branch not taken gets exactly 0, never NaN.
 
+    With the condition alone, as NumPy's, it is :func:`nonzero`.
+
     >>> import gpugrad as gg
     >>> gg.where(gg.tensor([True, False]), gg.tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
+from ..backend import WEAK
 from ..core import Tensor
+from . import nested
 from .creation import asarray
 
 
 def beside(value: Any, x: Tensor, dtype: Any = None) -> Tensor:
     """A number, a list or an array of the host as a constant beside ``x``; a Tensor as it is, but for the dtype.
+
+    Without a dtype, numbers and lists of them take that of ``x`` where it is of their kind.
 
     >>> import gpugrad as gg
     >>> beside([1, 2], gg.zeros(2), gg.float64)
@@ -18,6 +22,8 @@ def beside(value: Any, x: Tensor, dtype: Any = None) -> Tensor:
     """
     if isinstance(value, Tensor) or (backend.is_array(value) and not backend.device_of(value).is_host):
         return asarray(value, dtype=dtype)
+    if dtype is None and (isinstance(value, nested.LISTS) or type(value) in WEAK):
+        return nested.together("beside", value, x)[0]  # type: ignore[no-any-return]
     made = asarray(value, dtype=dtype, device="cpu")
     owner = backend.backend_of(x.data)
     if owner.whole is not None:

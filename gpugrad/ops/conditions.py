@@ -13,15 +13,16 @@ from ..backend import Array, Namespace
 from ..backend.dtypes import bool_, int8
 from ..core import Tensor, calls, primitive
 from ..core.modes import careful
+from ..core.operation import extend
 from . import reduction
-from .arithmetic import clip, remainder, where
+from .arithmetic import where
 from .beside import beside
 from .comparison import equal, isnan, logical_and, logical_or, not_equal
 from .creation import asarray, astype, ones_like, zeros_like
 from .indexing import getitem, set_at
 from .inspection import broadcast_shapes
 from .rounding import imag
-from .selection import nonzero, take, take_along_axis
+from .selection import in_range, nonzero, take, take_along_axis
 from .shaping import broadcast_to, expand_dims, reshape, stack
 from .stacking import ravel
 
@@ -31,6 +32,16 @@ def _tensor(value: Any, other: Any = None) -> Tensor:
 
 
 # -------------------------------------------------------------------- choosing
+
+
+def _positions(condition: Array, *others: Any) -> tuple[Array, ...]:
+    """``where`` of a condition alone: :func:`nonzero`."""
+    if others:
+        raise TypeError(f"where: expected a condition alone or with two choices, got {1 + len(others)} arguments")
+    return nonzero(asarray(condition))  # type: ignore[no-any-return]
+
+
+extend(where, _positions)
 
 
 def select(conditions: Sequence[Array], choices: Sequence[Array], default: Array = 0) -> Array:
@@ -141,15 +152,12 @@ def choose(index: Array, choices: Sequence[Array] | Array, mode: str = "raise") 
     >>> gg.choose(gg.tensor([0, 1]), [gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0])])
     tensor([1., 4.])
     """
-    if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"choose: expected mode 'raise', 'wrap', 'clip', got {mode!r}")
     listed = [_tensor(c) for c in choices]
     number = _tensor(index, listed[0] if listed else None)
     shape = broadcast_shapes(number.shape, *(c.shape for c in listed))
     table = stack([c if c.shape == shape else broadcast_to(c, shape) for c in listed])
     number = number if number.shape == shape else broadcast_to(number, shape)
-    if mode != "raise":
-        number = remainder(number, len(listed)) if mode == "wrap" else clip(number, 0, len(listed) - 1)
+    number = in_range("choose", number, len(listed), mode)
     return take_along_axis(table, expand_dims(number, 0), axis=0)[0]
 
 

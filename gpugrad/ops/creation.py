@@ -18,6 +18,7 @@ from .. import backend
 from ..backend import Array, Device, Namespace
 from ..core import GradientError, Tensor, connected, modes, primitive
 from ..core.errors import user_line
+from . import nested
 from .arithmetic import positive
 from .shaping import broadcast_to, reshape
 
@@ -63,7 +64,7 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
     """``obj`` as a tensor, sharing memory where it can.
 
     Args:
-        obj: as for :func:`tensor`; a Tensor stays in its graph.
+        obj: as for :func:`tensor`; a Tensor stays in its graph. Lists with Tensors in them are stacked.
         dtype: None keeps that of an array or Tensor.
         device: None keeps that of an array or Tensor.
         copy: True always copies, False never does. Writing ``x[i] = v`` gives ``x`` a new value in either case, and
@@ -89,6 +90,10 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
         return positive(obj) if copy else Tensor(obj.data, obj.node)
     array = obj.data if isinstance(obj, Tensor) else obj
     if not backend.is_array(array):
+        if isinstance(obj, list | tuple) and nested.holds_tensors(obj):
+            if copy is False:
+                raise ValueError("asarray: a list of tensors cannot be shared, copy=False was asked for")
+            return asarray(nested.nested(obj), dtype=dtype, device=device)
         array = _from_python(array, wanted)
         device = modes.get_default_device() if device is None else device
         if copy is False:
@@ -110,12 +115,7 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
 
 def _from_python(data: Any, dtype: Any) -> numpy.ndarray[Any, Any]:
     """Numbers and nested lists as a NumPy array; Python's floats and complex numbers get the default dtypes."""
-    try:
-        array = numpy.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"expected nested lists of equal length: {error}") from error
-    if array.dtype.kind not in "biufc" and array.dtype.name != "bfloat16":
-        raise TypeError(f"expected numbers, got {type(data).__name__} of {array.dtype}")
+    array: numpy.ndarray[Any, Any] = nested.numbers(data)
     if dtype is None:
         return array if isinstance(data, numpy.generic) else array.astype(_default_for(array.dtype), copy=False)
     _no_part_lost("asarray", array.dtype, dtype)

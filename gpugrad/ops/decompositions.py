@@ -17,9 +17,13 @@ from typing import Any, NamedTuple
 
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
+from .arithmetic import where
+from .creation import astype
+from .eigenvalues import eigh
 from .matrices import adjoint, as_tensor, conjugate, degenerate, eye_like, matrices, quotients, skew
 from .rounding import conj
-from .shaping import matrix_transpose
+from .selection import argsort, take_along_axis
+from .shaping import expand_dims, matrix_transpose
 from .solving import solve
 
 
@@ -187,7 +191,7 @@ class SVDResult(NamedTuple):
     Vh: Array
 
 
-def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
+def svd(x: Array, /, *, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """``X = U diag(S) V^H``, U and V unitary, S the singular values, largest first. With ``K = min(M, N)``:
 
     Where singular values are equal, or 0, their vectors are not determined: a gradient that comes for the vectors of
@@ -198,6 +202,8 @@ def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
         x: shape ``(..., M, N)``.
         full_matrices: U of shape ``(..., M, M)`` and ``V^H`` of ``(..., N, N)``; or else of ``(..., M, K)`` and
             ``(..., K, N)``.
+        compute_uv: False for the singular values alone, as :func:`svdvals`. Source: ``numpy.linalg.svd``.
+        hermitian: the matrices are Hermitian, and only their lower triangles are read: as :func:`eigh`, and faster.
 
     Raises:
         ValueError: fewer than two axes.
@@ -207,7 +213,21 @@ def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
     tensor([3., 2.])
     """
     t = matrices("svd", x)
-    return SVDResult(*_svd(t, full_matrices))
+    if hermitian:
+        return _hermitian_svd(t, compute_uv)
+    return SVDResult(*_svd(t, full_matrices)) if compute_uv else svdvals(t)
+
+
+def _hermitian_svd(x: Array, compute_uv: bool) -> Any:
+    """By eigenvalues, of which the singular values are the magnitudes."""
+    w, v = eigh(x)
+    order = argsort(abs(w), axis=-1, descending=True)
+    s = take_along_axis(abs(w), order, axis=-1)
+    if not compute_uv:
+        return s
+    u = take_along_axis(v, expand_dims(order, -2), axis=-1)
+    signs = where(take_along_axis(w, order, axis=-1) < 0, -1.0, 1.0)
+    return SVDResult(u, s, conj(matrix_transpose(u * expand_dims(astype(signs, s.dtype), -2))))
 
 
 @primitive

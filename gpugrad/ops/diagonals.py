@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import Tensor, primitive
 from ..kernels.shapes import Shape
+from .creation import asarray
 from .linear import _diagonal, _on_diagonal
 from .padding import pad
 
@@ -54,6 +55,7 @@ def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
     >>> gg.diagonal(gg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), 1)
     tensor([2., 6.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     ndim = len(x.shape)
     rows, columns = axis1 % ndim, axis2 % ndim
     if rows == columns:
@@ -77,6 +79,7 @@ def diag(x: Array, k: int = 0) -> Array:
     tensor([[1., 0.],
             [0., 2.]])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     if len(x.shape) == 2:
         return diagonal(x, k)
     if len(x.shape) != 1:

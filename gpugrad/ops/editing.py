@@ -6,13 +6,14 @@ Source: NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..backend import Array
 from ..core import Tensor
 from .beside import beside
 from .creation import asarray, zeros
+from .nested import together
 from .selection import nonzero
 from .shaping import broadcast_to, concat, expand_dims, permute_dims, reshape, stack, unstack
 from .stacking import moveaxis, ravel
@@ -39,8 +40,10 @@ def append(x: Array, values: Array, axis: int | None = None) -> Array:
     >>> gg.append(gg.tensor([1.0, 2.0]), [3.0])
     tensor([1., 2., 3.])
     """
-    t = x if isinstance(x, Tensor) else asarray(x)
-    return concat([t, beside(values, t)], axis=axis)
+    x, values = together("append", x, values)
+    if axis is None:
+        return concat([ravel(x), ravel(values)])
+    return concat([x, values], axis=axis)
 
 
 def block(arrays: Any) -> Array:
@@ -57,7 +60,15 @@ def block(arrays: Any) -> Array:
             [0., 0., 5.]])
     """
     depth, ndim = _depth(arrays)
-    return _joined(arrays, depth, max(depth, ndim))
+    return _joined(arrays, depth, max(depth, ndim), [*_tensors(arrays)])
+
+
+def _tensors(part: Any) -> Iterator[Any]:
+    if isinstance(part, list):
+        for inner in part:
+            yield from _tensors(inner)
+    elif hasattr(part, "dtype"):
+        yield part
 
 
 def _depth(part: Any) -> tuple[int, int]:
@@ -70,11 +81,11 @@ def _depth(part: Any) -> tuple[int, int]:
     return found[0][0] + 1, max(ndim for _, ndim in found)
 
 
-def _joined(part: Any, depth: int, ndim: int) -> Array:
+def _joined(part: Any, depth: int, ndim: int, others: list[Any]) -> Array:
     if not depth:
-        t = part if isinstance(part, Tensor) else asarray(part)
+        t = asarray(together("block", part, *others)[0])
         return reshape(t, (1,) * (ndim - t.ndim) + t.shape)
-    return concat([_joined(inner, depth - 1, ndim) for inner in part], axis=-depth)
+    return concat([_joined(inner, depth - 1, ndim, others) for inner in part], axis=-depth)
 
 
 def insert(x: Array, index: Position, values: Array, axis: int | None = None) -> Array:
@@ -284,6 +295,7 @@ def fliplr(x: Array, /) -> Array:
     >>> gg.fliplr(gg.tensor([[1.0, 2.0]]))
     tensor([[2., 1.]])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     if len(x.shape) < 2:
         raise ValueError(f"fliplr: expected at least two axes, got shape {x.shape}")
     return x[:, ::-1]
@@ -296,6 +308,7 @@ def flipud(x: Array, /) -> Array:
     >>> gg.flipud(gg.tensor([1.0, 2.0]))
     tensor([2., 1.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     if not x.shape:
         raise ValueError("flipud: expected at least one axis, got shape ()")
     return x[::-1]
@@ -308,6 +321,7 @@ def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
     >>> gg.rollaxis(gg.zeros((2, 3, 4)), 2).shape
     (4, 2, 3)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     ndim = len(x.shape)
     source = _axis("rollaxis", axis, ndim)
     place = start + ndim if start < 0 else start
@@ -323,4 +337,5 @@ def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
     >>> gg.transpose(gg.zeros((2, 3, 4))).shape
     (4, 3, 2)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return permute_dims(x, tuple(reversed(range(len(x.shape)))) if axes is None else tuple(axes))

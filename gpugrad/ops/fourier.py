@@ -153,6 +153,7 @@ def fft(x: Array, /, n: int | None = None, axis: int = -1, norm: str | None = "b
     >>> gg.fft.fft(gg.tensor([1.0, 2.0, 3.0, 4.0]))
     tensor([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j], dtype=complex64)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _c2c(x, **_asked("fft", x, _one(n), (axis,), norm), inverse=False)
 
 
@@ -163,6 +164,7 @@ def ifft(x: Array, /, n: int | None = None, axis: int = -1, norm: str | None = "
     >>> gg.fft.ifft(gg.tensor([4.0, 0.0, 0.0, 0.0]))
     tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _c2c(x, **_asked("ifft", x, _one(n), (axis,), norm), inverse=True)
 
 
@@ -179,6 +181,7 @@ def rfft(x: Array, /, n: int | None = None, axis: int = -1, norm: str | None = "
     >>> gg.fft.rfft(gg.tensor([1.0, 2.0, 3.0, 4.0]))
     tensor([10.+0.j, -2.+2.j, -2.+0.j], dtype=complex64)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _r2c(_real("rfft", x), **_asked("rfft", x, _one(n), (axis,), norm))
 
 
@@ -200,6 +203,7 @@ def irfft(x: Array, /, n: int | None = None, axis: int = -1, norm: str | None = 
     >>> gg.fft.irfft(gg.fft.rfft(gg.tensor([1.0, 2.0, 3.0])), n=3)
     tensor([1., 2., 3.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _c2r(x, **_asked("irfft", x, _one(n), (axis,), norm, half=True))
 
 
@@ -212,6 +216,7 @@ def hfft(x: Array, /, n: int | None = None, axis: int = -1, norm: str | None = "
     >>> gg.fft.hfft(gg.tensor([1.0, 2.0, 3.0]))
     tensor([ 8., -2.,  0., -2.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     asked = _asked("hfft", x, _one(n), (axis,), norm, half=True)
     return _c2r(conj(x) if x.dtype.kind == "c" else x, **asked | {"norm": SWAPPED[asked["norm"]]})
 
@@ -225,6 +230,7 @@ def ihfft(x: Array, /, n: int | None = None, axis: int = -1, norm: str | None = 
     >>> gg.fft.ihfft(gg.tensor([8.0, -2.0, 0.0, -2.0]))
     tensor([1.-0.j, 2.-0.j, 3.-0.j], dtype=complex64)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     asked = _asked("ihfft", x, _one(n), (axis,), norm)
     return conj(_r2c(_real("ihfft", x), **asked | {"norm": SWAPPED[asked["norm"]]}))
 
@@ -251,6 +257,7 @@ def fftn(x: Array, /, s: Axes = None, axes: Axes = None, norm: str | None = "bac
     tensor([[10.+0.j, -2.+0.j],
             [-4.+0.j,  0.+0.j]], dtype=complex64)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _c2c(x, **_asked("fftn", x, s, axes, norm), inverse=False)
 
 
@@ -262,6 +269,7 @@ def ifftn(x: Array, /, s: Axes = None, axes: Axes = None, norm: str | None = "ba
     tensor([[1.+0.j, 2.+0.j],
             [3.+0.j, 4.+0.j]], dtype=complex64)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _c2c(x, **_asked("ifftn", x, s, axes, norm), inverse=True)
 
 
@@ -276,6 +284,7 @@ def rfftn(x: Array, /, s: Axes = None, axes: Axes = None, norm: str | None = "ba
     >>> gg.fft.rfftn(gg.zeros((4, 6))).shape
     (4, 4)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _r2c(_real("rfftn", x), **_asked("rfftn", x, s, axes, norm))
 
 
@@ -288,6 +297,7 @@ def irfftn(x: Array, /, s: Axes = None, axes: Axes = None, norm: str | None = "b
     >>> gg.fft.irfftn(gg.zeros((4, 4))).shape
     (4, 6)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _c2r(x, **_asked("irfftn", x, s, axes, norm, half=True))
 
 
@@ -298,6 +308,7 @@ def fft2(x: Array, /, s: Axes = None, axes: Axes = LAST_TWO, norm: str | None = 
     >>> gg.fft.fft2(gg.zeros((5, 4, 6))).shape
     (5, 4, 6)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return fftn(x, s, axes, norm)
 
 
@@ -308,6 +319,7 @@ def ifft2(x: Array, /, s: Axes = None, axes: Axes = LAST_TWO, norm: str | None =
     >>> gg.fft.ifft2(gg.zeros((5, 4, 6))).shape
     (5, 4, 6)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return ifftn(x, s, axes, norm)
 
 
@@ -318,6 +330,7 @@ def rfft2(x: Array, /, s: Axes = None, axes: Axes = LAST_TWO, norm: str | None =
     >>> gg.fft.rfft2(gg.zeros((5, 4, 6))).shape
     (5, 4, 4)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return rfftn(x, s, axes, norm)
 
 
@@ -328,6 +341,7 @@ def irfft2(x: Array, /, s: Axes = None, axes: Axes = LAST_TWO, norm: str | None 
     >>> gg.fft.irfft2(gg.zeros((5, 4, 4))).shape
     (5, 4, 6)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return irfftn(x, s, axes, norm)
 
 
@@ -381,6 +395,7 @@ def fftshift(x: Array, /, axes: int | Axes = None) -> Array:
     >>> gg.fft.fftshift(gg.tensor([0.0, 1.0, 2.0, -2.0, -1.0]))
     tensor([-2., -1.,  0.,  1.,  2.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _shifted(x, axes, 1)
 
 
@@ -391,6 +406,7 @@ def ifftshift(x: Array, /, axes: int | Axes = None) -> Array:
     >>> gg.fft.ifftshift(gg.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]))
     tensor([ 0.,  1.,  2., -2., -1.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return _shifted(x, axes, -1)
 
 

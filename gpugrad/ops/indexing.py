@@ -15,7 +15,8 @@ from ..backend import Array, Namespace
 from ..core import GradientError, Tensor, primitive, temporary
 from ..core.modes import careful, recording
 from ..kernels import indexing as kernels
-from .creation import asarray
+from .creation import asarray, astype
+from .nested import is_table
 
 Shape = tuple[int, ...]
 
@@ -209,10 +210,9 @@ def _plain_entry(entry: Any, x: Tensor) -> Any:
         if type(start) in PLAIN and type(stop) in PLAIN and type(step) in PLAIN:
             return entry
         return slice(*(None if s is None else operator.index(s) for s in (start, stop, step)))
-    if isinstance(entry, list | bool):
-        entry = asarray(
-            entry if entry != [] else [], dtype=backend.dtypes.int64 if entry == [] else None, device=x.device
-        )
+    if isinstance(entry, list | tuple | range | bool) or is_table(entry):
+        listed = asarray(entry, device=x.device)
+        entry = listed if listed.size else astype(listed, backend.dtypes.int64)
     if isinstance(entry, Tensor):
         entry = entry.data
     if backend.is_array(entry):
@@ -226,6 +226,9 @@ def _plain_entry(entry: Any, x: Tensor) -> Any:
     try:
         return operator.index(entry)
     except TypeError:
+        if getattr(entry, "dtype", None) == backend.dtypes.bool_:  # a scalar of NumPy's
+            return asarray(bool(entry), device=x.device).data
         raise IndexError(
-            f"expected integers, slices, None, ..., integer or boolean arrays as an index, got {type(entry).__name__}"
+            "expected integers, slices, None, ..., lists or arrays of integers or booleans as an index, "
+            f"got {type(entry).__name__}"
         ) from None

@@ -17,6 +17,7 @@ from .beside import beside
 from .creation import asarray, astype
 from .indexing import _gather, _scatter_add
 from .inspection import result_type
+from .nested import together
 from .reduction import sum
 from .scans import diff
 from .selection import argsort, take
@@ -210,6 +211,8 @@ def trapezoid(y: Array, x: Array | None = None, dx: Any = 1.0, axis: int = -1) -
     >>> gg.trapezoid(gg.tensor([1.0, 2.0, 3.0]), gg.tensor([0.0, 1.0, 3.0]))
     tensor(6.5)
     """
+    if x is not None:
+        y, x = together("trapezoid", y, x)
     t = asarray(y)
     if not -t.ndim <= axis < t.ndim:
         raise ValueError(f"trapezoid: axis {axis} is out of bounds for shape {t.shape}")

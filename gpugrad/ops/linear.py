@@ -8,10 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_letters
+from typing import Any
 
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels.indexing import place_at
+from .creation import asarray, astype
+from .nested import together
 from .shaping import permute_dims
 
 Shape = tuple[int, ...]
@@ -110,14 +113,31 @@ def _einsum_operands(
     return gradients
 
 
-def einsum(subscripts: str, *operands: Array, optimize: bool = True) -> Array:
+def _lettered(operands: Sequence[Any]) -> tuple[str, list[Any]]:
+    """``x, [0, 1], y, [1], [0]`` as ``"AB,B->A"`` and the operands: NumPy's other way to write the same."""
+    arrays, lists = list(operands[0 : len(operands) // 2 * 2 : 2]), list(operands[1::2])
+    numbers = {label for labels in (*lists, *operands[len(arrays) * 2 :]) for label in labels if label is not Ellipsis}
+    if not all(isinstance(label, int) for label in numbers) or len(numbers) > len(ascii_letters):
+        raise ValueError(f"einsum: expected lists of at most {len(ascii_letters)} different integers, got {lists}")
+    letters = dict(zip(sorted(numbers), sorted(ascii_letters), strict=False))
+
+    def term(labels: Sequence[Any]) -> str:
+        return "".join("..." if label is Ellipsis else letters[label] for label in labels)
+
+    result = f"->{term(operands[-1])}" if len(operands) % 2 else ""
+    return ",".join(map(term, lists)) + result, arrays
+
+
+def einsum(subscripts: Any, *operands: Any, optimize: Any = True, dtype: Any = None) -> Array:
     """Einstein summation: products summed over the labels that the result does not name.
 
     Args:
         subscripts: as for ``numpy.einsum``, ``"ij,jk->ik"``; a label may repeat within an operand (its diagonal),
-            ``...`` stands for axes that broadcast, and without ``->`` the result has the labels that occur once.
+            ``...`` stands for axes that broadcast, and without ``->`` the result has the labels that occur once. Or
+            operands, each followed by the list of its labels, as integers, and perhaps the list of the result.
         operands: one a term.
         optimize: accepted for NumPy's sake; more than two operands are always contracted in a good order.
+        dtype: of the computation; None for that of the operands.
 
     Raises:
         ValueError: the subscripts do not fit the operands.
@@ -127,7 +147,12 @@ def einsum(subscripts: str, *operands: Array, optimize: bool = True) -> Array:
     tensor([3., 7.])
     """
     if not isinstance(subscripts, str):
-        raise ValueError(f"einsum: expected subscripts such as 'ij,jk->ik', got {subscripts!r}")  # noqa: TRY004
+        if len(operands) < 1 or not isinstance(operands[0], list | tuple):
+            raise ValueError(f"einsum: expected subscripts such as 'ij,jk->ik', got {subscripts!r}")
+        subscripts, operands = _lettered((subscripts, *operands))  # type: ignore[assignment]
+    operands = together("einsum", *operands)
+    if dtype is not None:
+        operands = tuple(astype(asarray(x), dtype) for x in operands)
     parsed, result = _parsed(subscripts, tuple([len(x.shape) for x in operands]))
     arrays, terms = list(operands), list(parsed)
     for k, term in enumerate(parsed):

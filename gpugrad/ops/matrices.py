@@ -11,6 +11,8 @@ from ..backend import Array, Namespace
 from ..core import Tensor
 from . import linear
 from .creation import asarray
+from .rounding import conj
+from .shaping import permute_dims
 
 transposed = linear._T
 
@@ -69,3 +71,9 @@ def matrices(name: str, x: Array) -> Tensor:
     if len(t.shape) < 2:
         raise ValueError(f"{name}: expected matrices, of at least two axes, got shape {t.shape}")
     return t
+
+
+def hermitian_part(x: Tensor) -> Tensor:
+    """``(X + X^H) / 2``: Hermitian matrices themselves, with gradients that are Hermitian."""
+    adjoint = permute_dims(conj(x) if x.dtype.kind == "c" else x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    return (x + adjoint) / 2  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from .. import backend
@@ -18,15 +19,18 @@ from . import (
     functions,
     indexing,
     inplace,
+    keywords,
     linear,
     products,
     protocols,
+    quantiles,
     reduction,
     rounding,
     scans,
     selection,
     shaping,
     stacking,
+    ufuncs,
 )
 
 BINARY: dict[str, Any] = {
@@ -52,15 +56,18 @@ UNARY: dict[str, Any] = {
 }  # fmt: skip
 METHODS: list[Any] = [
     functions.exp, functions.log, functions.sqrt, functions.square, functions.sin, functions.cos, functions.tanh,
-    arithmetic.abs, arithmetic.clip, rounding.round, rounding.conj, activation.relu, activation.sigmoid,
+    arithmetic.abs, rounding.round, rounding.conj, activation.relu, activation.sigmoid,
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
-    reduction.argmin, shaping.squeeze, shaping.swapaxes, scans.cumsum, scans.cumprod,
-    selection.argsort, selection.nonzero, selection.searchsorted, selection.take,
-    stacking.ravel, stacking.repeat,
-    diagonals.diagonal, diagonals.trace, products.dot, creation.astype, creation.to,
-    inplace.fill, inplace.partition, inplace.put, inplace.resize, inplace.sort,
+    reduction.argmin, shaping.squeeze, shaping.swapaxes, selection.argsort, selection.nonzero,
+    quantiles.argpartition, stacking.ravel, stacking.repeat, diagonals.diagonal, creation.astype,
+    creation.to, inplace.fill, inplace.partition, inplace.put, inplace.resize, inplace.sort,
 ]  # fmt: skip
+COMPOSED: list[Any] = [
+    arithmetic.clip, conditions.choose, scans.cumsum, scans.cumprod, selection.searchsorted, selection.take,
+    diagonals.trace, products.dot,
+]  # fmt: skip
+"""Functions composed of operations, of which NumPy's have more parameters."""
 
 
 def reflected(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
@@ -81,14 +88,16 @@ def in_place(op: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
     return update
 
 
-def _reshape(self: Tensor, *shape: Any) -> Tensor:
+def _reshape(self: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
     """:func:`gpugrad.reshape`; the sizes come as a tuple or one by one."""
+    if order != "C" or copy is not None:
+        return shaping.reshape_in_order(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)  # type: ignore[no-any-return]
     return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
 
 
-def _flatten(self: Tensor) -> Tensor:
-    """All elements along one axis, in row-major order."""
-    return _reshape(self, -1)
+def _flatten(self: Tensor, order: str = "C") -> Tensor:
+    """All elements along one axis, in row-major order, or for ``order="F"`` in column-major order."""
+    return _reshape(self, -1, order=order)
 
 
 def _transpose(self: Tensor, *axes: Any) -> Tensor:
@@ -102,8 +111,36 @@ def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
     return conditions.compress(condition, self, axis)  # type: ignore[no-any-return]
 
 
-def _copy(self: Tensor) -> Tensor:
-    """The same value in memory of its own; gradients pass."""
+def _numpys(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that takes what NumPy's function of this name takes: ``dtype``, ``out=None`` and others.
+
+    An operation does so by itself (:func:`keywords.respelled`); a function composed of operations needs this.
+    """
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if kwargs and not kwargs.keys() <= keywords.signature(function).keys():
+            return keywords.called(function, self, *args, **kwargs)
+        return function(self, *args, **kwargs)
+
+    return wraps(function)(method)
+
+
+def _divmod(self: Tensor, other: Any) -> Any:
+    """``divmod(x, y)``: :func:`gpugrad.divmod`."""
+    return ufuncs.divmod(self, other) if calls.is_operand(other) else NotImplemented
+
+
+def _rdivmod(self: Tensor, other: Any) -> Any:
+    return ufuncs.divmod(other, self) if calls.is_operand(other) else NotImplemented
+
+
+def _round(self: Tensor, ndigits: int | None = None) -> Tensor:
+    """``round(x)`` and ``round(x, n)``: :func:`gpugrad.round`, a tensor in both cases."""
+    return rounding.round(self, 0 if ndigits is None else ndigits)  # type: ignore[no-any-return]
+
+
+def _copy(self: Tensor, order: str = "C") -> Tensor:
+    """The same value in memory of its own; gradients pass. ``order`` is NumPy's, and changes nothing that is seen."""
     return arithmetic.positive(self) if self.node is not None else Tensor(backend.duplicate(self.data))
 
 
@@ -120,7 +157,11 @@ def bind() -> None:
         setattr(Tensor, f"__{name}__", op)
     for method in METHODS:
         setattr(Tensor, method.__name__, method)
+    for method in COMPOSED:
+        setattr(Tensor, method.__name__, _numpys(method))
     others: dict[str, Any] = {
+        "conjugate": rounding.conj, "__divmod__": _divmod, "__rdivmod__": _rdivmod,
+        "__round__": _round,
         "__getitem__": indexing.getitem, "__setitem__": indexing.setitem, "reshape": _reshape,
         "transpose": _transpose, "flatten": _flatten, "copy": _copy, "compress": _compress,
         "real": property(rounding.real, inplace.set_real, doc="The real part."),
@@ -130,5 +171,6 @@ def bind() -> None:
     }  # fmt: skip
     for name, value in others.items():
         setattr(Tensor, name, value)
+    keywords.bind()
     protocols.bind()
     exchange.bind()

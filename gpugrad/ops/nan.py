@@ -12,25 +12,32 @@ from .. import backend
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels.shapes import Axis, Shape, kept
-from .arithmetic import where
+from .arithmetic import multiply
+from .arithmetic import where as choose
+from .beside import beside
 from .comparison import isnan
+from .creation import asarray
 from .reduction import prod
 from .scans import cumprod, cumsum
 
 
 def _with(x: Array, number: float) -> Array:
     """``x`` with a number for NaN."""
-    return where(isnan(x), number, x) if x.dtype.kind in "fc" else x
+    return choose(isnan(x), number, x) if x.dtype.kind in "fc" else x
 
 
-def nanprod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The product of what is not NaN; the product of nothing is 1.
+def nanprod(x: Array, axis: Axis = None, keepdims: bool = False, *, initial: Any = 1, where: Any = True) -> Array:
+    """The product of what is not NaN, and for which ``where`` holds, times ``initial``; of nothing, 1.
 
     >>> import gpugrad as gg
     >>> gg.nanprod(gg.tensor([3.0, float('nan'), 2.0]))
     tensor(6.)
     """
-    return prod(_with(x, 1), axis=axis, keepdims=keepdims)
+    x = _with(asarray(x), 1)
+    if where is not True:
+        x = choose(beside(where, x), x, 1)
+    y = prod(x, axis=axis, keepdims=keepdims)
+    return y if initial is None or (type(initial) is int and initial == 1) else multiply(y, initial)
 
 
 def nancumsum(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
@@ -40,7 +47,7 @@ def nancumsum(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     >>> gg.nancumsum(gg.tensor([3.0, float('nan'), 2.0]))
     tensor([3., 3., 5.])
     """
-    return cumsum(_with(x, 0), axis=axis, dtype=dtype)
+    return cumsum(_with(asarray(x), 0), axis=axis, dtype=dtype)
 
 
 def nancumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
@@ -50,7 +57,7 @@ def nancumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     >>> gg.nancumprod(gg.tensor([3.0, float('nan'), 2.0]))
     tensor([3., 3., 6.])
     """
-    return cumprod(_with(x, 1), axis=axis, dtype=dtype)
+    return cumprod(_with(asarray(x), 1), axis=axis, dtype=dtype)
 
 
 @primitive

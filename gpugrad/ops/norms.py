@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, Namespace
-from ..backend.dtypes import float64
-from ..core import primitive
+from ..backend.dtypes import float64, int64
+from ..core import Tensor, primitive
 from ..kernels.shapes import Axis, Shape, axes, kept, length
 from .arithmetic import abs, divide, multiply, where
+from .beside import beside
 from .comparison import equal, not_equal
 from .creation import astype
 from .decompositions import svdvals
@@ -199,20 +200,27 @@ def _rank(xp: Namespace, x: Array, /, rtol: Any) -> Array:
 _rank.nondifferentiable()
 
 
-def matrix_rank(x: Array, /, *, rtol: Any = None) -> Array:
+def matrix_rank(x: Array, /, *, tol: Any = None, hermitian: bool = False, rtol: Any = None) -> Array:
     """How many singular values of each matrix are above ``rtol`` times the largest; a constant.
 
     Args:
         x: shape ``(..., M, N)``.
+        tol: what singular values must be above, in place of ``rtol``. Source: ``numpy.linalg.matrix_rank``.
+        hermitian: the matrices are Hermitian; changes nothing.
         rtol: a number, or an array of shape ``(...)``; for None ``max(M, N)`` times the machine epsilon.
 
     Raises:
-        ValueError: fewer than two axes.
+        ValueError: fewer than two axes, or both ``tol`` and ``rtol``.
 
     >>> import gpugrad as gg
     >>> gg.linalg.matrix_rank(gg.tensor([[1.0, 2.0], [2.0, 4.0]]))
     tensor(1)
     """
     t = matrices("matrix_rank", x)
+    if tol is not None:
+        if rtol is not None:
+            raise ValueError("matrix_rank: expected tol or rtol, got both")
+        least = beside(tol, t)
+        return sum(astype(svdvals(Tensor(t.data)) > (least[..., None] if least.shape else least), int64), axis=-1)
     part = tolerance(t, rtol)
     return _rank(t, part[..., None] if getattr(part, "shape", ()) else part)

@@ -9,9 +9,10 @@ import math
 from collections.abc import Sequence
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import Tensor, primitive
 from .arithmetic import multiply
 from .linear import einsum, matmul
+from .nested import together
 from .rounding import conj
 from .shaping import permute_dims, reshape, which_axis
 from .stacking import moveaxis, ravel
@@ -32,6 +33,8 @@ def tensordot(x1: Array, x2: Array, /, axes: int | tuple[Sequence[int], Sequence
     >>> gg.tensordot(gg.ones((2, 3, 4)), gg.ones((4, 3)), axes=((1, 2), (1, 0)))
     tensor([12., 12.])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("tensordot", x1, x2)
     m, n = len(x1.shape), len(x2.shape)
     if isinstance(axes, int):
         left, right = list(range(m - axes, m)), list(range(axes))
@@ -62,6 +65,8 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     >>> gg.vecdot(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1.0, 1.0]))
     tensor([3., 7.])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("vecdot", x1, x2)
     which_axis("vecdot", axis, min(len(x1.shape), len(x2.shape)))
     if x1.shape[axis] != x2.shape[axis]:
         raise ValueError(f"vecdot: axes of different size: {x1.shape} and {x2.shape} along {axis}")
@@ -79,6 +84,8 @@ def outer(x1: Array, x2: Array, /) -> Array:
     tensor([[3., 4.],
             [6., 8.]])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("outer", x1, x2)
     return multiply(reshape(x1, (math.prod(x1.shape), 1)), ravel(x2))
 
 
@@ -89,6 +96,8 @@ def inner(x1: Array, x2: Array, /) -> Array:
     >>> gg.inner(gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0]))
     tensor(11.)
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("inner", x1, x2)
     m, n = len(x1.shape), len(x2.shape)
     if not m or not n:
         return multiply(x1, x2)
@@ -105,6 +114,8 @@ def dot(x1: Array, x2: Array, /) -> Array:
     >>> gg.dot(gg.tensor([1.0, 2.0]), gg.tensor([[3.0], [4.0]]))
     tensor([11.])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("dot", x1, x2)
     m, n = len(x1.shape), len(x2.shape)
     if not m or not n:
         return multiply(x1, x2)
@@ -118,6 +129,8 @@ def kron(x1: Array, x2: Array, /) -> Array:
     >>> gg.kron(gg.tensor([1.0, 10.0]), gg.tensor([1.0, 2.0, 3.0]))
     tensor([ 1.,  2.,  3., 10., 20., 30.])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("kron", x1, x2)
     ndim = max(len(x1.shape), len(x2.shape))
     a, b = ((1,) * (ndim - len(x.shape)) + tuple(x.shape) for x in (x1, x2))
     left = reshape(x1, tuple(size for n in a for size in (n, 1)))
@@ -136,8 +149,12 @@ _cross.vjp(
 )
 
 
-def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+def cross(
+    x1: Array, x2: Array, /, *, axis: int | None = -1, axisa: int = -1, axisb: int = -1, axisc: int = -1
+) -> Array:
     """The cross product of vectors of 3 along ``axis``, the other axes broadcast.
+
+    With ``axis=None``, as in NumPy, ``axisa``, ``axisb`` and ``axisc`` are the axes of ``x1``, ``x2`` and the result.
 
     Raises:
         ValueError: another size than 3.
@@ -147,6 +164,12 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     >>> gg.cross(gg.tensor([1.0, 0.0, 0.0]), gg.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("cross", x1, x2)
+    if axis is None or (axisa, axisb, axisc) != (-1, -1, -1):
+        if axis not in (None, -1):
+            raise ValueError(f"cross: expected axis or axisa, axisb and axisc, got both, with axis={axis}")
+        return moveaxis(cross(moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)), -1, axisc)
     m, n = len(x1.shape), len(x2.shape)
     which_axis("cross", axis, min(m, n))
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:

@@ -10,44 +10,43 @@ constant of those; but then whether a line works would depend on a flag that is 
 NumPy, ``numpy.add.at``) is refused for the same reason: no gradient comes back through an array. Writing into a Tensor
 gives it a new value (:mod:`gpugrad.ops.inplace`).
 
+A Series of pandas, or its index, beside a Tensor is an array of NumPy: ``series * t`` is a Tensor, since the Tensor
+comes first in pandas' order of precedence.
+
 Sources: NumPy Enhancement Proposals 13 (``__array_ufunc__``) and 18 (``__array_function__``); CuPy's
 ``__cupy_override_elementwise_kernel__``, by which ``cupy.sin(t)`` comes here.
 """
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial, reduce
+from functools import partial, reduce
 from types import ModuleType
 from typing import Any
 
 import numpy
 
 from .. import backend
-from ..backend import BACKENDS, NAMESPACES
-from ..core import GradientError, Tensor
+from ..backend import BACKENDS, NAMESPACES, dtypes
+from ..core import GradientError, Tensor, modes
 from ..core.errors import _PACKAGE, user_line
-from . import arithmetic, creation, inplace, shaping
+from . import arithmetic, creation, inplace, nested, shaping
+from . import partial as partly
+from .keywords import PLACED, WRITES, carried, is_default, signature
 
-RENAMED = {"expit": "sigmoid", "rint": "round"}
+RENAMED = {"expit": "sigmoid", "identity": "eye"} | dict.fromkeys(
+    ("array", "asanyarray", "ascontiguousarray", "asfortranarray"), "asarray"
+)
 """Functions of NumPy, CuPy and SciPy that gpugrad has under another name only."""
-
-PARAMETERS = {"a_max": "max", "a_min": "min", "ddof": "correction"}
-"""Parameters likewise."""
 
 REDUCTIONS = {
     "add": ("sum", "cumsum"), "multiply": ("prod", "cumprod"), "maximum": ("max", "cummax"),
     "minimum": ("min", "cummin"), "logical_and": ("all", ""), "logical_or": ("any", ""), "logaddexp": ("logsumexp", ""),
 }  # fmt: skip
 """Ufuncs with a reduction, and a running one, of their own; the others are folded along the axis."""
-
-PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-ONLY_HOW = {"kind"}
-"""Parameters that choose an algorithm, not a result."""
 
 QUESTIONS = {numpy.shape, numpy.ndim, numpy.size, numpy.iscomplexobj, numpy.isrealobj, numpy.common_type}
 """What asks for no values: NumPy's own code answers it, from attributes."""
@@ -77,7 +76,8 @@ def counterpart(module: str, name: str) -> Callable[..., Any] | None:
     'abs'
     """
     root, wanted = NAMESPACES[Tensor], RENAMED.get(name, name)
-    place = reduce(lambda space, part: getattr(space, part, None), module.split(".")[1:], root)
+    parts = [] if module.startswith("numpy.lib") else module.split(".")[1:]
+    place = reduce(lambda space, part: getattr(space, part, None), parts, root)
     found = getattr(place, wanted, None)
     if found is None and place is root:
         found = getattr(Tensor, wanted, None)  # numpy.transpose, numpy.copy
@@ -106,7 +106,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
         return _called_before[ufunc](*inputs)
     for value in inputs:
         if hasattr(type(value), "__array_ufunc__") and not isinstance(value, Tensor | numpy.ndarray | numpy.generic) \
-                and not backend.is_array(value):  # fmt: skip
+                and not backend.is_array(value) and not nested.is_table(value):  # fmt: skip
             return NotImplemented
     library = _library(ufunc)
     op = counterpart(library, ufunc.__name__) if library else None
@@ -116,10 +116,10 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
     if method == "at" and isinstance(inputs[0], Tensor):
         return inplace.at(op, ufunc.__name__, *inputs)
     if method not in METHODS:
-        raise TypeError(f"{name}{_WRITES if method == 'at' else ' is not known to gpugrad'} [{user_line()}]")
+        raise TypeError(f"{name}{WRITES if method == 'at' else ' is not known to gpugrad'} [{user_line()}]")
     if options.get("out") is not None:
         if ufunc.nout > 1 or not isinstance(options["out"][0], Tensor):
-            raise TypeError(f"{name}: out={_WRITES} [{user_line()}]")
+            raise TypeError(f"{name}: out={WRITES} [{user_line()}]")
         (out,) = options.pop("out")
         return _written(out, partial(array_ufunc, self, ufunc, method), inputs, options)
     # NumPy makes 0-d arrays of its scalars before it asks; beside a GPU's array they are numbers all the same
@@ -136,10 +136,6 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, Tensor) or (type(value) is numpy.ndarray and value.ndim > 0)
 
 
-_WRITES = " would write into an array, and no gradient comes back through one: write a = a + t for a += t, " \
-          "or x[i] = v on a Tensor"  # fmt: skip
-
-
 def _library(ufunc: Any) -> str:
     """Whose ufunc it is; one of neither NumPy nor SciPy may have a name of ours, and be another function."""
     owners = ("numpy", "scipy.special")
@@ -147,8 +143,8 @@ def _library(ufunc: Any) -> str:
 
 
 def _called(name: str, ufunc: Any, op: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
-    asked = {k: v for k, v in options.items() if k not in PLAIN_CALL or not _is_default(v, PLAIN_CALL[k])}
-    unknown = asked.keys() - _signature(op).keys()
+    asked = {k: v for k, v in options.items() if k not in PLAIN_CALL or not is_default(v, PLAIN_CALL[k])}
+    unknown = asked.keys() - signature(op).keys()
     if unknown:
         raise TypeError(f"{name}: {', '.join(f'{k}={asked[k]!r}' for k in sorted(unknown))} is not known to gpugrad; "
                         f"x.astype(...) and gg.where(...) beside it are [{user_line()}]")  # fmt: skip
@@ -174,20 +170,20 @@ def _reduced(
     name: str, ufunc: Any, op: Callable[..., Any], x: Tensor, /, axis: Any = 0, dtype: Any = None, out: None = None,
     keepdims: bool = False, initial: Any = None, where: Any = True,
 ) -> Tensor:  # fmt: skip
-    started = initial is not None and initial is not numpy._NoValue
+    if out is not None:
+        raise TypeError(f"{name}: out={WRITES} [{user_line()}]")
+    ours = REDUCTIONS.get(ufunc.__name__, ("",))[0]
+    initial = None if initial is numpy._NoValue else initial
+    if ours in partly.FOLDED:
+        return partly.fold(ours, x, initial, where, dtype, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
     if dtype is not None:
         x = creation.astype(x, dtype)
     if where is not True:
-        left_out = ufunc.identity
-        if left_out is None and started and ufunc.__name__ in REDUCTIONS:  # a maximum: twice is as once
-            left_out = initial
-        if left_out is None:
+        if ufunc.identity is None:
             raise ValueError(f"{name}: where= needs an initial= to begin with, {ufunc.__name__} has no identity")
-        x = arithmetic.where(where, x, left_out)
-    if started and x.size == 0:  # a maximum of nothing
-        return creation.full_like(_reduction("add", arithmetic.add, x, axis, keepdims), initial, dtype=x.dtype)
+        x = arithmetic.where(where, x, ufunc.identity)
     y = _reduction(ufunc.__name__, op, x, axis, keepdims)
-    return op(initial, y) if started else y
+    return y if initial is None else op(initial, y)
 
 
 def _reduction(name: str, op: Callable[..., Any], x: Tensor, axis: Any, keepdims: bool) -> Tensor:
@@ -248,7 +244,7 @@ def cupy_kernel(self: Tensor, kernel: Any, *args: Any, **options: Any) -> Any:
     if op is None:
         raise _missing(full.replace("_", ".", 1) if full != name else f"the kernel {full}", nin, args)
     if len(args) > nin or options.get("out") is not None:
-        raise TypeError(f"cupy.{name}: out={_WRITES} [{user_line()}]")
+        raise TypeError(f"cupy.{name}: out={WRITES} [{user_line()}]")
     plain = {k: v for k, v in options.items() if v is not None}
     return _called(f"cupy.{name}", kernel, op, *args, **plain)
 
@@ -284,16 +280,18 @@ def array_function(
         raise TypeError(f"{function.__name__}: expected numbers, got a tensor [{user_line()}]")
     if function.__name__ in inplace.FUNCTIONS:
         if not args or not isinstance(args[0], Tensor):
-            raise TypeError(f"{name}{_WRITES} [{user_line()}]")
+            raise TypeError(f"{name}{WRITES} [{user_line()}]")
         return inplace.FUNCTIONS[function.__name__](*args, **kwargs)
     ours = counterpart(function.__module__, function.__name__)
     out = kwargs.get("out")
     if isinstance(out, Tensor):
         kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     if ours is None:
-        needed = [p for p in _signature(function).values() if p.default is p.empty and p.kind in PLACED]
+        needed = [p for p in signature(function).values() if p.default is p.empty and p.kind in PLACED]
         raise _missing(name, len(needed), (args, kwargs))
-    arrays, options = _carried(name, function, ours, args, kwargs)
+    if not hasattr(function, "_implementation"):
+        return _made_like(self, name, function, ours, args, kwargs)
+    arrays, options = carried(name, function, ours, args, kwargs)
     y = ours(*arrays, **options)
     if isinstance(out, Tensor):
         inplace.take(out, y)
@@ -319,74 +317,16 @@ def _called_by_ours(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     return False
 
 
-@cache
-def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    return dict(inspect.signature(function).parameters)
-
-
-def _carried(
-    name: str, function: Any, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of NumPy's function as gpugrad's takes them; what is at NumPy's default is left to ours."""
-    several: list[Any] = []
-    named: dict[str, Any] = {}
-    dtype = None
-    places = _places(function, ours, len(args), tuple(kwargs))
-    for (parameter, place, default), value in zip(places, (*args, *kwargs.values()), strict=True):
-        if place == "*":
-            several.append(value)
-        elif _is_default(value, default) or parameter in ONLY_HOW:
-            continue
-        elif place:
-            named[place] = value
-        elif parameter == "dtype":
-            dtype = value
-        else:
-            writes = _WRITES if parameter == "out" else f"{value!r} is not known to gpugrad.{ours.__name__}"
-            raise TypeError(f"{name}: {parameter}={writes} [{user_line()}]")
-    placed = (*PLACED, inspect.Parameter.VAR_POSITIONAL)
-    mine = _signature(ours)
-    first = [*itertools.takewhile(lambda n: n in named and mine[n].kind in placed, mine)]
-    arrays = [*map(named.pop, first), *several]
-    if dtype is not None:  # what ours computes in the dtype of its input
-        arrays[0] = _cast(arrays[0], dtype)
-    return arrays, named
-
-
-def _cast(value: Any, dtype: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_cast(entry, dtype) for entry in value]
-    return creation.astype(creation.asarray(value), dtype)
-
-
-@cache
-def _places(
-    function: Any, ours: Callable[..., Any], count: int, names: tuple[str, ...]
-) -> tuple[tuple[str, str, Any], ...]:
-    """Where each argument of a call goes: NumPy's parameter, ours (``""``: there is none), and NumPy's default.
-
-    Parameters of the same name correspond; the others, which are mostly the arrays, by their order.
-    """
-    theirs, mine = _signature(function), _signature(ours)
-    unnamed = (n for n, p in mine.items() if n not in theirs and p.kind in PLACED)
-    others = (n for n, p in theirs.items() if n not in mine and n not in PARAMETERS and p.kind in PLACED)
-    renamed = {**PARAMETERS, **dict(zip(others, unnamed, strict=False))}
-    rows: dict[Any, tuple[str, str, Any]] = {}
-    given = inspect.signature(function).bind(*range(count), **dict(zip(names, names, strict=True))).arguments
-    for parameter, key in given.items():
-        p, place = theirs[parameter], parameter if parameter in mine else renamed.get(parameter, parameter)
-        if p.kind is p.VAR_POSITIONAL:
-            rows.update((k, (parameter, "*", p.empty)) for k in key)
-        elif p.kind is p.VAR_KEYWORD:
-            rows.update((k, (k, k if k in mine else "", p.empty)) for k in key)
-        else:
-            rows[key] = (parameter, place if place in mine else "", p.default)
-    return tuple(rows[key] for key in (*range(count), *names))
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    return value is default or (isinstance(value, bool | int | float | str) and type(default) is type(value)
-                                and value == default)  # fmt: skip
+def _made_like(
+    x: Tensor, name: str, function: Any, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """``numpy.array([t, u], like=x)``, ``numpy.full(3, t, like=x)``: on the device of ``x``, in its precision."""
+    ndmin = kwargs.pop("ndmin", 0)
+    real = x.dtype if x.dtype in (dtypes.float32, dtypes.float64) else modes.get_default_dtype()
+    with modes.default_device(x.device), modes.default_dtype(real):
+        arrays, options = carried(name, function, ours, args, kwargs)
+        y = ours(*arrays, **options)
+    return shaping.reshape(y, (1,) * (ndmin - y.ndim) + y.shape) if ndmin > y.ndim else y
 
 
 # ---------------------------------------------------------------- what there is not
@@ -429,7 +369,7 @@ def bind() -> None:
     """Give the Tensor class these protocols."""
     protocols: dict[str, Any] = {
         "__array_ufunc__": ForNumPy(), "__array_function__": array_function,
-        "__cupy_override_elementwise_kernel__": cupy_kernel,
+        "__cupy_override_elementwise_kernel__": cupy_kernel, "__pandas_priority__": property(lambda self: 5000),
     }  # fmt: skip
     for name, value in protocols.items():
         setattr(Tensor, name, value)

@@ -15,9 +15,9 @@ from ..backend import Array, Namespace, is_floating
 from ..backend.dtypes import float64, int64
 from ..core import Tensor, primitive
 from ..kernels.shapes import Axis, axes, kept, length
-from .arithmetic import clip, where
+from .arithmetic import clip, remainder, where
 from .beside import beside
-from .comparison import isnan, logical_not
+from .comparison import isnan, logical_and, logical_not
 from .creation import asarray, astype
 from .indexing import _scatter_add, index_namespace
 from .reduction import sum
@@ -26,7 +26,20 @@ from .rounding import round as rounded
 from .selection import argsort, sort, take_along_axis
 from .shaping import permute_dims, reshape
 
-METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+CONTINUOUS = {
+    "interpolated_inverted_cdf": (0.0, 1.0), "hazen": (0.5, 0.5), "weibull": (0.0, 0.0),
+    "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
+}  # fmt: skip
+"""Methods whose ranks are ``q n + a + q (1 - a - b) - 1``: Hyndman and Fan's 4 to 9 but for "linear", their 7."""
+
+METHODS = (
+    "linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf", "closest_observation",
+    *CONTINUOUS,
+)  # fmt: skip
+
+
+CHOOSING = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
+"""Methods that give one of the elements, so that integers stay integers."""
 
 
 # -------------------------------------------------------------------- elements by their place in the order
@@ -57,8 +70,8 @@ def _of_each_row(columns: Array) -> tuple[Array, Array]:
 
 
 @primitive
-def partition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int = -1) -> Array:
-    """The elements along ``axis`` such that the one in place ``kth`` is where sorting would put it.
+def partition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int | None = -1) -> Array:
+    """The elements along ``axis`` (None: flattened) such that the one in place ``kth`` is where sorting would put it.
 
     Smaller ones are before it and larger ones behind it, in no particular order. Several places come as a tuple.
 
@@ -69,11 +82,14 @@ def partition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int 
     >>> gg.partition(gg.tensor([3.0, 1.0, 2.0]), 0)[0]
     tensor(1.)
     """
+    x, axis = (xp.reshape(x, (math.prod(x.shape),)), 0) if axis is None else (x, axis)
     return xp.partition(x, kth, axis=axis)
 
 
-def _partition_x(xp: Namespace, g: Array, x: Array, y: Array, axis: int) -> Array:
+def _partition_x(xp: Namespace, g: Array, x: Array, y: Array, axis: int | None) -> Array:
     """By way of the order, in which both have the same elements: a library's two partitions need not agree."""
+    if axis is None:
+        return xp.reshape(_partition_x(xp, g, xp.reshape(x, y.shape), y, 0), x.shape)
     in_order = xp.take_along_axis(g, argsort.on(xp, y, axis=axis), axis=axis)
     return xp.take_along_axis(in_order, argsort.on(xp, argsort.on(xp, x, axis=axis), axis=axis), axis=axis)
 
@@ -82,13 +98,14 @@ partition.vjp(x=_partition_x)
 
 
 @primitive
-def argpartition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int = -1) -> Array:
+def argpartition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int | None = -1) -> Array:
     """The positions of the elements that :func:`partition` puts in order; a constant.
 
     >>> import gpugrad as gg
     >>> gg.argpartition(gg.tensor([3.0, 1.0, 2.0]), 0)[0]
     tensor(1)
     """
+    x, axis = (xp.reshape(x, (math.prod(x.shape),)), 0) if axis is None else (x, axis)
     return xp.argpartition(x, kth, axis=axis)
 
 
@@ -117,24 +134,41 @@ def _outside(x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> tuple[int,
     return kept(x_shape, axis) if keepdims else tuple(n for i, n in enumerate(x_shape) if i not in reduced)
 
 
-def _share(method: str, rank: float) -> tuple[int, int, float]:
+def _rank(method: str, q: Any, n: Any) -> Any:
+    """Where in the order of n elements the quantile lies, from 0, before it is rounded; may be out of bounds."""
+    if method in CONTINUOUS:
+        a, b = CONTINUOUS[method]
+        return n * q + (a + q * (1 - a - b)) - 1
+    if method in ("inverted_cdf", "averaged_inverted_cdf"):
+        return n * q - 1
+    return n * q - 1.5 if method == "closest_observation" else (n - 1) * q
+
+
+def _share(method: str, rank: float, last: int) -> tuple[int, int, float]:
     """The places below and above a rank, and how much of the upper one there is.
 
     Where the rank is a place, the two are the same, half and half: 0 times an infinite neighbour would be NaN.
     """
-    below, above = math.floor(rank), math.ceil(rank)
+    below, above, part = math.floor(rank), math.ceil(rank), 0.5
     if method == "nearest":
         below = above = round(rank)
     elif method == "lower":
         above = below
-    elif method == "higher":
+    elif method in ("higher", "inverted_cdf"):
         below = above
-    return below, above, 0.5 if method == "midpoint" or below == above else rank - below
+    elif method == "closest_observation":
+        below = above = below if below == above and below % 2 else below + 1
+    elif method == "averaged_inverted_cdf":
+        below, above = (below, below + 1) if below == above else (above, above)
+    elif method != "midpoint" and below != above:
+        part = rank - below
+    below, above = (min(max(place, 0), last) for place in (below, above))
+    return below, above, part if below != above else 0.5
 
 
 def _known(x: Array, ranks: list[float], method: str) -> Array:
     """Shape ``(M, K)``: the quantiles of the rows at ranks that the host knows."""
-    shares = [_share(method, rank) for rank in ranks]
+    shares = [_share(method, rank, x.shape[-1] - 1) for rank in ranks]
     count = len(shares)
     if all(below == above for below, above, _ in shares):
         return _ordered(x, tuple(below for below, _, _ in shares))
@@ -150,19 +184,27 @@ def _computed(x: Array, q: Array, method: str, pass_over: bool) -> Array:
     last = x.shape[-1] - 1
     missing = isnan(rows) if is_floating(x.dtype) else None
     if pass_over and missing is not None:
-        count = sum(astype(logical_not(missing), int64), axis=-1, keepdims=True)
-        ranks = q * astype(count - 1, rows.dtype)
+        count = astype(sum(astype(logical_not(missing), int64), axis=-1, keepdims=True), rows.dtype)
+        ranks, most = _rank(method, q, count), count - 1
     else:
-        ranks = reshape(q * last, (1, -1))
+        ranks, most = reshape(_rank(method, q, x.shape[-1]), (1, -1)), last
+    if method in CONTINUOUS:
+        ranks = clip(ranks, 0, most)
     below, above = floor(ranks), ceil(ranks)
     if method == "nearest":
         below = above = rounded(ranks)
     elif method == "lower":
         above = below
-    elif method == "higher":
+    elif method in ("higher", "inverted_cdf"):
         below = above
+    elif method == "closest_observation":
+        below = above = where(logical_and(below == ranks, remainder(below, 2) == 1), below, below + 1)
+    elif method == "averaged_inverted_cdf":
+        below, above = above, where(below == above, above + 1, above)
+    below, above = clip(below, 0, most), clip(above, 0, most)
     lower, upper = (take_along_axis(rows, astype(clip(place, 0, last), int64), axis=-1) for place in (below, above))
-    weight = 0.5 if method != "linear" else where(below == above, 0.5 + (ranks - below), ranks - below)
+    smooth = method == "linear" or method in CONTINUOUS
+    weight = where(below == above, 0.5 + (ranks - below), ranks - below) if smooth else 0.5
     y = lower * (1 - weight) + upper * weight
     if missing is None:
         return y
@@ -186,7 +228,7 @@ def _quantile(
         raise ValueError(f"{name}: expected method {', '.join(map(repr, METHODS))}, got {method!r}")
     if t.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected numbers that have an order, got {t.dtype}")
-    if not is_floating(t.dtype) and method in ("linear", "midpoint"):
+    if not is_floating(t.dtype) and method not in CHOOSING:
         t = astype(t, float64)
     rows = _rows(name, t, axis)
     if not rows.shape[1]:
@@ -200,7 +242,7 @@ def _quantile(
         if pass_over and is_floating(t.dtype):
             y = _computed(rows, beside(known, t, t.dtype), method, pass_over)
         else:
-            y = _known(rows, [fraction * (rows.shape[1] - 1) for fraction in known], method)
+            y = _known(rows, [_rank(method, fraction, rows.shape[1]) for fraction in known], method)
     return reshape(permute_dims(y, (1, 0)) if shape else y, (*shape, *_outside(t.shape, axis, keepdims)))
 
 
@@ -215,7 +257,10 @@ def quantile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "linear", 
             looked at, and what is not from 0 to 1 counts as the nearer of the two.
         axis: one, several, or None for all.
         method: for r between places a and b: "linear", between their elements; "lower", that of a; "higher", that of
-            b; "midpoint", their mean; "nearest", that of the nearer, the even one of two.
+            b; "midpoint", their mean; "nearest", that of the nearer, the even one of two. The others of NumPy number
+            the places otherwise: "inverted_cdf", "averaged_inverted_cdf", "closest_observation",
+            "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased", "normal_unbiased" (R. Hyndman, Y. Fan,
+            "Sample quantiles in statistical packages", 1996).
         keepdims: whether the reduced axes stay with size 1.
 
     Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import Tensor, primitive
 from ..kernels.scan import weighted_tails
 from .beside import beside
 from .creation import asarray
@@ -139,6 +139,7 @@ def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Any = None, append: A
     >>> gg.diff(gg.tensor([1.0, 4.0, 9.0]))
     tensor([3., 5.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     if n < 0 or not x.shape:
         raise ValueError(f"diff: expected at least one axis and n >= 0, got shape {x.shape} and n={n}")
     axis = which_axis("diff", axis, len(x.shape))

@@ -6,22 +6,32 @@ API standard 2024.12; ``put_along_axis`` is NumPy's, as a function, and ``topk``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..backend import Array, Namespace
 from ..backend.dtypes import complex64, complex128
 from ..core import Tensor, primitive
+from .arithmetic import clip, floor_divide, remainder
 from .creation import arange, asarray, astype
 from .indexing import getitem, set_at
-from .shaping import reshape, which_axis
+from .nested import together
+from .shaping import column_major, permute_dims, reshape, which_axis
 
 
-def take(x: Array, indices: Array, /, axis: int | None = None) -> Array:
+def take(x: Array, indices: Array, /, axis: int | None = None, *, mode: str = "raise") -> Array:
     """The elements of ``x`` at ``indices`` along ``axis`` (None: flattened).
+
+    Args:
+        x: shape ``(...)``.
+        indices: integers of any shape, which takes the place of the axis.
+        axis: along which.
+        mode: for indices out of bounds: "raise", "wrap" around, or "clip" to the nearest (negative ones to 0).
 
     Raises:
         IndexError: out of bounds, or no such axis.
+        ValueError: another mode.
 
     >>> import gpugrad as gg
     >>> gg.take(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), gg.tensor([1, 1]), axis=0)
@@ -29,9 +39,28 @@ def take(x: Array, indices: Array, /, axis: int | None = None) -> Array:
             [3., 4.]])
     """
     t = asarray(x)
+    if mode != "raise":
+        indices = in_range("take", indices, t.size if axis is None else t.shape[which_axis("take", axis, t.ndim)], mode)
     if axis is None:
         return getitem(t if t.ndim == 1 else reshape(t, (-1,)), (indices,))
     return getitem(t, (*(slice(None),) * which_axis("take", axis, t.ndim), indices))
+
+
+def in_range(name: str, indices: Array, size: int, mode: str) -> Array:
+    """Indices from 0 to ``size - 1``: those out of bounds wrapped around or clipped.
+
+    >>> import gpugrad as gg
+    >>> in_range("take", gg.tensor([-1, 5]), 3, "wrap")
+    tensor([2, 2])
+    """
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"{name}: expected mode 'raise', 'wrap', 'clip', got {mode!r}")
+    if not size and mode == "wrap":
+        raise IndexError(f"{name}: there is nothing to take along an axis of size 0")
+    number = asarray(indices)
+    if mode == "raise":
+        return number
+    return remainder(number, size) if mode == "wrap" else clip(number, 0, size - 1)
 
 
 def _along(name: str, x: Tensor, indices: Array, axis: int) -> tuple[Any, ...]:
@@ -46,13 +75,65 @@ def _along(name: str, x: Tensor, indices: Array, axis: int) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def take_along_axis(x: Array, indices: Array, /, axis: int = -1) -> Array:
+def sliding_window_view(x: Array, window_shape: int | tuple[int, ...], axis: Any = None) -> Array:
+    """All windows of a size along one axis or several, as more axes at the end; a copy, not a view.
+
+    Args:
+        x: shape ``(..., N, ...)``.
+        window_shape: sizes, one for each axis.
+        axis: one, several (one may be named twice), or None for all.
+
+    Raises:
+        ValueError: not one size for each axis, or one that is negative or above that of its axis.
+
+    Source: ``numpy.lib.stride_tricks.sliding_window_view``.
+
+    >>> import gpugrad as gg
+    >>> gg.sliding_window_view(gg.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([[1., 2.],
+            [2., 3.]])
+    """
+    t = asarray(x)
+    sizes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
+    axes = range(t.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    along = [which_axis("sliding_window_view", a, t.ndim) for a in axes]
+    if len(along) != len(sizes):
+        raise ValueError(f"sliding_window_view: expected a size for each of {len(along)} axes, got {sizes}")
+    for own, size in zip(along, sizes, strict=True):
+        if not 0 <= size <= t.shape[own]:
+            raise ValueError(f"sliding_window_view: expected sizes from 0 to {t.shape[own]} for axis {own}, got {size}")
+        starts = arange(t.shape[own] - size + 1, device=t.device)
+        windows = take(t, reshape(starts, (-1, 1)) + arange(size, device=t.device), axis=own)
+        order = [i for i in range(windows.ndim) if i != own + 1]
+        t = permute_dims(windows, (*order, own + 1))
+    return t
+
+
+def unravel_index(indices: Array, shape: int | tuple[int, ...], order: str = "C") -> tuple[Array, ...]:
+    """Positions in the flattened array as one tensor of indices for each axis; what ``argmax`` gives, taken apart.
+
+    Out of bounds, on the GPU too, is an error of whatever is indexed with them.
+
+    >>> import gpugrad as gg
+    >>> gg.unravel_index(gg.tensor([1, 5]), (2, 3))
+    (tensor([0, 1]), tensor([1, 2]))
+    """
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    rest, found = asarray(indices), []
+    for i, size in enumerate(sizes if column_major("unravel_index", order) else sizes[::-1]):
+        last = i == len(sizes) - 1
+        found.append(rest if last else remainder(rest, size))
+        rest = rest if last else floor_divide(rest, size)
+    return tuple(found if column_major("unravel_index", order) else found[::-1])
+
+
+def take_along_axis(x: Array, indices: Array, /, axis: int | None = -1) -> Array:
     """``x`` at one index for each place along the other axes: what ``argsort`` and ``argmax`` give, read out.
 
     Args:
         x: shape ``(..., N, ...)``.
         indices: integers of shape ``(..., K, ...)``; the other axes broadcast.
-        axis: which has the sizes N and K.
+        axis: which has the sizes N and K; None for the flattened ``x`` and indices of shape ``(K,)``.
 
     Raises:
         ValueError: another number of axes.
@@ -64,11 +145,13 @@ def take_along_axis(x: Array, indices: Array, /, axis: int = -1) -> Array:
             [3.]])
     """
     t = asarray(x)
+    t, axis = (reshape(t, (t.size,)), 0) if axis is None else (t, axis)
+    indices = indices if hasattr(indices, "shape") else asarray(indices, device=t.device)
     return getitem(t, _along("take_along_axis", t, indices, axis))
 
 
-def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int = -1) -> Array:
-    """``x`` with ``values`` in the places that :func:`take_along_axis` reads, as a new tensor.
+def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int | None = -1) -> Array:
+    """``x`` with ``values`` in the places that :func:`take_along_axis` reads, as a new tensor of the same shape.
 
     Raises:
         ValueError: another number of axes.
@@ -80,6 +163,9 @@ def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int = -1) -
             [5., 0.]])
     """
     t = asarray(x)
+    indices = indices if hasattr(indices, "shape") else asarray(indices, device=t.device)
+    if axis is None:
+        return reshape(set_at(reshape(t, (t.size,)), (indices,), values), t.shape)
     return set_at(t, _along("put_along_axis", t, indices, axis), values)
 
 
@@ -87,13 +173,18 @@ def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int = -1) -
 
 
 @primitive
-def argsort(xp: Namespace, x: Array, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Array:
-    """The positions of the elements of ``x`` in increasing order along ``axis``; equal ones keep their order.
+def argsort(
+    xp: Namespace, x: Array, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
+) -> Array:
+    """The positions of the elements of ``x`` in increasing order along ``axis`` (None: flattened).
+
+    Equal ones keep their order.
 
     >>> import gpugrad as gg
     >>> gg.argsort(gg.tensor([3.0, 1.0, 2.0, 1.0]))
     tensor([1, 3, 2, 0])
     """
+    x, axis = (xp.reshape(x, (math.prod(x.shape),)), 0) if axis is None else (x, axis)
     kind = "stable" if stable else None
     if not descending:
         return xp.argsort(x, axis=axis, kind=kind)
@@ -105,20 +196,25 @@ argsort.nondifferentiable()
 
 
 @primitive
-def sort(xp: Namespace, x: Array, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Array:
-    """The elements of ``x`` in increasing order along ``axis``; the gradient goes back by the same permutation.
+def sort(xp: Namespace, x: Array, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Array:
+    """The elements of ``x`` in increasing order along ``axis`` (None: flattened).
 
-    Of equal elements, the first in ``x`` is the first in the result. NaN counts as the largest.
+    The gradient goes back by the same permutation. Of equal elements, the first in ``x`` is the first in the result.
+    NaN counts as the largest.
 
     >>> import gpugrad as gg
     >>> gg.sort(gg.tensor([3.0, 1.0, 2.0]), descending=True)
     tensor([3., 2., 1.])
     """
+    x, axis = (xp.reshape(x, (math.prod(x.shape),)), 0) if axis is None else (x, axis)
     y = xp.sort(x, axis=axis)
     return xp.flip(y, axis=axis) if descending else y
 
 
-def _sort_x(xp: Namespace, g: Array, x: Array, axis: int, descending: bool) -> Array:
+def _sort_x(xp: Namespace, g: Array, x: Array, axis: int | None, descending: bool) -> Array:
+    if axis is None:
+        flat = _sort_x(xp, g, xp.reshape(x, (math.prod(x.shape),)), 0, descending)
+        return xp.reshape(flat, x.shape)
     order = argsort.on(xp, x, axis=axis, descending=descending)
     return xp.take_along_axis(g, argsort.on(xp, order, axis=axis), axis=axis)  # the inverse permutation
 
@@ -213,8 +309,8 @@ def searchsorted(x1: Array, x2: Array, /, *, side: str = "left", sorter: Array |
     >>> gg.searchsorted(gg.tensor([1.0, 2.0, 3.0]), gg.tensor([2.0, 9.0]))
     tensor([1, 3])
     """
-    t = asarray(x1) if sorter is None else take(x1, sorter)
-    return _searchsorted(t, x2 if hasattr(x2, "shape") else asarray(x2, device=t.device), side=side)
+    x1, x2 = together("searchsorted", x1, x2)
+    return _searchsorted(asarray(x1) if sorter is None else take(x1, sorter), x2, side=side)
 
 
 # -------------------------------------------------------------------- values

@@ -11,8 +11,9 @@ from itertools import accumulate
 from typing import Any
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import Tensor, calls, primitive
 from ..core.errors import AxisError
+from ..core.operation import extend
 
 Shape = tuple[int, ...]
 
@@ -31,11 +32,17 @@ def which_axis(name: str, axis: int, ndim: int) -> int:
     return axis % ndim
 
 
+def _array(name: str, x: Any) -> Array:
+    """A Tensor or an array as it is, a list as a Tensor."""
+    return x if isinstance(x, Tensor) else calls.array_likes.operands(name, (x,))[0]
+
+
 @primitive(view=True)
 def reshape(xp: Namespace, x: Array, /, shape: int | Shape, *, copy: bool | None = None) -> Array:
     """The same elements in row-major order in another shape; one size may be -1.
 
-    ``copy`` says whether memory is never shared (True), must be (False), or is where it can be (None).
+    With ``order="F"``, as in NumPy, elements are read and placed in column-major order. ``copy`` says whether memory
+    is never shared (True), must be (False), or is where it can be (None).
 
     Raises:
         ValueError: the sizes do not multiply up to the number of elements, or ``copy=False`` cannot be had.
@@ -48,6 +55,37 @@ def reshape(xp: Namespace, x: Array, /, shape: int | Shape, *, copy: bool | None
 
 
 reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+
+
+def column_major(name: str, order: str | None, x: Any = None) -> bool:
+    """Whether ``order`` means column-major: "C" and "F" say so; "A" and "K" follow the memory of an array.
+
+    Raises:
+        ValueError: another order, or one that would depend on the memory of a tensor.
+
+    >>> column_major("reshape", "F")
+    True
+    """
+    if order in ("C", "F", None):
+        return order == "F"
+    if order not in ("A", "K"):
+        raise ValueError(f"{name}: expected order 'C', 'F', 'A' or 'K', got {order!r}")
+    flags = getattr(getattr(x, "data", None), "flags", None)
+    if flags is not None and (flags.c_contiguous or len(x.shape) < 2):
+        return False
+    raise ValueError(f"{name}: order={order!r} depends on how the tensor lies in memory: write order='C' or 'F'")
+
+
+def reshape_in_order(x: Array, shape: int | Shape, *, order: str | None = "C", copy: bool | None = None) -> Array:
+    """:func:`reshape` with an order."""
+    if not column_major("reshape", order, x):
+        return reshape(x, shape, copy=copy)
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    backwards = reshape(permute_dims(x, tuple(reversed(range(len(x.shape))))), sizes[::-1], copy=copy)
+    return permute_dims(backwards, tuple(reversed(range(len(sizes)))))
+
+
+extend(reshape, reshape_in_order, order="C")
 
 
 @primitive(view=True)
@@ -139,6 +177,7 @@ def matrix_transpose(x: Array, /) -> Array:
     >>> gg.matrix_transpose(gg.zeros((5, 2, 3))).shape
     (5, 3, 2)
     """
+    x = _array("matrix_transpose", x)
     ndim = len(x.shape)
     if ndim < 2:
         raise ValueError(f"matrix_transpose: expected at least two axes, got shape {x.shape}")
@@ -152,6 +191,7 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     >>> gg.swapaxes(gg.zeros((2, 3, 4)), 0, 2).shape
     (4, 3, 2)
     """
+    x = _array("swapaxes", x)
     ndim = len(x.shape)
     order = list(range(ndim))
     axis1, axis2 = which_axis("swapaxes", axis1, ndim), which_axis("swapaxes", axis2, ndim)
@@ -268,5 +308,6 @@ def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     >>> gg.unstack(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     (tensor([1., 2.]), tensor([3., 4.]))
     """
+    x = _array("unstack", x)
     axis = which_axis("unstack", axis, len(x.shape))
     return _unstack(x, axis=axis) if x.shape[axis] else ()

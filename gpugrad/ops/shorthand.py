@@ -1,4 +1,4 @@
-"""Functions that are short to compose of others: triangles, polynomials, products of vectors, grids of powers.
+"""Functions that are short to compose of others: triangles, products of vectors, grids of powers.
 
 Source: NumPy.
 """
@@ -12,10 +12,10 @@ from ..core import Tensor
 from ..kernels.shapes import Axis
 from .arithmetic import pow, subtract
 from .beside import beside
-from .creation import _new, asarray, astype, linspace
+from .creation import _new, asarray, linspace
 from .diagonals import diag
-from .inspection import result_type
 from .linear import matmul
+from .nested import together
 from .reduction import max, min
 from .rounding import conj
 from .scans import cumulative_prod, diff
@@ -84,6 +84,8 @@ def vdot(x1: Array, x2: Array, /) -> Array:
     >>> gg.vdot(gg.tensor([[1.0, 2.0]]), gg.tensor([[3.0], [4.0]]))
     tensor(11.)
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("vdot", x1, x2)
     a, b = (x if len(x.shape) == 1 else ravel(x) for x in (x1, x2))
     return matmul(conj(a) if a.dtype.kind == "c" else a, b)
 
@@ -96,6 +98,8 @@ def matvec(x1: Array, x2: Array, /) -> Array:
     tensor([[1., 3.],
             [2., 4.]])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("matvec", x1, x2)
     return matmul(x1, x2) if len(x2.shape) == 1 else squeeze(matmul(x1, expand_dims(x2, -1)), axis=-1)
 
 
@@ -106,36 +110,13 @@ def vecmat(x1: Array, x2: Array, /) -> Array:
     >>> gg.vecmat(gg.tensor([1.0, 0.0]), gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([1., 2.])
     """
+    if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
+        x1, x2 = together("vecmat", x1, x2)
     x1 = conj(x1) if x1.dtype.kind == "c" else x1
     return matmul(x1, x2) if len(x1.shape) == 1 else squeeze(matmul(expand_dims(x1, -2), x2), axis=-2)
 
 
 # -------------------------------------------------------------------- others
-
-
-def polyval(p: Array, x: Array) -> Array:
-    """The polynomial ``p_0 x^(n-1) + ... + p_(n-1)`` at ``x``, by Horner's rule; differentiable in both.
-
-    Args:
-        p: shape ``(n,)``, the highest power first.
-        x: shape ``(...)``.
-
-    >>> import gpugrad as gg
-    >>> gg.polyval(gg.tensor([1.0, 0.0, -1.0]), gg.tensor([2.0, 3.0]))
-    tensor([3., 8.])
-    """
-    at = beside(x, p) if isinstance(p, Tensor) else asarray(x)
-    coefficients = beside(p, at)
-    if coefficients.ndim != 1:
-        raise ValueError(f"polyval: expected coefficients of shape (n,), got shape {coefficients.shape}")
-    if not coefficients.size:
-        return at * 0
-    y = broadcast_to(coefficients[0], at.shape)
-    if coefficients.size == 1:
-        return astype(y, result_type(coefficients, at), copy=False)
-    for i in range(1, coefficients.size):
-        y = y * at + coefficients[i]
-    return y
 
 
 def ptp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from ..backend import Array, Namespace
 from ..core import primitive
 from .creation import asarray
+from .nested import together
 from .rounding import conj
-from .shaping import flip
+from .shaping import flip, reshape
 
 MODES = ("full", "same", "valid")
 
@@ -31,11 +32,13 @@ _convolve.vjp(
 )
 
 
-def _sequence(name: str, x: Array) -> Array:
-    t = asarray(x)
-    if t.ndim != 1 or not t.size:
-        raise ValueError(f"{name}: expected a sequence of at least one element, got shape {t.shape}")
-    return t
+def _sequences(name: str, a: Array, v: Array) -> list[Array]:
+    """Both as vectors; a number is one of one element, as in NumPy."""
+    found = [reshape(t, (1,)) if not t.ndim else t for t in map(asarray, together(name, a, v))]
+    for t in found:
+        if t.ndim != 1 or not t.size:
+            raise ValueError(f"{name}: expected a sequence of at least one element, got shape {t.shape}")
+    return found
 
 
 def _cut(name: str, a: Array, v: Array, mode: str, start: int) -> Array:
@@ -62,7 +65,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
     >>> gg.convolve(gg.tensor([1.0, 2.0, 3.0]), gg.tensor([1.0, -1.0]))
     tensor([ 1.,  1.,  1., -3.])
     """
-    x, w = _sequence("convolve", a), _sequence("convolve", v)
+    x, w = _sequences("convolve", a, v)
     return _cut("convolve", x, w, mode, (min(x.size, w.size) - 1) // 2)
 
 
@@ -73,6 +76,6 @@ def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
     >>> gg.correlate(gg.tensor([1.0, 2.0, 4.0]), gg.tensor([1.0, -1.0]))
     tensor([-1., -2.])
     """
-    x, w = _sequence("correlate", a), _sequence("correlate", v)
+    x, w = _sequences("correlate", a, v)
     start = (w.size - 1) // 2 if w.size <= x.size else x.size // 2  # as NumPy has it, which exchanges the two
     return _cut("correlate", x, flip(conj(w) if w.dtype.kind == "c" else w), mode, start)

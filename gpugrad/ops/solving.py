@@ -20,7 +20,7 @@ from ..backend.dtypes import float64
 from ..core import Tensor, primitive
 from .diagonals import tril, triu
 from .inspection import finfo
-from .matrices import adjoint, as_tensor, conjugate, matrices, transposed
+from .matrices import adjoint, as_tensor, conjugate, hermitian_part, matrices, transposed
 from .shaping import flip, permute_dims, reshape
 
 Shape = tuple[int, ...]
@@ -107,7 +107,7 @@ def tolerance(x: Array, rtol: Any) -> Any:
     return rtol.data if isinstance(rtol, Tensor) else rtol
 
 
-def pinv(x: Array, /, rcond: Any = None, *, rtol: Any = None) -> Array:
+def pinv(x: Array, /, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
     """The pseudoinverse of Moore and Penrose: singular values not above ``rtol`` times the largest count as 0.
 
     The gradient is that at constant rank: G. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear
@@ -116,6 +116,7 @@ def pinv(x: Array, /, rcond: Any = None, *, rtol: Any = None) -> Array:
     Args:
         x: shape ``(..., M, N)``.
         rcond: NumPy's name of ``rtol``.
+        hermitian: the matrices are Hermitian: so is the gradient. Source: ``numpy.linalg.pinv``.
         rtol: a number, or an array of shape ``(...)``; for None ``max(M, N)`` times the machine epsilon.
 
     Returns:
@@ -129,6 +130,7 @@ def pinv(x: Array, /, rcond: Any = None, *, rtol: Any = None) -> Array:
     tensor([[0.5, 0. ]])
     """
     t = matrices("pinv", x)
+    t = hermitian_part(t) if hermitian else t
     return _pinv(t, tolerance(t, rcond if rtol is None else rtol))
 
 

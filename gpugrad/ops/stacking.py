@@ -6,14 +6,28 @@ Source: Python array API standard 2024.12 and NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import Tensor, primitive
 from .creation import asarray
 from .inspection import broadcast_shapes
+from .nested import together
 from .selection import take
-from .shaping import broadcast_to, concat, expand_dims, flip, permute_dims, reshape, split, stack, swapaxes, which_axis
+from .shaping import (
+    broadcast_to,
+    concat,
+    expand_dims,
+    flip,
+    permute_dims,
+    reshape,
+    reshape_in_order,
+    split,
+    stack,
+    swapaxes,
+    which_axis,
+)
 
 Shape = tuple[int, ...]
 
@@ -28,6 +42,7 @@ def moveaxis(x: Array, source: int | Shape, destination: int | Shape, /) -> Arra
     >>> gg.moveaxis(gg.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     ndim = len(x.shape)
     sources, places = (
         [which_axis("moveaxis", a, ndim) for a in ((axes,) if isinstance(axes, int) else axes)]
@@ -41,13 +56,16 @@ def moveaxis(x: Array, source: int | Shape, destination: int | Shape, /) -> Arra
     return permute_dims(x, tuple(order))
 
 
-def ravel(x: Array) -> Array:
-    """All elements along one axis, in row-major order.
+def ravel(x: Array, order: str = "C") -> Array:
+    """All elements along one axis, in row-major order, or for ``order="F"`` in column-major order.
 
     >>> import gpugrad as gg
     >>> gg.ravel(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([1., 2., 3., 4.])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
+    if order != "C":
+        return reshape_in_order(x, (math.prod(x.shape),), order=order)
     return asarray(x) if len(x.shape) == 1 else reshape(x, (math.prod(x.shape),))
 
 
@@ -77,6 +95,7 @@ def rot90(x: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     tensor([[2., 4.],
             [1., 3.]])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     turns = k % 4
     if turns == 2:
         return flip(x, axis=axes)
@@ -93,6 +112,7 @@ def tile(x: Array, repetitions: int | Shape, /) -> Array:
     tensor([[1., 2., 1., 2.],
             [1., 2., 1., 2.]])
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     times = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
     shape = (1,) * (len(times) - len(x.shape)) + tuple(x.shape)
     times = (1,) * (len(shape) - len(times)) + times
@@ -128,6 +148,7 @@ def repeat(x: Array, repeats: int | Sequence[int] | Array, /, axis: int | None =
     >>> gg.repeat(gg.tensor([1.0, 2.0]), 2), gg.repeat(gg.tensor([1.0, 2.0]), [1, 2])
     (tensor([1., 1., 2., 2.]), tensor([1., 2., 2.]))
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     x, axis = (ravel(x), 0) if axis is None else (x, which_axis("repeat", axis, len(x.shape)))
     if isinstance(repeats, int):
         return _repeat(x, repeats, axis)
@@ -149,16 +170,18 @@ def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
     >>> [x.shape for x in gg.broadcast_arrays(gg.zeros((2, 1)), gg.zeros(3))]
     [(2, 3), (2, 3)]
     """
+    arrays = together("broadcast_arrays", *arrays)
     shape = broadcast_shapes(*(x.shape for x in arrays))
     return tuple(broadcast_to(x, shape) for x in arrays)
 
 
-def meshgrid(*arrays: Array, indexing: str = "xy") -> tuple[Array, ...]:
+def meshgrid(*arrays: Array, indexing: str = "xy", sparse: bool = False) -> tuple[Array, ...]:
     """The coordinates of a grid: each vector along its axis, repeated along the others.
 
     Args:
         arrays: shape ``(N,)`` each.
         indexing: "ij" for the axes in the order of the vectors, "xy" with the first two exchanged.
+        sparse: leave the other axes at size 1, for broadcasting.
 
     Raises:
         ValueError: another indexing.
@@ -171,46 +194,59 @@ def meshgrid(*arrays: Array, indexing: str = "xy") -> tuple[Array, ...]:
     """
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: expected indexing 'xy' or 'ij', got {indexing!r}")
+    arrays = together("meshgrid", *arrays)
     places = list(range(len(arrays)))
     if indexing == "xy" and len(places) > 1:
         places[:2] = 1, 0
-    return broadcast_arrays(
-        *(
-            reshape(x, tuple(math.prod(x.shape) if i == place else 1 for i in range(len(arrays))))
-            for place, x in zip(places, arrays, strict=True)
-        )
-    )
+    apart = [
+        reshape(x, tuple(math.prod(x.shape) if i == place else 1 for i in range(len(arrays))))
+        for place, x in zip(places, arrays, strict=True)
+    ]
+    return tuple(apart) if sparse else broadcast_arrays(*apart)
 
 
-def atleast_1d(x: Array, /) -> Array:
-    """``x``, a number with an axis of size 1.
+def _each(one: Callable[[Tensor], Array], arrays: Sequence[Any]) -> Any:
+    """What a function gives for an array, or the tuple of what it gives for several."""
+    made = tuple(one(x if isinstance(x, Tensor) else asarray(x)) for x in arrays)
+    return made[0] if len(made) == 1 else made
+
+
+def atleast_1d(*arrays: Array) -> Any:
+    """``x``, a number with an axis of size 1; a tuple for several.
 
     >>> import gpugrad as gg
     >>> gg.atleast_1d(gg.tensor(1.0)).shape
     (1,)
     """
-    return asarray(x) if x.shape else reshape(x, (1,))
+    return _each(lambda x: asarray(x) if x.shape else reshape(x, (1,)), arrays)
 
 
-def atleast_2d(x: Array, /) -> Array:
-    """``x`` with axes of size 1 in front until there are two.
+def atleast_2d(*arrays: Array) -> Any:
+    """``x`` with axes of size 1 in front until there are two; a tuple for several.
 
     >>> import gpugrad as gg
     >>> gg.atleast_2d(gg.zeros(3)).shape
     (1, 3)
     """
-    return asarray(x) if len(x.shape) > 1 else reshape(x, (1, math.prod(x.shape)))
+    return _each(lambda x: asarray(x) if x.ndim > 1 else reshape(x, (1, x.size)), arrays)
 
 
-def atleast_3d(x: Array, /) -> Array:
+def atleast_3d(*arrays: Array) -> Any:
     """``x`` with three axes: shapes ``()``, ``(N,)``, ``(M, N)`` to ``(1, 1, 1)``, ``(1, N, 1)``, ``(M, N, 1)``.
+
+    A tuple for several.
 
     >>> import gpugrad as gg
     >>> gg.atleast_3d(gg.zeros(3)).shape
     (1, 3, 1)
     """
-    shape = x.shape
-    return asarray(x) if len(shape) > 2 else reshape(x, (*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1))
+
+    def one(x: Tensor) -> Array:
+        if x.ndim > 2:
+            return asarray(x)
+        return reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, *(x.shape or (1,)), 1))
+
+    return _each(one, arrays)
 
 
 def vstack(arrays: Sequence[Array], /) -> Array:
@@ -221,7 +257,7 @@ def vstack(arrays: Sequence[Array], /) -> Array:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return concat([atleast_2d(x) for x in arrays], axis=0)
+    return concat([atleast_2d(x) for x in together("vstack", *arrays)], axis=0)
 
 
 def hstack(arrays: Sequence[Array], /) -> Array:
@@ -231,7 +267,7 @@ def hstack(arrays: Sequence[Array], /) -> Array:
     >>> gg.hstack([gg.tensor([1.0, 2.0]), gg.tensor([3.0])])
     tensor([1., 2., 3.])
     """
-    listed = [atleast_1d(x) for x in arrays]
+    listed = [atleast_1d(x) for x in together("hstack", *arrays)]
     return concat(listed, axis=1 if listed and len(listed[0].shape) > 1 else 0)
 
 
@@ -242,7 +278,7 @@ def dstack(arrays: Sequence[Array], /) -> Array:
     >>> gg.dstack([gg.zeros((2, 3)), gg.ones((2, 3))]).shape
     (2, 3, 2)
     """
-    return concat([atleast_3d(x) for x in arrays], axis=2)
+    return concat([atleast_3d(x) for x in together("dstack", *arrays)], axis=2)
 
 
 def column_stack(arrays: Sequence[Array], /) -> Array:
@@ -253,7 +289,7 @@ def column_stack(arrays: Sequence[Array], /) -> Array:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    listed = list(arrays)
+    listed = list(together("column_stack", *arrays))
     if listed and all(len(x.shape) == 1 for x in listed):
         return stack(listed, axis=1)
     return concat([x if len(x.shape) > 1 else expand_dims(atleast_1d(x), 1) for x in listed], axis=1)
@@ -269,6 +305,7 @@ def array_split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 
     >>> gg.array_split(gg.tensor([1.0, 2.0, 3.0]), 2)
     [tensor([1., 2.]), tensor([3.])]
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     if not isinstance(indices_or_sections, int):
         return split(x, indices_or_sections, axis)
     if indices_or_sections < 1:
@@ -284,7 +321,24 @@ def vsplit(x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
     >>> [part.shape for part in gg.vsplit(gg.zeros((4, 3)), 2)]
     [(2, 3), (2, 3)]
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return split(x, indices_or_sections, 0)
+
+
+def dsplit(x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
+    """:func:`split` along the third axis.
+
+    Raises:
+        ValueError: fewer than three axes, or the sections would not be equal.
+
+    >>> import gpugrad as gg
+    >>> [part.shape for part in gg.dsplit(gg.zeros((2, 3, 4)), 2)]
+    [(2, 3, 2), (2, 3, 2)]
+    """
+    x = x if isinstance(x, Tensor) else asarray(x)
+    if len(x.shape) < 3:
+        raise ValueError(f"dsplit: expected at least three axes, got shape {x.shape}")
+    return split(x, indices_or_sections, 2)
 
 
 def hsplit(x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
@@ -294,4 +348,5 @@ def hsplit(x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
     >>> [part.shape for part in gg.hsplit(gg.zeros((4, 3)), [1])]
     [(4, 1), (4, 2)]
     """
+    x = x if isinstance(x, Tensor) else asarray(x)
     return split(x, indices_or_sections, 1 if len(x.shape) > 1 else 0)

@@ -39,7 +39,7 @@ def _torch_spread(name):
 
 def row(operation, name, call=None, **kwargs):
     """A function that is called the same in NumPy, composed of others, of which one is named."""
-    kwargs.setdefault("numpy", getattr(numpy, name))
+    kwargs.setdefault("numpy", getattr(numpy, name, None))  # some are newer than the oldest NumPy
     return Row(f"ops.{operation}", call or getattr(gg, name), label=name, **kwargs)
 
 
@@ -148,6 +148,16 @@ ROWS: list[Row] = [
     row("linear.matmul", "matvec", shapes=[((2, 3), (3,)), ((4, 2, 3), (4, 3)), ((2, 3), (4, 3))], large=None),
     row("linear.matmul", "vecmat", shapes=[((2,), (2, 3)), ((4, 2), (4, 2, 3)), ((4, 2), (2, 3))], large=None),
     row("arithmetic.multiply", "polyval", shapes=[((3,), (2, 3)), ((4,), ())], large=None),
+    row("arithmetic.add", "polyadd", shapes=[((3,), (2,))], large=None),
+    row("arithmetic.subtract", "polysub", shapes=[((1,), (3,))], large=None),
+    row("arithmetic.multiply", "polyder", shapes=[((4,),)], variants=[{}, {"m": 2}], large=None, half=False,
+        numpy=lambda p, **kw: numpy.polyder(p, **kw).astype(p.dtype)),
+    row("arithmetic.divide", "polyint", shapes=[((3,),)], variants=[{}, {"m": 2, "k": [1.0, 2.0]}], large=None,
+        half=False, numpy=lambda p, **kw: numpy.polyint(p, **kw).astype(p.dtype)),
+    row("solving._lstsq", "polyfit", lambda x, y: gg.polyfit(x, y, 2), shapes=[((6,), (6,)), ((5,), (5, 2))],
+        inputs=apart, numpy=lambda x, y: numpy.polyfit(x, y, 2).astype(y.dtype), large=None, half=False, single=1e-3),
+    row("indexing._gather", "sliding_window_view", shapes=[((5,),)], variants=[{"window_shape": 3}], large=None,
+        numpy=numpy.lib.stride_tricks.sliding_window_view, torch=lambda torch, x, window_shape: x.unfold(0, 3, 1)),
     row("reduction.max", "ptp", inputs=apart, shapes=CUBES, variants=AXES),
     row("scans._diff", "ediff1d", shapes=[((2, 3),)], large=None,
         variants=[{}, {"to_begin": 1.0, "to_end": numpy.array([2.0, 3.0])}]),

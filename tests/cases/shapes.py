@@ -66,6 +66,7 @@ ROWS: list[Row] = [
             ("shaping._split", "array_split", ((5, 2),), 3), ("shaping._split", "array_split", ((5, 2),), [1, 3], 0),
             ("shaping._split", "array_split", ((2, 3),), 5, 1), ("shaping._split", "vsplit", ((4, 3),), 2),
             ("shaping._split", "hsplit", ((4, 3),), [1]), ("shaping._split", "hsplit", ((4,),), 2),
+            ("shaping._split", "dsplit", ((2, 2, 3),), [1]),
         ]
     ],
     *[

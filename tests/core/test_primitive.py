@@ -332,7 +332,7 @@ def test_calls_with_wrong_arguments():
         gg.add(gg.zeros(2), gg.zeros(2), out=None)
 
 
-@pytest.mark.parametrize("bad", [[1.0, 2.0], (1.0,), "text", {1}, object()], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize("bad", ["text", {1}, {"a": 1.0}, object()], ids=lambda v: type(v).__name__)
 def test_operands_that_are_no_arrays(bad):
     text = "expected a tensor, an array or a number, got " + type(bad).__name__
     for call in (
@@ -343,8 +343,8 @@ def test_operands_that_are_no_arrays(bad):
     ):
         with pytest.raises(TypeError, match=text):
             call()
-    with pytest.raises(TypeError, match=r"add: .*\(gg.asarray makes a tensor of a list\)"):
-        gg.zeros(2) + [1.0, 2.0]  # noqa: RUF005
+    with pytest.raises(TypeError, match="expected numbers, got list of <U4"):
+        gg.zeros(2) + ["text"]  # noqa: RUF005
 
 
 def test_mismatched_shapes_name_the_operation_and_the_operands():

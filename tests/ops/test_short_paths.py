@@ -120,7 +120,8 @@ def test_numbers_and_arrays_among_the_tensors():
     assert (y.tolist(), y.requires_grad) == ([1.0, 2.0, 3.0], True)
     with pytest.raises(ValueError, match=r"concat: .*\[operands: float32 \(2,\) on"):
         gg.concat([x, gg.zeros((1, 1))])
-    with pytest.raises(TypeError, match="expected a tensor, an array or a number, got list"):
-        gg.concat([x, [3.0]])
+    assert gg.concat([x, [3.0]]).tolist() == [1.0, 2.0, 3.0]
+    with pytest.raises(TypeError, match="expected a tensor, an array or a number, got set"):
+        gg.concat([x, {3.0}])
     with gg.no_grad():
         assert not gg.stack([x, x]).requires_grad
