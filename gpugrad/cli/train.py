@@ -83,7 +83,7 @@ def resume(args: argparse.Namespace) -> int:
 
 def started(target: str, changes: tuple[str, ...], text: str | None, out: str | None) -> int:
     """Run a target, and note in its folder how."""
-    from ..training import CheckpointError, OtherRunError
+    from ..training import CheckpointError, OtherRunError, OwnedError
     from . import build  # everything that trains, which the other commands do without
     from .run import Run
 
@@ -96,7 +96,7 @@ def started(target: str, changes: tuple[str, ...], text: str | None, out: str | 
         out = config.value("out", str, f"runs/{config.file.stem}")
         Run(target, out, changes, text).save()
         build.run(config)
-    except (ConfigError, OtherRunError, ImportError) as error:
+    except (ConfigError, OtherRunError, OwnedError, ImportError) as error:
         return fail(str(error), status=WRONG)
     except (CheckpointError, FloatingPointError, OSError) as error:
         return fail(str(error))

@@ -10,6 +10,7 @@ it is complete).
 
 from .callbacks import Callback, EarlyStopping
 from .checkpoint import Checkpointer
+from .lease import OwnedError
 from .log import Log
 from .metrics import F1, Accuracy, Mean, Metric, Perplexity, TopKAccuracy
 from .preemption import Interrupted, Preemption
@@ -20,6 +21,6 @@ from .trainer import Trainer
 
 __all__ = [
     "Accuracy", "Callback", "Checkpoint", "CheckpointError", "Checkpointer", "DamagedError", "EarlyStopping", "F1",
-    "Interrupted", "Log", "Mean", "Metric", "OtherRunError", "Perplexity", "Preemption", "Progress", "TopKAccuracy",
-    "Trainer", "write_report",
+    "Interrupted", "Log", "Mean", "Metric", "OtherRunError", "OwnedError", "Perplexity", "Preemption", "Progress",
+    "TopKAccuracy", "Trainer", "write_report",
 ]  # fmt: skip

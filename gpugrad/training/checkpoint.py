@@ -20,6 +20,7 @@ from ..optim import Optimizer
 from ..random import default_generator
 from . import safetensors
 from .code import code_version
+from .lease import Lease, OwnedError
 from .reading import (
     FORMAT,
     STATE,
@@ -59,6 +60,11 @@ class Checkpointer:
         asynchronous: :meth:`save` returns when all copies are made (on the CPU) or queued (on a GPU); waiting for them,
             hashing and writing happen in a thread. One save at a time: the next one waits for it.
         beside: called before a checkpoint gets its name, in the thread that writes: for what must be there with it.
+        takeover: take the folder from a process that still writes to it; that one then writes nothing more.
+
+    The first :meth:`save` makes this object the owner of the folder, until :meth:`close` or the end of the process: the
+    file ``owner.json`` says so, and is renewed. Another process that saves there is refused. An owner that has ended,
+    or has not renewed the file for a minute, is replaced.
 
     A checkpoint is a folder with ``tensors.safetensors``, ``state.json`` and ``manifest.json``, which has the sizes and
     SHA-256 checksums of the two and one of itself. It gets its name when all of it is on the disk; on an object store
@@ -93,6 +99,7 @@ class Checkpointer:
         mode: str = "min",
         asynchronous: bool = True,
         beside: Callable[[], Any] | None = None,
+        takeover: bool = False,
     ) -> None:
         if mode not in ("min", "max") or (keep_last is not None and keep_last < 1):
             raise ValueError(
@@ -106,6 +113,9 @@ class Checkpointer:
         self.mode = mode
         self.asynchronous = asynchronous
         self.beside = beside
+        self.takeover = takeover
+        self._lease: Lease | None = None
+        self._number: int | None = None
         self.damaged: dict[str, str] = {}
         """The checkpoints that did not verify, with the reason."""
         self.outdated: set[str] = set()
@@ -118,6 +128,31 @@ class Checkpointer:
     def place(self) -> str:
         """Where the checkpoints lie."""
         return self.store.place
+
+    # ---------------------------------------------------------------- the owner
+
+    def own(self, quick: bool = False) -> None:
+        """Become the owner of the folder, or see that this is still the owner.
+
+        Args:
+            quick: ask nothing of a store that is far away, and rely on the last renewal.
+
+        Raises:
+            OwnedError: another process is the owner; the message names it.
+            CheckpointError: the folder cannot be written to.
+        """
+        try:
+            self._claim(quick)
+        except CheckpointError:
+            raise
+        except Exception as error:  # storage libraries have classes of their own
+            raise CheckpointError(f"nothing can be written to {self.place}: {error}") from error
+
+    def _claim(self, quick: bool = False) -> None:
+        if self._lease is None:
+            self._lease = Lease(self.store, self.takeover)
+        else:
+            self._lease.check(quick)
 
     # ---------------------------------------------------------------- saving
 
@@ -137,6 +172,12 @@ class Checkpointer:
             TypeError: a state holds something else than numbers, strings, Tensors, arrays, and nested ones.
         """
         self.wait()
+        try:
+            self._claim()
+        except CheckpointError:
+            raise
+        except Exception as error:
+            raise self._unwritten(step, error) from error
         state = Gathered({"extra": extra, "parts": {name: _state(part) for name, part in self.parts.items()}})
         fetched = [backend.fetch(list(state.arrays.values()))]
         about = {
@@ -168,27 +209,44 @@ class Checkpointer:
                 text = json.dumps(tree, allow_nan=False).encode()
                 files = {TENSORS: safetensors.pieces(arrays), STATE: iter([text])}
                 about["files"] = {file: self._put(name, file, pieces) for file, pieces in files.items()}
+                self._claim()
                 if self.beside is not None:
                     self.beside()
+                    self._claim()
                 self.store.put(name, MANIFEST, [sealed(about)])
                 self.store.commit(name)
             except BaseException:
                 self.store.abandon(name)
                 raise
-        except (OSError, ValueError, RuntimeError) as error:
-            raise CheckpointError(
-                f"the checkpoint of step {step} could not be written to {self.place}: {error}; what was saved before "
-                "is still there"
-            ) from error
+        except OwnedError:
+            raise
+        except Exception as error:
+            if (
+                self._lease is not None and self._lease.taken()
+            ):  # whoever has it now may have removed what is half-written
+                self._claim()
+            raise self._unwritten(step, error) from error
         self._metrics[name] = assembled(about["metrics"], {})
         try:
             self._prune(name)
-        except (OSError, CheckpointError) as error:
-            logger.warning("old checkpoints in %s could not be removed: %s", self.place, error)
+        except OwnedError:
+            raise
+        except Exception as error:  # noqa: BLE001  the new checkpoint is there, whatever the store says
+            logger.warning("old checkpoints in %s could not be removed: %s", self.place, str(error))
+
+    def _unwritten(self, step: int, error: Exception) -> CheckpointError:
+        return CheckpointError(
+            f"the checkpoint of step {step} could not be written to {self.place}: {error}; what was saved before is "
+            "still there"
+        )
 
     def _new_name(self, step: int) -> str:
         names = self.store.names()
-        return f"{order(names[-1])[0] + 1 if names else 1:06d}-step-{step}"
+        number = order(names[-1])[0] if names else 0
+        if self._number is None and self._lease is not None and self._lease.forced:
+            number += 1  # the owner before may still be about to commit the next one
+        self._number = max(number, self._number or 0) + 1
+        return f"{self._number:06d}-step-{step}"
 
     def _put(self, name: str, file: str, pieces: Pieces) -> dict[str, Any]:
         """Write a file, and say what the manifest has to say about it."""
@@ -206,12 +264,14 @@ class Checkpointer:
 
     def _prune(self, newest: str) -> None:
         """Remove what is neither among the last ones nor the best."""
+        self._claim()
         self.store.clear_leftovers(newest)
         whole = [name for name in self.names() if name not in self.damaged]
         last = whole if self.keep_last is None else whole[-self.keep_last :]
         kept = {*last, self.best()}
         for name in self.store.names():
             if name not in kept and order(name) < order(last[0]):
+                self._claim()
                 self.store.remove(name)
                 self._metrics.pop(name, None)
 
@@ -226,11 +286,23 @@ class Checkpointer:
             self._thread = None
         failure, self._failure = self._failure, None
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback has this frame: no cycle
 
     def close(self) -> None:
-        """Wait for the save under way; the same as :meth:`wait`."""
-        self.wait()
+        """Wait for the save under way, and let others write to the folder.
+
+        Raises:
+            CheckpointError: the save failed.
+        """
+        try:
+            self.wait()
+        finally:
+            lease, self._lease, self._number = self._lease, None, None
+            if lease is not None:
+                lease.release()
 
     def __enter__(self) -> Checkpointer:
         return self
@@ -239,7 +311,7 @@ class Checkpointer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self.wait()
+            self.close()
         except CheckpointError as failure:
             if error is None:
                 raise

@@ -59,6 +59,8 @@ class Log:
         _mend(self.folder / ROWS)
         self.seconds = max((_seconds(line) for line in _lines(self.folder / ROWS)), default=0.0)
         """The most seconds that any row or event tells of, rows that were dropped included."""
+        self.rows = sum("event" not in line for line in _lines(self.folder / ROWS))
+        """The number of rows, events not counted."""
         self._lines: IO[str] = (self.folder / ROWS).open("a", encoding="utf-8", newline="\n")
         self._table: IO[str] | None = None
         self._write_table()
@@ -83,6 +85,7 @@ class Log:
             raise ValueError(f"Log.write: {sorted(taken)} is what the log calls its own columns")
         row = {"step": int(step), **{name: _plain(name, value) for name, value in given.items()}}
         self._append(row)
+        self.rows += 1
         if any(name not in self._columns for name in row):
             self._write_table()
         elif self._table is not None:
@@ -110,20 +113,27 @@ class Log:
 
     # ---------------------------------------------------------------- going on
 
-    def drop_after(self, step: int) -> int:
-        """Forget the rows behind ``step``, all at once: after a kill in between, either all are there or none.
+    def drop_after(self, step: int, rows: int | None = None) -> int:
+        """Delete the rows after ``step``, atomically: after a kill in between, either all are there or none.
+
+        Args:
+            step: the last one to keep.
+            rows: the number of rows to keep, at most: a checkpoint may lie between two rows of one step.
 
         Returns:
-            how many rows were dropped.
+            the number of deleted rows.
         """
-        dropped = 0
+        kept = dropped = 0
         self._lines.flush()
         with replaced(self.folder / ROWS) as file:
             for line in _lines(self.folder / ROWS):
-                if "event" not in line and line["step"] > step:
-                    dropped += 1
-                else:
-                    file.write(_text(line))
+                if "event" not in line:
+                    if line["step"] > step or (rows is not None and kept >= rows):
+                        dropped += 1
+                        continue
+                    kept += 1
+                file.write(_text(line))
+        self.rows = kept
         self._lines.close()
         self._lines = (self.folder / ROWS).open("a", encoding="utf-8", newline="\n")
         self._write_table()
@@ -132,14 +142,18 @@ class Log:
             self._open_writer(purge_step=step + 1)
         return dropped
 
-    def resume(self, step: int) -> float:
-        """Go on behind ``step``: the rows behind it are dropped, and the report shows that it happened.
+    def resume(self, step: int, rows: int | None = None) -> float:
+        """Continue after ``step``: delete the rows after it, and note the event for the report.
+
+        Args:
+            step: that of the checkpoint.
+            rows: the number of rows (:attr:`rows`) when it was saved; None: all those up to ``step``.
 
         Returns:
-            the seconds of training so far, those of the dropped rows included: they were paid for.
+            the seconds of training so far, those of the deleted rows included: they were paid for.
         """
         last = max((line["step"] for line in read_rows(self.folder)), default=step)
-        dropped = self.drop_after(step)
+        dropped = self.drop_after(step, rows)
         self.event("resume", step, lost_steps=max(last - step, 0), lost_rows=dropped, seconds=self.seconds)
         return self.seconds
 

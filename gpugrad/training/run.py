@@ -56,7 +56,7 @@ class Run:
         metrics: Mapping[str, Metric] | None = None, callbacks: Sequence[Callback] = (),
         save_every: int | None = None, save_seconds: float | None = 300.0, keep_last: int = 3, mode: str = "min",
         resume: bool = True, settings: Mapping[str, Any] | None = None, price_per_hour: float | None = None,
-        progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None,
+        progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None, takeover: bool = False,
     ) -> None:  # fmt: skip
         self.metrics = dict(metrics or {})
         self.callbacks = list(callbacks)
@@ -76,6 +76,7 @@ class Run:
         self._random = default_generator.state
         self._going: Preemption | None = None
         self._log: Log | None = None
+        self._rows: int | None = 0  # of the log, when the state was saved that was restored
         self._bar: Progress | None = None
         self._saved = self._safe = Moment(0, 0, "", 0.0)
         self._began = self._spent = 0.0
@@ -85,7 +86,7 @@ class Run:
         if self._place is not None:
             self.checkpointer = Checkpointer(
                 self._place.checkpoints, {**parts, "trainer": self}, keep_last=keep_last, mode=mode,
-                beside=self._place.push,
+                beside=self._place.push, takeover=takeover,
             )  # fmt: skip
 
     @property
@@ -126,6 +127,8 @@ class Run:
         if self._bar is not None:
             self._bar.metrics(values)
         if self._log is not None and values:
+            if self.checkpointer is not None:
+                self.checkpointer.own(quick=True)
             self._log.write(self.step, values, epoch=epoch, seconds=round(self.seconds, 3))
 
     # ---------------------------------------------------------------- state
@@ -166,6 +169,7 @@ class Run:
             "callbacks": [callback.state_dict() for callback in self.callbacks],
             "seconds": self.seconds,
             "settings": _plain(self.settings),
+            "rows": 0 if self._log is None else self._log.rows,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -185,6 +189,7 @@ class Run:
         self.results, self._sums, self._spent = dict(state["results"]), list(state["sums"]), state["seconds"]
         self._window.load_state_dict(state["window"])
         self._norm = state["norm"]
+        self._rows = state.get("rows")
         for name, metric in self.metrics.items():
             metric.load_state_dict(state["metrics"][name])
         for callback, own in zip(self.callbacks, state["callbacks"], strict=True):
@@ -198,8 +203,11 @@ class Run:
     def _open(self, stack: ExitStack, model: Module, total: int | None) -> None:
         """Everything that is there during a run of so many steps, and the state of the one before."""
         fresh = self.step == 0
-        if self.checkpointer is not None and fresh:
-            self._restore(self.checkpointer)
+        if self.checkpointer is not None:
+            stack.enter_context(self.checkpointer)  # an error ends the run, but not before the save under way
+            self.checkpointer.own()
+            if fresh:
+                self._restore(self.checkpointer)
         if self._place is not None:
             self._log = stack.enter_context(self._opened_log(self._place, fresh))
         self._mark()
@@ -213,15 +221,9 @@ class Run:
             stack.callback(self._bar.finish)
             if self.step:
                 self._say(f"going on behind step {self.step}, in epoch {self.epoch + 1}")
-        if self.checkpointer is not None:
-            stack.enter_context(self.checkpointer)  # an error ends the run, but not before the save under way
         self._going = stack.enter_context(Preemption(self.grace, self.metadata))
 
     def _restore(self, checkpointer: Checkpointer) -> None:
-        try:
-            checkpointer.store.probe()
-        except OSError as error:
-            raise CheckpointError(f"nothing can be written to {checkpointer.place}: {error}") from error
         if not self.resume:
             checkpointer.begin_anew()
         elif checkpointer.restore() is not None:
@@ -234,7 +236,7 @@ class Run:
         if fresh and not self.resume:
             log.drop_after(-1)
         elif fresh and log.seconds:
-            self._spent = log.resume(self.step)
+            self._spent = log.resume(self.step, self._rows)
         price = {} if self.price_per_hour is None else {"price_per_hour": self.price_per_hour}
         log.settings({**self.settings, **price})
         return log

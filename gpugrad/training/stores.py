@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +26,9 @@ NAME = re.compile(r"(\d{6,})-step-(\d+)")
 """A checkpoint's folder: the number of the save, and the step."""
 
 MANIFEST = "manifest.json"
+
+WITHOUT_CREATION = 1.0
+"""Seconds until the last of several writers of one file is known, in a store that cannot create a file exclusively."""
 
 
 def store(place: str | os.PathLike[str]) -> Store:
@@ -49,6 +54,8 @@ class Store:
     """Named folders of files that appear when they are complete."""
 
     place: str
+    local = False
+    """Whether reading a small file takes microseconds."""
 
     def names(self) -> list[str]:
         """The checkpoints that are there, in the order in which they were saved."""
@@ -102,9 +109,29 @@ class Store:
         """
         raise NotImplementedError
 
+    # Files beside the checkpoints -----------------------------------------------------------------------------------
+
+    def read(self, file: str, most: int | None = None) -> bytes | None:
+        """The content of a file, or its first ``most`` bytes; None if there is no such file."""
+        raise NotImplementedError
+
+    def write(self, file: str, content: bytes) -> None:
+        """Write a small file in one go, so that others read the old content or the new one."""
+        raise NotImplementedError
+
+    def create(self, file: str, content: bytes) -> bool:
+        """:meth:`write`, unless there is such a file: then return False."""
+        raise NotImplementedError
+
+    def delete(self, file: str) -> None:
+        """Remove a file."""
+        raise NotImplementedError
+
 
 class Folder(Store):
     """A local folder."""
+
+    local = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -164,6 +191,42 @@ class Folder(Store):
         finally:
             with suppress(OSError):
                 probe.unlink()
+
+    def read(self, file: str, most: int | None = None) -> bytes | None:
+        try:
+            with (self.path / file).open("rb") as source:
+                return source.read(-1 if most is None else most)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, file: str, content: bytes) -> None:
+        self._written(file, content).replace(self.path / file)
+
+    def create(self, file: str, content: bytes) -> bool:
+        partial = self._written(file, content)
+        try:
+            os.link(partial, self.path / file)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            try:
+                with (self.path / file).open("xb") as made:
+                    made.write(content)
+            except FileExistsError:
+                return False
+        finally:
+            partial.unlink(missing_ok=True)
+        return True
+
+    def delete(self, file: str) -> None:
+        (self.path / file).unlink(missing_ok=True)
+
+    def _written(self, file: str, content: bytes) -> Path:
+        """The content under another name."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        partial = self.path / f".{file}-{os.getpid()}-{threading.get_ident()}.part"
+        partial.write_bytes(content)
+        return partial
 
     def _partial(self, name: str) -> Path:
         return self.path / f".{name}.part"
@@ -240,18 +303,35 @@ class Bucket(Store):
         self.files.pipe_file(path, b"")
         self.files.rm_file(path)
 
-    def read(self, file: str) -> bytes | None:
-        """A file beside the checkpoints; None if there is none."""
+    def read(self, file: str, most: int | None = None) -> bytes | None:
+        self.files.invalidate_cache()
         try:
-            content: bytes = self.files.cat_file(self._path(file))
+            content: bytes = self.files.cat_file(self._path(file), end=most)
         except FileNotFoundError:
             return None
         return content
 
     def write(self, file: str, content: bytes) -> None:
-        """Write a file beside the checkpoints, in one request."""
         self.files.makedirs(self.root, exist_ok=True)
         self.files.pipe_file(self._path(file), content)
+
+    def create(self, file: str, content: bytes) -> bool:
+        self.files.makedirs(self.root, exist_ok=True)
+        try:
+            self.files.pipe_file(self._path(file), content, mode="create")  # one request that the store decides
+        except FileExistsError:
+            return False
+        except (NotImplementedError, TypeError, ValueError):  # a store without: what is there later is read again
+            self.files.invalidate_cache()
+            if self.files.exists(self._path(file)):
+                return False
+            self.files.pipe_file(self._path(file), content)
+            time.sleep(WITHOUT_CREATION)
+        return True
+
+    def delete(self, file: str) -> None:
+        with suppress(FileNotFoundError):
+            self.files.rm_file(self._path(file))
 
     def _path(self, *names: str) -> str:
         return "/".join([self.root, *names])

@@ -56,6 +56,7 @@ class Trainer(Run):
         progress: whether to show it.
         grace: the seconds from a notice that the machine goes away to the end of the process, see :class:`Preemption`.
         metadata: the address that tells of preemption, see :class:`Preemption`.
+        takeover: take the folder from a process that still trains there.
 
     Attributes:
         step: how many steps were made, ``epoch`` how many epochs.
@@ -83,7 +84,7 @@ class Trainer(Run):
         callbacks: Sequence[Callback] = (), save_every: int | None = None, save_seconds: float | None = 300.0,
         keep_last: int = 3, keep_best: bool = False, monitor: str | None = None, mode: str = "min", resume: bool = True,
         settings: Mapping[str, Any] | None = None, log_every: int = 10, price_per_hour: float | None = None,
-        progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None,
+        progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None, takeover: bool = False,
     ) -> None:  # fmt: skip
         least = min(accumulate, log_every, 1 if save_every is None else save_every)
         if least < 1 or schedule not in ("step", "epoch") or not (save_seconds is None or save_seconds > 0):
@@ -97,7 +98,7 @@ class Trainer(Run):
             {name: part for name, part in parts.items() if part is not None}, folder=folder, metrics=metrics,
             callbacks=callbacks, save_every=save_every, save_seconds=save_seconds, keep_last=keep_last, mode=mode,
             resume=resume, settings=settings, price_per_hour=price_per_hour, progress=progress, grace=grace,
-            metadata=metadata,
+            metadata=metadata, takeover=takeover,
         )  # fmt: skip
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.scheduler, self.schedule, self.ema = scheduler, schedule, ema
@@ -128,6 +129,7 @@ class Trainer(Run):
         Raises:
             Interrupted: a signal or the cloud has asked to end; everything is saved. It is a ``SystemExit``.
             FloatingPointError: the loss is not finite; nothing was saved since.
+            OwnedError: another process trains in this folder; the message names it.
             CheckpointError: a checkpoint cannot be written, or all that are there are damaged, or of another run.
             ValueError: an epoch without batches.
         """

@@ -214,6 +214,7 @@ def test_other_things_in_the_folder_are_left_alone(tmp_path):
         (tmp_path / name).mkdir()
     checkpointer = saved(tmp_path, range(1, 6), keep_last=1)
     assert checkpointer.names() == ["000005-step-5"]
+    checkpointer.close()
     assert len(list(tmp_path.iterdir())) == 5
 
 
@@ -255,6 +256,7 @@ def test_a_limit_on_the_size_of_files(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     intact(tmp_path, 2)
+    checkpointer.close()
     saved(tmp_path, [3])
     intact(tmp_path, 3)
 
@@ -391,6 +393,7 @@ def test_a_place_that_can_be_no_folder():
 
 def test_somebody_else_has_written_it(tmp_path, monkeypatch):
     checkpointer = saved(tmp_path)
+    checkpointer.close()
     monkeypatch.setattr(Folder, "names", lambda self: ["000001-step-1"])  # it was not there when the name was chosen
     with pytest.raises(CheckpointError, match="000002-step-2 is there already"):
         checkpointer.save(2, wait=True)

@@ -315,6 +315,7 @@ def test_what_a_killed_process_has_left_is_removed(tmp_path):
 def test_beginning_anew_takes_no_notice_of_an_earlier_run(keep_last, tmp_path):
     first = Checkpointer(tmp_path, keep_best="loss")
     first.save(1, metrics={"loss": 0.0}, wait=True)
+    first.close()
     second = Checkpointer(tmp_path, keep_best="loss", keep_last=keep_last)
     second.begin_anew()
     assert (second.names(), second.restore(), second.best()) == ([], None, None)

@@ -135,10 +135,8 @@ def ending(trainer):
         lines.append(f"{name} {json.dumps(tree, sort_keys=True)}")
     for key, array in sorted(found.arrays.items()):
         lines.append(f"{key} {array.dtype} {hashlib.sha256(numpy.ascontiguousarray(array).tobytes()).hexdigest()}")
-    rows = {}
-    for row in read_rows(trainer._place.local):
-        rows.setdefault(row["step"], {}).update({k: v for k, v in row.items() if k != "seconds"})
-    lines += [json.dumps(row, sort_keys=True) for _, row in sorted(rows.items())]
+    rows = read_rows(trainer._place.local)
+    lines += [json.dumps({k: v for k, v in row.items() if k != "seconds"}, sort_keys=True) for row in rows]
     return "\n".join(lines)
 
 
