@@ -14,6 +14,7 @@ from types import ModuleType
 
 import numpy
 import pytest
+import scipy.linalg
 import scipy.special
 from cases import ROWS, identifier, outputs, tensors
 
@@ -159,6 +160,10 @@ class Pen:
     @property
     def special(self):
         return Pen(self.program, scipy.special)
+
+    @property
+    def matrix_functions(self):
+        return Pen(self.program, scipy.linalg)
 
     def __getattr__(self, name):
         function = getattr(self.module, name)

@@ -19,6 +19,7 @@ from .registry import (
     backend_of,
     device_of,
     is_array,
+    matrix_functions,
     register_array_type,
     special,
 )
@@ -43,8 +44,8 @@ from .selection import (
 
 __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
-    "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of", "dtypes",
-    "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look",
-    "memory_summary", "on_several_devices", "out_of_memory", "overwrite", "register_array_type", "restore", "special",
-    "synchronize", "to_host", "transfer",
+    "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
+    "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "live", "load_cuda", "logger", "look",
+    "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory", "overwrite", "register_array_type",
+    "restore", "special", "synchronize", "to_host", "transfer",
 ]  # fmt: skip

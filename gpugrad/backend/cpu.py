@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from .device import Device
-from .registry import SPECIAL, Array, Backend, register_array_type, register_scalar_type
+from .registry import MATRIX_FUNCTIONS, SPECIAL, Array, Backend, register_array_type, register_scalar_type
 from .usage import Usage, process_memory
 
 CPU = Device("cpu")
@@ -59,5 +59,6 @@ class CPUBackend(Backend):
 backend = CPUBackend()
 register_array_type(numpy.ndarray, numpy, backend)
 SPECIAL[numpy] = "scipy.special"
+MATRIX_FUNCTIONS[numpy] = "scipy.linalg"
 for scalar in set(numpy.sctypeDict.values()):  # NumPy's reductions give scalars where CuPy's give 0-d arrays
     register_scalar_type(scalar, numpy)

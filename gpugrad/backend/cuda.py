@@ -14,7 +14,7 @@ import numpy
 from . import bounds, compiler
 from .device import Device
 from .memory import out_of_memory
-from .registry import SPECIAL, Array, Backend, Upload, register_array_type
+from .registry import MATRIX_FUNCTIONS, SPECIAL, Array, Backend, Upload, register_array_type
 from .transfers import Downloads, Handover, InFlight, Slots, Uploads, stream_key
 from .usage import Usage
 
@@ -207,4 +207,5 @@ def register() -> CUDABackend:
     backend = CUDABackend()
     register_array_type(cupy.ndarray, cupy, backend)
     SPECIAL[cupy] = "cupyx.scipy.special"
+    MATRIX_FUNCTIONS[cupy] = "cupyx.scipy.linalg"
     return backend

@@ -168,6 +168,9 @@ PLAIN: dict[type, Namespace] = {}
 SPECIAL: dict[Namespace, str] = {}
 """The module of special functions beside an array library, by name: it is imported when first asked for."""
 
+MATRIX_FUNCTIONS: dict[Namespace, str] = {}
+"""The module of further linear algebra beside an array library, by name."""
+
 WEAK = frozenset({bool, int, float, complex})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
 
@@ -193,6 +196,16 @@ def special(namespace: Namespace) -> Namespace:
     """
     name = SPECIAL.get(namespace)
     return namespace.special if name is None else sys.modules.get(name) or import_module(name)
+
+
+def matrix_functions(namespace: Namespace) -> Namespace:
+    """The linear algebra beside ``xp`` that is SciPy's: ``expm``, ``lu_factor``; CuPy has a part of it.
+
+    >>> matrix_functions(numpy).__name__
+    'scipy.linalg'
+    """
+    name = MATRIX_FUNCTIONS.get(namespace)
+    return namespace.matrix_functions if name is None else sys.modules.get(name) or import_module(name)
 
 
 def is_array(value: object) -> bool:

@@ -7,6 +7,10 @@ literature, and gives the conjugate of what it finds. For real matrices nothing 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from ..backend import Array, Namespace
 from ..core import Tensor
 from . import linear
@@ -54,6 +58,26 @@ def quotients(xp: Namespace, x: Array, values: Array, *upstream: Array) -> Array
     eye = eye_like(xp, d)
     zero = d == 0
     return degenerate(xp, x * (1 - eye) / xp.where(zero, 1, d), zero & (eye == 0), *upstream)
+
+
+def each_matrix(xp: Namespace, f: Callable[..., Any], *operands: Array) -> Any:
+    """``f`` of single matrices, for all matrices of the batch axes, which broadcast: SciPy's and CuPy's functions take
+    one at a time. Results are stacked, each if there are several.
+    """
+    if all(len(x.shape) == 2 for x in operands):
+        return f(*operands)
+    batch = xp.broadcast_shapes(*(x.shape[:-2] for x in operands))
+    count, some = math.prod(batch), max(math.prod(batch), 1)
+    spread = [
+        xp.broadcast_to(x, (*batch, *x.shape[-2:])) if count else xp.eye(*x.shape[-2:], dtype=x.dtype) for x in operands
+    ]
+    flat = [xp.reshape(x, (some, *x.shape[-2:])) for x in spread]
+    results = [f(*(x[k] for x in flat)) for k in range(some)]
+
+    def stacked(parts: Sequence[Array]) -> Array:
+        return xp.reshape(xp.stack(parts)[:count], (*batch, *parts[0].shape))
+
+    return tuple(map(stacked, zip(*results, strict=True))) if isinstance(results[0], tuple) else stacked(results)
 
 
 def as_tensor(x: Array) -> Tensor:

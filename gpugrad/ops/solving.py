@@ -15,13 +15,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..backend import Array, Namespace
+from ..backend import Array, Namespace, matrix_functions
 from ..backend.dtypes import float64
 from ..core import Tensor, primitive
-from .diagonals import tril, triu
 from .inspection import finfo
-from .matrices import adjoint, as_tensor, conjugate, hermitian_part, matrices, transposed
-from .shaping import flip, permute_dims, reshape
+from .matrices import adjoint, as_tensor, conjugate, eye_like, hermitian_part, matrices, transposed
+from .rounding import conj
+from .shaping import matrix_transpose, permute_dims, reshape
 
 Shape = tuple[int, ...]
 
@@ -78,6 +78,79 @@ def _solve_both(xp: Namespace, g: Array, wanted: tuple[str, ...], x1: Array, y: 
     h = solve.on(xp, transposed(xp, x1), g)
     by_right = xp.squeeze(h, axis=-1) if len(x2_shape) == 1 else h
     return [by_right if name == "x2" else -(h @ transposed(xp, y)) for name in wanted]
+
+
+# -------------------------------------------------------------------- triangles
+
+
+@primitive
+def _solve_triangular(xp: Namespace, a: Array, b: Array, /, lower: bool, unit: bool) -> Array:
+    """By substitution. Several matrices at once by their LU factors, which need no pivots: the triangle and the
+    identity; a lower triangle is solved upside down.
+    """
+    if len(a.shape) == 2 and len(b.shape) < 3:
+        solver = matrix_functions(xp).solve_triangular
+        return solver(a, b, lower=lower, unit_diagonal=unit, check_finite=False)
+    t = (xp.tril if lower else xp.triu)(a, k=(-1 if lower else 1) if unit else 0)
+    if unit:
+        t = t + eye_like(xp, t)
+    if not lower:
+        return solve.on(xp, t, b)
+    rows = -1 if len(b.shape) == 1 else -2
+    return xp.flip(solve.on(xp, xp.flip(t, axis=(-2, -1)), xp.flip(b, axis=rows)), axis=rows)
+
+
+@_solve_triangular.joint_vjp
+def _triangular_both(
+    xp: Namespace, g: Array, wanted: tuple[str, ...], a: Array, y: Array, b_shape: Shape, lower: bool, unit: bool
+) -> list[Array]:
+    vector = len(b_shape) == 1
+    if vector:
+        g, y = xp.expand_dims(g, axis=-1), xp.expand_dims(y, axis=-1)
+    h = _solve_triangular.on(xp, transposed(xp, a), g, lower=not lower, unit=unit)
+    by_right = xp.squeeze(h, axis=-1) if vector else h
+    if wanted == ("b",):
+        return [by_right]
+    by_left = -(h @ transposed(xp, y))
+    by_left = xp.tril(by_left, k=-unit) if lower else xp.triu(by_left, k=+unit)
+    return [by_right if name == "b" else by_left for name in wanted]
+
+
+def solve_triangular(
+    a: Array, b: Array, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Array:
+    """:func:`solve` by substitution, with one triangle of ``a``: what is in the other has no gradient.
+
+    Source: ``scipy.linalg.solve_triangular``.
+
+    Args:
+        a: shape ``(..., M, M)``.
+        b: shape ``(M,)`` or ``(..., M, K)``.
+        trans: 0 or "N" for ``A x = b``, 1 or "T" for ``A^T x = b``, 2 or "C" for ``A^H x = b``.
+        lower: which triangle.
+        unit_diagonal: take ones for the diagonal, whatever is there.
+
+    Raises:
+        ValueError: another ``trans``; or as :func:`solve`.
+
+    >>> import gpugrad as gg
+    >>> gg.linalg.solve_triangular(gg.tensor([[2.0, 9.0], [1.0, 1.0]]), gg.tensor([2.0, 2.0]), lower=True)
+    tensor([1., 1.])
+    """
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(f"solve_triangular: expected trans 0, 1, 2, 'N', 'T' or 'C', got {trans!r}")
+    t, c = matrices("solve_triangular", a), as_tensor(b)
+    rows = c.shape[-1 if c.ndim == 1 else -2] if c.ndim else None
+    if t.shape[-1] != t.shape[-2] or rows != t.shape[-1]:
+        raise ValueError(
+            f"solve_triangular: expected square matrices and b of as many rows, got shapes {t.shape} and {c.shape}"
+        )
+    if trans in (0, "N"):
+        return _solve_triangular(t, c, bool(lower), bool(unit_diagonal))
+    t = matrix_transpose(t)
+    if trans in (2, "C") and t.dtype.kind == "c":
+        t = conj(t)
+    return _solve_triangular(t, c, not lower, bool(unit_diagonal))
 
 
 # -------------------------------------------------------------------- least squares
@@ -193,31 +266,6 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> LstsqResult:
 
 
 # -------------------------------------------------------------------- composed
-
-
-def solve_triangular(a: Array, b: Array, *, lower: bool = False) -> Array:
-    """:func:`solve` with one triangle of ``a``, whatever is in the other, which gets no gradient.
-
-    There is no pivot to look for in an upper triangle, so the LU factors are that triangle and the identity, and the
-    result is that of substitution. A lower triangle is solved upside down. Source: ``scipy.linalg.solve_triangular``.
-
-    Args:
-        a: shape ``(..., M, M)``.
-        b: shape ``(M,)`` or ``(..., M, K)``.
-        lower: which triangle.
-
-    Raises:
-        ValueError: as :func:`solve`.
-
-    >>> import gpugrad as gg
-    >>> gg.linalg.solve_triangular(gg.tensor([[2.0, 9.0], [1.0, 1.0]]), gg.tensor([2.0, 2.0]), lower=True)
-    tensor([1., 1.])
-    """
-    t, c = matrices("solve_triangular", a), as_tensor(b)
-    if not lower:
-        return solve(triu(t), c)
-    rows = -1 if c.ndim == 1 else -2
-    return flip(solve(flip(tril(t), axis=(-2, -1)), flip(c, axis=rows)), axis=-1 if c.ndim == 1 else -2)
 
 
 def tensorsolve(a: Array, b: Array, axes: Sequence[int] | None = None) -> Array:

@@ -27,6 +27,9 @@ ROOTS = {"xp": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
 DYNAMIC = {"custom/expressions.py": tuple(FUNCTIONS)}
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
+BESIDE = {"special": "special", "matrix_functions": "linalg"}
+"""Functions that give a module beside the array library, and which one."""
+
 NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", "name", "namespace", "text", "file",
               "json", "pickle", "tasks", "results"}  # fmt: skip
 """Names that have attributes which arrays have as well, and are modules, queues, strings."""
@@ -51,8 +54,8 @@ def library_chain(node):
         node = node.value
     if isinstance(node, ast.Name) and node.id in ROOTS:
         return [ROOTS[node.id], *reversed(names)]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "special":
-        return ["cupyx", "scipy", "special", *reversed(names)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BESIDE:
+        return ["cupyx", "scipy", BESIDE[node.func.id], *reversed(names)]
     return None
 
 
@@ -108,8 +111,15 @@ def uses():
 
 PROBE = '''
 import importlib, inspect, json, re, sys
+import types
 import cupy, cupyx
 import cupyx.scipy.special
+
+for name in ("cublas", "cusolver"):  # the functions are looked at and not called: NVIDIA's libraries need not be there
+    try:
+        getattr(cupy.cuda, name)
+    except ImportError:
+        setattr(cupy.cuda, name, types.ModuleType(name))
 
 def resolve(name):
     parts = name.split(".")

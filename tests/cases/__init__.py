@@ -15,6 +15,7 @@ from . import (
     activation,
     arithmetic,
     extras,
+    factored,
     fourier,
     functions,
     indexing,
@@ -36,8 +37,8 @@ from . import (
 from .row import Row
 
 FAMILIES = (
-    activation, arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, fourier, special,
-    others, windows, extras, order, sampled, normalization, losses,
+    activation, arithmetic, functions, reductions, shapes, selection, indexing, linear, linalg, factored, fourier,
+    special, others, windows, extras, order, sampled, normalization, losses,
     recurrent, resampling,
 )  # fmt: skip
 

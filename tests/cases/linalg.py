@@ -135,8 +135,20 @@ def _lstsq(lib, a, b):
     return tuple(lib.lstsq(a, b)[:2]) if tall else lib.lstsq(a, b)[0]
 
 
+def _triangular(lib, a, b, lower, unit_diagonal, trans):
+    """NumPy's ``solve`` of a triangle that is made by hand; PyTorch's function, with columns for vectors."""
+    if lib.module is gg:
+        return lib.solve_triangular(a, b, trans, lower=lower, unit_diagonal=unit_diagonal)
+    shift = int(unit_diagonal)
+    t = lib.tril(a, -shift) if lower else lib.triu(a, shift)
+    t = t + (lib.tril(lib.triu(_ones(lib, a))) if unit_diagonal else 0)
+    t = (t.mT.conj() if trans == 2 else t.mT) if trans else t
+    return lib.solve(t, b)
+
+
 EQUATIONS = [((3, 3), (3, 2)), ((3, 3), (3,)), ((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 1)), ((2, 1, 3, 3), (4, 3, 2))]
 EQUATIONS += [((2, 3, 3), (3,)), ((0, 0), (0, 2)), ((2, 2), (2, 0)), ((2, 2, 2), (2, 2, 0)), ((0, 2, 2), (0, 2, 1))]
+TRIANGLES = [((3, 3), (3, 2)), ((2, 3, 3), (3,)), ((2, 1, 3, 3), (2, 3, 2)), ((0, 0), (0, 2))]
 AXES = [None, 1, (0, 2), (-1,), (2, 1, 0)]
 
 ROWS: list[Row] = [
@@ -148,12 +160,9 @@ ROWS: list[Row] = [
     _row("solving._lstsq", _lstsq, [((4, 2), (4, 3)), ((4, 2), (4,)), ((2, 3), (2, 2)), ((3, 3), (3, 1))],
          label="lstsq"),
     *[
-        _row("solving.solve", lambda lib, a, b, lower=lower: (
-                 lib.solve_triangular(a, b, lower=lower) if lib.module is gg else
-                 lib.solve((numpy.tril if lower else numpy.triu)(a), b) if lib.module is numpy else
-                 lib.solve_triangular(a, b, upper=not lower)),
-             [((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1))], label=f"solve_triangular lower={lower}")
-        for lower in (True, False)
+        _row("solving._solve_triangular", _triangular, TRIANGLES, label="solve_triangular",
+             variants=[{"lower": lower, "unit_diagonal": unit, "trans": trans}])
+        for lower, unit, trans in ((True, False, 0), (False, False, 0), (True, True, 1), (False, True, 2))
     ],
     _row("solving.solve", lambda lib, a, b: lib.tensorsolve(a.reshape((2, 3, 6)), b), [((6, 6), (2, 3))],
          label="tensorsolve"),

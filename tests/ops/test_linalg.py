@@ -120,7 +120,9 @@ def test_the_gradient_of_a_singular_determinant_is_its_cofactors():
 def test_a_singular_matrix_raises_on_the_cpu_and_is_not_looked_at_on_a_gpu(call, device):
     a = constant(numpy.zeros((2, 2)))
     if device.is_host:
-        with pytest.raises(ValueError, match=r"(inv|solve): Singular matrix \[operands: float64 \(2, 2\) on cpu"):
+        with pytest.raises(
+            ValueError, match=r"(inv|solve|solve_triangular): [Ss]ingular matrix.* \[operands: float64 \(2, 2\) on cpu"
+        ):
             call(a)
     else:
         assert not numpy.isfinite(call(a).numpy()).any()

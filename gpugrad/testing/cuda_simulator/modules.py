@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from . import compiler, devices, functions, kernels, linalg, memory, methods, table
+from . import compiler, devices, functions, kernels, linalg, memory, methods, scipy_linalg, table
 from .array import ndarray
 from .indexing import scatter
 from .ufuncs import ufunc
@@ -115,6 +115,7 @@ def build() -> dict[str, ModuleType]:
     }, made)  # fmt: skip
     _module("cupyx.scipy", {"get_array_module": functions.get_array_module}, made)
     _module("cupyx.scipy.special", functions.special(), made)
+    _module("cupyx.scipy.linalg", functions.part(table.SCIPY_LINALG, scipy_linalg, "cupyx.scipy.linalg"), made)
     return made
 
 

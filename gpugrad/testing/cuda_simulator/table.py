@@ -244,6 +244,12 @@ tensorinv(a, ind=2)
 tensorsolve(a, b, axes=None)
 """  # noqa: E501
 
+SCIPY_LINALG = """
+lu_factor(a, overwrite_a=False, check_finite=True)
+solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_b=False, check_finite=False)
+"""
+"""Of ``cupyx.scipy.linalg``, what gpugrad uses."""
+
 FFT = """
 fft(a, n=None, axis=-1, norm=None)
 fft2(a, s=None, axes=(-2, -1), norm=None)
