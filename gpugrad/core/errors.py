@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
 
 from .. import backend
 
@@ -101,6 +103,55 @@ def library_function() -> str:
             break
         name = f"{package}.{frame.f_code.co_name}"
     return name
+
+
+class Refusal(NamedTuple):
+    """A conversion that was refused: the message, and the line that asked for it."""
+
+    text: str
+    code: CodeType
+    line: int
+
+
+_last_refusal: ContextVar[Refusal | None] = ContextVar("gpugrad_last_refusal", default=None)
+
+
+def lost(kind: str, constant: str) -> str:
+    """The message for a tensor that needs a gradient and would become a constant of another library.
+
+    Args:
+        kind: of object that was asked for.
+        constant: the expression for a constant.
+    """
+    function = library_function()
+    text = (
+        f"a tensor that needs a gradient is not converted to {kind} implicitly, the gradient would be lost"
+        f"{f' in {function}' if function else ''} [{user_line()}]: use {constant} if you want a constant; to build an "
+        "array from tensors use gg.stack, x[i] = v on a tensor x = gg.zeros(...), or 'import gpugrad.numpy as np'"
+    )
+    if function.startswith("scipy") and os.environ.get("SCIPY_ARRAY_API") != "1":
+        text += "; some SciPy functions compute on tensors if SCIPY_ARRAY_API=1 is set before SciPy is imported"
+    caller, _ = next(_callers())
+    _last_refusal.set(Refusal(text, caller.f_code, caller.f_lineno))
+    return text
+
+
+def refusal_behind(error: Exception) -> GradientError | None:
+    """The refused conversion that another library reports as an error of its own, or None.
+
+    It is the cause of ``error``; or, where C code drops the cause, the last one, if the same line raised ``error``.
+    """
+    reason: BaseException | None = error
+    while reason is not None:
+        if isinstance(reason, GradientError):
+            return GradientError(str(reason))
+        reason = reason.__cause__
+    last, trace = _last_refusal.get(), error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if last is None or trace is None or (trace.tb_frame.f_code, trace.tb_lineno) != (last.code, last.line):
+        return None
+    return GradientError(last.text)
 
 
 def look_closely(name: str, value: Any, line: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from .. import backend
 from ..backend import Array, Device, DType
 from . import modes
-from .errors import GradientError, library_function, user_line
+from .errors import GradientError, lost
 from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
@@ -359,19 +358,6 @@ def connected(x: Tensor) -> bool:
     A copy of any other leaf is a new leaf.
     """
     return x.node is not None and not isinstance(x.node, Leaf)
-
-
-def lost(kind: str, constant: str) -> str:
-    """The message for a tensor that needs a gradient and would become a constant of another library."""
-    function = library_function()
-    text = (
-        f"a tensor that needs a gradient is not converted to {kind} implicitly, the gradient would be lost"
-        f"{f' in {function}' if function else ''} [{user_line()}]: use {constant} if you want a constant; to build an "
-        "array from tensors use gg.stack, x[i] = v on a tensor x = gg.zeros(...), or 'import gpugrad.numpy as np'"
-    )
-    if function.startswith("scipy") and os.environ.get("SCIPY_ARRAY_API") != "1":
-        text += "; some SciPy functions compute on tensors if SCIPY_ARRAY_API=1 is set before SciPy is imported"
-    return text
 
 
 from . import engine, rows  # noqa: E402  they need Tensor; importing in each call took as long as most rules

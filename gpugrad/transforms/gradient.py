@@ -16,7 +16,7 @@ from typing import Any
 from .. import backend
 from ..core import Argument, GradientError, Node, Tensor, identity, walk
 from ..core.engine import as_array, mirrored, seed
-from ..core.errors import user_line
+from ..core.errors import refusal_behind, user_line
 from ..core.modes import careful, enable_grad, recording, set_grad_enabled
 from ..ops.creation import asarray, zeros_like
 from .arguments import check_differentiable, check_function, positions
@@ -81,13 +81,11 @@ class Call:
         try:
             with enable_grad():
                 return f(*args, **kwargs)
-        except (SystemError, ValueError) as error:
-            reason: BaseException | None = error
-            while reason is not None and not isinstance(reason, GradientError):
-                reason = reason.__cause__
+        except Exception as error:
+            reason = None if isinstance(error, GradientError) else refusal_behind(error)
             if reason is None:
                 raise
-            raise GradientError(str(reason)) from error  # NumPy and SciPy raise their own error after float(x) failed
+            raise reason from error
         finally:
             _inside.reset(token)
 

@@ -29,7 +29,7 @@ ROWS: list[Row] = [
     unary("rounding", "round", apart, flat=True, variants=[{}, {"decimals": 1}]),
     unary("rounding", "signbit", nonzero, constant=True, large=None),
     binary("rounding", "copysign", nonzero),
-    binary("rounding", "nextafter", constant=True, large=None),
+    binary("rounding", "nextafter", apart, large=None),
     unary("rounding", "real"),
     unary("rounding", "imag", flat=True),
     unary("rounding", "conj"),
@@ -38,5 +38,5 @@ ROWS: list[Row] = [
 ]  # fmt: skip
 
 REAL = """functions.logaddexp trigonometry.hypot trigonometry.atan2 rounding.floor rounding.ceil rounding.trunc
-rounding.round rounding.copysign rounding.nan_to_num activation.relu"""
+rounding.round rounding.copysign rounding.nextafter rounding.nan_to_num activation.relu"""
 ROWS = complex_too(ROWS, *REAL.split())

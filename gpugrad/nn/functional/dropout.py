@@ -15,6 +15,7 @@ def dropout_probability(p: float) -> float:
     """``p``, if it is a probability.
 
     Raises:
+        GradientError: it needs a gradient.
         ValueError: it is outside [0, 1].
 
     >>> dropout_probability(0.5)
@@ -22,7 +23,7 @@ def dropout_probability(p: float) -> float:
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: expected a probability in [0, 1], got {p}")
-    return p
+    return float(p)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:

@@ -133,6 +133,7 @@ def cross_entropy(
     weight = _weight("cross_entropy", input, weight)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: expected label_smoothing in [0, 1], got {label_smoothing}")
+    label_smoothing = float(label_smoothing)  # refuses one that needs a gradient, which 0 would lose
     if target.dtype.kind not in "iu":
         if ignore_index >= 0:
             raise ValueError("cross_entropy: ignore_index is for class labels, the target has probabilities")
