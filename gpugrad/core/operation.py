@@ -162,6 +162,8 @@ class Primitive:
         """Inputs without a derivative, and why: shown by the error of a call with a variable there."""
         self.further: Callable[..., Any] | None = None
         """What takes calls that the declaration does not fit; see :func:`extend`."""
+        self.variable: frozenset[str] = frozenset()
+        """Static parameters that may be variables: ``further`` takes such a call."""
         self.batch: str | None = None
         """How ``vmap`` runs it, if it is in no table: "elementwise" for all samples at once, None one by one."""
         self.plans: dict[int, Plan | None] = _Plans(self)
@@ -267,7 +269,7 @@ class Primitive:
         """Split a call's arguments into arrays and static parameters, defaults filled in.
 
         Raises:
-            TypeError: too many arguments, one that is missing or unknown.
+            TypeError: too many arguments, one that is missing or unknown, or a tensor that only ``further`` takes.
             GradientError: a static parameter is a tensor that needs a gradient, which would be lost.
         """
         if self.variadic:
@@ -291,6 +293,8 @@ class Primitive:
         return arrays, params
 
     def _check_static(self, name: str, value: Any) -> None:
+        if isinstance(value, Tensor) and name in self.variable:
+            raise TypeError(f"{self.name}: {name} is a tensor, which only the composed form takes")
         if isinstance(value, Tensor) and value.node is not None and recording():
             raise GradientError(
                 f"{self.name}: {name} is not differentiable: expected a constant, got a tensor that needs a gradient "

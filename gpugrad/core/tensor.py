@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import backend
 from ..backend import Array, Device, DType
 from . import modes
-from .errors import GradientError, lost
+from .errors import GradientError, lost, user_line
 from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:

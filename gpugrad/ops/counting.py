@@ -1,6 +1,6 @@
 """Counting: how often each integer occurs, how many elements fall into each bin.
 
-Counts are constants; sums of weights have gradients for the weights. Source: NumPy.
+Counts are constants; sums of weights have gradients for the weights, edges for the ends of the range. Source: NumPy.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ..backend.dtypes import float64
 from ..core import Tensor, primitive
 from .arithmetic import minimum
 from .beside import beside
-from .creation import asarray, astype
+from .creation import asarray, astype, linspace
 from .indexing import _gather
-from .reduction import sum
+from .reduction import max, min, sum
 from .scans import diff
 from .selection import searchsorted
 from .shaping import reshape
@@ -122,7 +122,8 @@ def histogram(
     Args:
         x: shape ``(...)``.
         bins: how many of equal width, or the edges, shape ``(N + 1,)``, increasing.
-        range: the first and the last edge; None for the smallest and the largest element.
+        range: the first and the last edge; None for the smallest and the largest element. The edges in between
+            follow these two, and so do their gradients.
         density: divide by the number of all and by the width of the bin: the integral is 1.
         weights: of the shape of ``x``; sums of weights have a gradient, counts are constants.
 
@@ -137,8 +138,11 @@ def histogram(
     flat = reshape(t, (t.size,))
     edges: Any
     if isinstance(bins, int):
-        counts, edges = _histogram(flat, bins, range)
+        ends: Any = None if range is None else tuple(v.item() if isinstance(v, Tensor) else v for v in range)
+        counts, edges = _histogram(flat, bins, ends)
         edges = astype(edges, t.dtype, copy=False) if backend.is_floating(t.dtype) else edges
+        if any(isinstance(v, Tensor) and v.requires_grad for v in ((t,) if range is None else range)):
+            edges = _moving(edges, *((min(t), max(t)) if range is None else range))
     else:
         edges = beside(bins, t)
         counts = _in_bins(flat, edges) if weights is None else None
@@ -150,6 +154,13 @@ def histogram(
     if density:
         counts = counts / (sum(counts) * diff(edges))
     return counts, edges
+
+
+def _moving(edges: Tensor, low: Any, high: Any) -> Tensor:
+    """The edges, with the gradients of the first and the last one."""
+    share = linspace(0, 1, edges.size, dtype=edges.dtype, device=edges.device)
+    moving: Tensor = low * (1 - share) + high * share
+    return edges + (moving - moving.detach())
 
 
 def _summed(x: Tensor, edges: Tensor, weights: Tensor) -> Tensor:

@@ -175,7 +175,9 @@ def respelled(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any], erro
     if isinstance(out, Tensor) and ours is not None:
         return _into(out, lambda: ours(*args, **{k: v for k, v in kwargs.items() if k != "out"}))
     more = kwargs.keys() - op.params.keys()
-    if op.further is not None and args and more <= known.keys() and (more or len(args) < len(op.inputs)):
+    given = (*args[1:], *kwargs.values())
+    variable = bool(op.variable) and any(isinstance(v, Tensor) for v in given)
+    if op.further is not None and args and more <= known.keys() and (more or variable or len(args) < len(op.inputs)):
         return op.further(*args, **kwargs)
     function = next((f for f in (getattr(m, op.name, None) for m in MODULES) if hasattr(f, "_implementation")), None)
     if ours is None or not kwargs or not args or function is None:

@@ -2,7 +2,7 @@
 
 The operations themselves know ``axis`` and ``keepdims``. A call with more keywords comes here
 (:attr:`Primitive.further`), so that the other calls cost no more. Elements that ``where`` leaves out get gradient 0,
-whatever their value. ``initial`` and ``mean`` may be variables.
+whatever their value. ``initial``, ``mean`` and ``correction`` may be variables.
 """
 
 from __future__ import annotations
@@ -195,3 +195,4 @@ def _spread(name: str) -> Callable[..., Any]:
 
 for _name, _op in {"var": reduction.var, "std": reduction.std, "nanvar": nan.nanvar, "nanstd": nan.nanstd}.items():
     extend(_op, _spread(_name), dtype=None, where=True, mean=None)
+    _op.op.variable = frozenset({"correction"})

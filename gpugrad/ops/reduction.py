@@ -125,7 +125,7 @@ prod.vjp(x=_prod_x)
 def var(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The variance over ``axis``: ``sum(|x - mean|^2) / (n - correction)``, real for complex numbers too.
 
-    Each element gets ``2 g (x - mean) / (n - correction)``.
+    Each element gets ``2 g (x - mean) / (n - correction)``. A Tensor as the correction gets its gradient too.
 
     >>> import gpugrad as gg
     >>> gg.var(gg.tensor([1.0, 2.0, 3.0, 6.0]), correction=1)

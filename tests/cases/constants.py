@@ -1,7 +1,7 @@
 """Programs in which a variable could become a constant: in NumPy, SciPy, the standard library and pandas.
 
-Each row is a program in ``v`` of shape ``(2,)``, ``t = v[0]`` and ``u = v[1]``: statements, and the value behind the last
-semicolon. The rows that begin with ``!`` must have the right gradient on the CPU; the others have it or raise.
+Each row is a program in ``v`` of shape ``(2,)``, ``t = v[0]`` and ``u = v[1]``: statements, and the value after the
+last semicolon. The rows that begin with ``!`` must have the right gradient on the CPU; the others have it or raise.
 """
 
 NUMPY = """
@@ -80,16 +80,16 @@ np.array([v, v]).sum()
 np.array((t, 2.0), dtype=float).sum()
 np.array([t, u], dtype=object).sum()
 np.array([t, u], dtype=object).prod()
-a = np.empty(2, object); a[0] = t; a[1] = u; (a[0] * a[1])
-a = np.empty(2, object); a[0] = t; a[1] = u; (a * a).sum()
+!a = np.empty(2, object); a[0] = t; a[1] = u; (a[0] * a[1])
+!a = np.empty(2, object); a[0] = t; a[1] = u; (a * a).sum()
 a = np.empty(2, object); a[0] = t; a[1] = u; a.astype(float).sum()
 a = np.empty(2, object); a[0] = t; a[1] = u; np.array(a, float).sum()
-a = np.empty(2, object); a[0] = t; a[1] = u; np.stack(list(a)).sum()
-a = np.empty(2, object); a[0] = t; a[1] = u; sum(a.tolist())
+!a = np.empty(2, object); a[0] = t; a[1] = u; np.stack(list(a)).sum()
+!a = np.empty(2, object); a[0] = t; a[1] = u; sum(a.tolist())
 a = np.empty(2, object); a[:] = [t, u]; a.sum()
 a = np.empty(2, object); a[0] = t; a[1] = u; np.asarray(a, dtype=np.float64).sum()
 a = np.empty(2, object); a[0] = t; a[1] = u; b = np.zeros(2); b[:] = a; b.sum()
-a = np.empty(1, object); a[0] = t; a.item() * u
+!a = np.empty(1, object); a[0] = t; a.item() * u
 np.asarray(t) * u
 np.asarray(v).sum()
 np.asarray([t, u]).sum()
@@ -98,83 +98,83 @@ np.ascontiguousarray(v).sum()
 np.asfortranarray(v).sum()
 np.require(v, float).sum()
 np.asarray_chkfinite(v).sum()
-np.atleast_1d(t).sum() * u
-np.atleast_2d(v).sum()
-np.copy(v).sum()
+!np.atleast_1d(t).sum() * u
+!np.atleast_2d(v).sum()
+!np.copy(v).sum()
 np.matrix(v).sum()
 np.ma.array(v).sum()
 np.ma.masked_array(v, [False, True]).sum()
 np.ma.masked_greater(v, 1.0).sum()
-np.char.array(['a']).size * t
+!np.char.array(['a']).size * t
 np.frombuffer(np.asarray(v)).sum()
 np.fromiter((x * x for x in v), float).sum()
 np.fromiter(v, float).sum()
 np.fromiter([t, u], float, count=2).sum()
-np.fromfunction(lambda i: t * i, (3,)).sum()
-np.fromfunction(lambda i, j: t * i + u * j, (2, 2)).sum()
+!np.fromfunction(lambda i: t * i, (3,)).sum()
+!np.fromfunction(lambda i, j: t * i + u * j, (2, 2)).sum()
 np.full(3, t).sum()
 np.full((2, 2), t * u).sum()
 np.full((2, 2), v).sum()
 np.full_like(np.zeros(2), t).sum()
-np.full_like(v, t).sum()
-np.linspace(t, 3.0, 4).sum()
-np.linspace(0.0, t, 4)[1]
-np.linspace(v, 2 * v, 3).sum()
-np.logspace(0.0, t, 4).sum()
-np.geomspace(1.0, u, 4).sum()
+!np.full_like(v, t).sum()
+!np.linspace(t, 3.0, 4).sum()
+!np.linspace(0.0, t, 4)[1]
+!np.linspace(v, 2 * v, 3).sum()
+!np.logspace(0.0, t, 4).sum()
+!np.geomspace(1.0, u, 4).sum()
 np.arange(t, 3.0).sum()
 np.arange(0.0, 3.0, t).sum()
-np.tile(t, 3).sum()
-np.repeat(t, 3).sum()
-np.eye(2) * t
+!np.tile(t, 3).sum()
+!np.repeat(t, 3).sum()
+!np.eye(2) * t
 np.diag([t, u]).sum()
 np.diagflat([t, u]).sum()
-np.tri(2) * t
+!np.tri(2) * t
 np.vander([t, u], 3).sum()
-np.ones(2) * t
-np.block([[v, v]]).sum()
+!np.ones(2) * t
+!np.block([[v, v]]).sum()
 np.r_[v, 1.0].sum()
 np.r_[t, u].sum()
 np.c_[v, v].sum()
-np.concatenate([v, [1.0]]).sum()
+!np.concatenate([v, [1.0]]).sum()
 np.concatenate([[t], [u]]).sum()
-np.hstack([t, u]).sum()
-np.hstack([1.0, v]).sum()
-np.vstack([v, v]).sum()
+!np.hstack([t, u]).sum()
+!np.hstack([1.0, v]).sum()
+!np.vstack([v, v]).sum()
 np.vstack([[t, u], [1.0, 2.0]]).sum()
-np.column_stack([v, [1.0, 2.0]]).sum()
-np.dstack([t, u]).sum()
-np.stack([t, u]).sum()
-np.append(v, 1.0).sum()
-np.append([1.0], t).sum()
-np.insert(v, 1, 5.0).sum()
-np.insert(np.zeros(2), 1, t).sum()
-np.delete(v, 0).sum()
-np.pad(v, 1, constant_values=t).sum()
+!np.column_stack([v, [1.0, 2.0]]).sum()
+!np.dstack([t, u]).sum()
+!np.stack([t, u]).sum()
+!np.append(v, 1.0).sum()
+!np.append([1.0], t).sum()
+!np.insert(v, 1, 5.0).sum()
+!np.insert(np.zeros(2), 1, t).sum()
+!np.delete(v, 0).sum()
+!np.pad(v, 1, constant_values=t).sum()
 np.pad(np.zeros(2), 1, constant_values=t).sum()
 np.pad(np.zeros(2), (1, 2), mode='linear_ramp', end_values=t).sum()
-np.where([True, False], t, u).sum()
+!np.where([True, False], t, u).sum()
 np.where([True, False], [t, 1.0], [u, 2.0]).sum()
 np.select([np.array([True, False])], [np.array([1.0, 2.0])], t).sum()
-np.select([np.array([True, False])], [t], 0.0).sum()
-np.choose([0, 1], [t, u]).sum()
-np.choose([0, 1], [v, [1.0, 2.0]]).sum()
+!np.select([np.array([True, False])], [t], 0.0).sum()
+!np.choose([0, 1], [t, u]).sum()
+!np.choose([0, 1], [v, [1.0, 2.0]]).sum()
 np.piecewise(np.array([1.0, -1.0]), [np.array([True, False])], [t, u]).sum()
 np.piecewise(np.array([1.0, -1.0]), [np.array([True, False])], [lambda x: x * t, u]).sum()
-np.clip(np.array([0.0, 9.0]), t, u).sum()
+!np.clip(np.array([0.0, 9.0]), t, u).sum()
 np.array([0.0, 9.0]).clip(t, u).sum()
-np.array([0.0, 9.0]).clip(max=t).sum()
-np.clip(t, 0.0, 1.0) * u
-np.maximum(np.zeros(2), v).sum()
-np.fmax(0.0, t) * u
+!np.array([0.0, 9.0]).clip(max=t).sum()
+!np.clip(t, 0.0, 1.0) * u
+!np.maximum(np.zeros(2), v).sum()
+!np.fmax(0.0, t) * u
 np.nan_to_num(np.array([np.nan, 1.0]), nan=t).sum()
 np.interp(0.5, [0.0, 1.0], [t, u])
-np.interp(t, [0.0, 1.0], [0.0, 2.0])
+!np.interp(t, [0.0, 1.0], [0.0, 2.0])
 np.interp(0.5, [0.0, u], [0.0, 1.0])
 np.interp([-9.0, 0.5], [0.0, 1.0], [0.0, 1.0], left=t).sum()
 np.interp([9.0, 0.5], [0.0, 1.0], [0.0, 1.0], right=t).sum()
 np.interp([9.1, 0.5], [0.0, 1.0], [0.0, 1.0], period=u).sum()
-np.std(v, ddof=t * 0.1)
+!np.std(v, ddof=t * 0.1)
 np.var(np.array([1.0, 2.0, 4.0]), ddof=t)
 np.array([1.0, 2.0, 4.0]).var(ddof=t)
 np.std([1.0, 2.0, t])
@@ -183,50 +183,50 @@ np.sum([t, u])
 np.prod([t, u])
 np.max([t, u])
 np.median([t, u, 1.0])
-np.average([1.0, 2.0], weights=v)
+!np.average([1.0, 2.0], weights=v)
 np.average([1.0, 2.0], weights=[t, u])
-np.quantile([1.0, 2.0, 4.0], t / 2)
+!np.quantile([1.0, 2.0, 4.0], t / 2)
 np.percentile([1.0, 2.0, 4.0], [10 * t, 20 * u]).sum()
-np.percentile(np.array([1.0, 2.0, 4.0]), 30 * t)
-np.quantile(v, 0.3)
+!np.percentile(np.array([1.0, 2.0, 4.0]), 30 * t)
+!np.quantile(v, 0.3)
 np.cov([t, u, 1.0])
-np.corrcoef(v, np.array([1.0, 2.0]))[0, 1]
-np.cov(np.array([1.0, 2.0]), aweights=v)
-np.histogram([0.1, 0.5], bins=2, weights=v)[0].sum()
+!np.corrcoef(v, np.array([1.0, 2.0]))[0, 1]
+!np.cov(np.array([1.0, 2.0]), aweights=v)
+!np.histogram([0.1, 0.5], bins=2, weights=v)[0].sum()
 np.histogram([0.1, 0.5], range=(0.0, t))[1].sum()
-np.histogram(v, bins=3)[1].sum()
-np.histogram(v, bins=2, density=True)[0].sum()
+!np.histogram(v, bins=3)[1].sum()
+!np.histogram(v, bins=2, density=True)[0].sum()
 np.histogram_bin_edges(v, 3).sum()
 np.histogramdd(v, 2, weights=v)[0].sum()
-np.bincount([0, 1], weights=v)[0]
-np.digitize(t, [0.0, 0.5]) * u
-np.searchsorted([0.0, 0.5], t) * u
+!np.bincount([0, 1], weights=v)[0]
+!np.digitize(t, [0.0, 0.5]) * u
+!np.searchsorted([0.0, 0.5], t) * u
 np.trapezoid([t, u])
-np.trapezoid(np.array([1.0, 2.0]), dx=t)
+!np.trapezoid(np.array([1.0, 2.0]), dx=t)
 np.trapezoid(np.array([1.0, 2.0]), [0.0, t])
-np.gradient(np.array([1.0, 2.0, 4.0]), t).sum()
+!np.gradient(np.array([1.0, 2.0, 4.0]), t).sum()
 np.gradient([t, u, 1.0]).sum()
-np.diff(v, prepend=t).sum()
-np.diff([1.0, 2.0], append=u).sum()
-np.ediff1d(np.array([1.0, 2.0]), to_end=t).sum()
+!np.diff(v, prepend=t).sum()
+!np.diff([1.0, 2.0], append=u).sum()
+!np.ediff1d(np.array([1.0, 2.0]), to_end=t).sum()
 np.cumsum([t, u]).sum()
-np.convolve([1.0, 2.0], v).sum()
+!np.convolve([1.0, 2.0], v).sum()
 np.convolve([1.0, 2.0], [t, u]).sum()
-np.correlate(v, [1.0, 2.0]).sum()
+!np.correlate(v, [1.0, 2.0]).sum()
 np.polyval([t, u], 2.0)
-np.polyval([1.0, 2.0], t)
+!np.polyval([1.0, 2.0], t)
 np.polyfit([0.0, 1.0, 2.0], [t, u, 1.0], 1).sum()
-np.poly([t, u]).sum()
+!np.poly([t, u]).sum()
 np.poly1d([t, u])(2.0)
-np.poly1d([1.0, 2.0])(t)
+!np.poly1d([1.0, 2.0])(t)
 np.polynomial.Polynomial([t, u])(2.0)
 np.polynomial.polynomial.polyval(2.0, [t, u])
-np.polynomial.chebyshev.chebval(t, [1.0, 2.0])
-np.roots([1.0, -t - u, t * u]).real.max()
+!np.polynomial.chebyshev.chebval(t, [1.0, 2.0])
+!np.roots([1.0, -t - u, t * u]).real.max()
 np.polymul([1.0, 2.0], [t, u]).sum()
 np.polyadd([1.0, 2.0], [t, u]).sum()
 np.polyder([t, u, 1.0]).sum()
-np.dot([1.0, 2.0], v)
+!np.dot([1.0, 2.0], v)
 np.dot([1.0, 2.0], [t, u])
 np.inner([t, u], [1.0, 2.0])
 np.vdot([1.0, 2.0], [t, u])
@@ -237,14 +237,14 @@ np.matmul([1.0, 2.0], [t, u])
 np.cross([1.0, 0.0, 0.0], [t, u, 1.0]).sum()
 np.kron([1.0, 2.0], [t, u]).sum()
 np.array([1.0, 2.0]).dot(v)
-np.array([1.0, 2.0]) @ v
+!np.array([1.0, 2.0]) @ v
 np.linalg.norm([t, u])
-np.linalg.norm(v, ord=2)
+!np.linalg.norm(v, ord=2)
 np.linalg.norm(np.array([1.0, 2.0]), ord=1 + t)
 np.linalg.det([[t, u], [1.0, 2.0]])
 np.linalg.inv([[t, u], [1.0, 3.0]]).sum()
 np.linalg.solve([[2.0, 1.0], [1.0, 3.0]], [t, u]).sum()
-np.linalg.solve(np.array([[2.0, 1.0], [1.0, 3.0]]), v).sum()
+!np.linalg.solve(np.array([[2.0, 1.0], [1.0, 3.0]]), v).sum()
 np.linalg.eigvalsh([[t, 1.0], [1.0, u]]).max()
 np.linalg.svd([[t, 1.0], [1.0, u]])[1].max()
 np.linalg.lstsq([[1.0, 0.0], [0.0, 2.0]], [t, u], rcond=None)[0].sum()
@@ -254,10 +254,10 @@ np.linalg.cond([[t, 1.0], [1.0, 3.0]])
 np.linalg.multi_dot([np.eye(2), [t, u]]).sum()
 np.linalg.cholesky([[1 + t, 0.0], [0.0, u]]).sum()
 np.fft.fft([t, u]).real.sum()
-np.fft.rfft(v).real.sum()
-np.fft.fftfreq(2, t).sum()
-np.fft.rfftfreq(3, u).sum()
-np.heaviside(0.0, t) * 1.0
+!np.fft.rfft(v).real.sum()
+!np.fft.fftfreq(2, t).sum()
+!np.fft.rfftfreq(3, u).sum()
+!np.heaviside(0.0, t) * 1.0
 np.i0([t, u]).sum()
 np.sinc([t, u]).sum()
 np.unwrap([0.0, 4 * u]).sum()
@@ -272,8 +272,8 @@ np.union1d([t], [u]).sum()
 np.flip([t, u])[0]
 np.roll([t, u], 1)[0]
 np.rot90([[t, u]]).sum()
-np.broadcast_to(t, (3,)).sum()
-np.broadcast_arrays(t, np.zeros(2))[0].sum()
+!np.broadcast_to(t, (3,)).sum()
+!np.broadcast_arrays(t, np.zeros(2))[0].sum()
 np.meshgrid([t, u], [1.0])[0].sum()
 np.ravel([t, u]).sum()
 np.reshape([t, u], (2, 1)).sum()
@@ -281,33 +281,33 @@ np.transpose([[t, u]]).sum()
 np.squeeze([[t, u]]).sum()
 np.expand_dims([t, u], 0).sum()
 np.take([t, u], [0]).sum()
-np.take_along_axis(np.array([[1.0, 2.0]]), np.array([[1]]), 1).sum() * t
+!np.take_along_axis(np.array([[1.0, 2.0]]), np.array([[1]]), 1).sum() * t
 np.compress([True, False], [t, u]).sum()
 np.extract([True, False], [t, u]).sum()
 np.triu([[t, u], [t, u]]).sum()
 np.trace([[t, u], [t, u]])
 np.diagonal([[t, u], [t, u]]).sum()
-np.split(v, 2)[0].sum()
+!np.split(v, 2)[0].sum()
 np.real([t, u]).sum()
-np.real(t + 1j * u) * u
+!np.real(t + 1j * u) * u
 np.angle([t + 1j * u])[0]
 np.absolute([t, -u]).sum()
 np.sign([t, u]).sum() * t
 np.floor([t, u]).sum() * t
 np.round([t, u]).sum() * t
 np.apply_along_axis(lambda r: r * t, 0, np.ones(2)).sum()
-np.apply_along_axis(np.sum, 0, v)
+!np.apply_along_axis(np.sum, 0, v)
 np.vectorize(lambda i: t * i)(np.arange(3.0)).sum()
 np.vectorize(lambda i: t * i, otypes=[float])(np.arange(3.0)).sum()
 np.vectorize(lambda x: x * x)(v).sum()
 np.vectorize(math.sin)(v).sum()
-np.frompyfunc(lambda i: t * i, 1, 1)(np.arange(3)).sum()
+!np.frompyfunc(lambda i: t * i, 1, 1)(np.arange(3)).sum()
 np.frompyfunc(lambda i: t * i, 1, 1)(np.arange(3)).astype(float).sum()
 np.frompyfunc(lambda x: x * x, 1, 1)(v).sum()
 np.add.reduce([t, u])
 np.add.accumulate([t, u])[-1]
 np.add.outer([t, u], [1.0, 2.0]).sum()
-np.multiply.reduce(v)
+!np.multiply.reduce(v)
 np.add.reduceat(v, [0, 1]).sum()
 np.add.reduce([1.0, 2.0], initial=t)
 np.sum([1.0, 2.0], initial=t)
@@ -323,33 +323,33 @@ np.random.default_rng(0).multivariate_normal(v, np.eye(2)).sum()
 np.random.default_rng(0).choice(v)
 np.random.default_rng(0).permutation(v)[0]
 np.random.RandomState(0).normal(t, u)
-np.isclose(t, 0.7) * t
-np.allclose(v, v) * t
+!np.isclose(t, 0.7) * t
+!np.allclose(v, v) * t
 np.nditer(v).itviews[0].sum()
 sum(x for x in np.nditer(v))
-sum(x for x in v.flat) if hasattr(v, 'flat') else np.asarray(v).sum()
+!sum(x for x in v.flat) if hasattr(v, 'flat') else np.asarray(v).sum()
 sum(x for _, x in np.ndenumerate(v))
-np.lib.stride_tricks.sliding_window_view(v, 2).sum()
+!np.lib.stride_tricks.sliding_window_view(v, 2).sum()
 np.lib.stride_tricks.as_strided(v, (2,)).sum()
 np.testing.assert_allclose(v, v); t * 1.0
-np.array2string(v); t * 1.0
+!np.array2string(v); t * 1.0
 np.format_float_positional(t); t * 1.0
-np.ndarray.__add__(np.ones(2), v).sum()
+!np.ndarray.__add__(np.ones(2), v).sum()
 np.ndarray.sum(v)
-np.apply_over_axes(np.sum, v, 0).sum()
-np.nan_to_num(v).sum()
+!np.apply_over_axes(np.sum, v, 0).sum()
+!np.nan_to_num(v).sum()
 np.bmat([[np.asarray([[1.0]]) * t]]).sum()
 np.kaiser(3, t).sum()
 np.spacing(t) * 0 + t
 np.frexp(v)[0].sum()
-np.ldexp(v, 2).sum()
-np.modf(v)[0].sum()
-np.divmod(v, 0.5)[1].sum()
-np.nextafter(t, 2.0) * u
-np.copysign(t, -1.0) * u
-np.setdiff1d(v, [0.0]).sum()
+!np.ldexp(v, 2).sum()
+!np.modf(v)[0].sum()
+!np.divmod(v, 0.5)[1].sum()
+!np.nextafter(t, 2.0) * u
+!np.copysign(t, -1.0) * u
+!np.setdiff1d(v, [0.0]).sum()
 np.histogram2d([0.1], [0.2], weights=[t])[0].sum()
-np.savetxt(io.StringIO(), v); t * 1.0
+!np.savetxt(io.StringIO(), v); t * 1.0
 """
 
 STANDARD = """
@@ -362,8 +362,8 @@ math.hypot(t, u)
 math.hypot(*v)
 math.fsum(v)
 math.fsum([t, u])
-math.prod(v)
-math.prod([t, u])
+!math.prod(v)
+!math.prod([t, u])
 math.dist([0.0, 0.0], v)
 math.fabs(t) * u
 math.log(u, 2.0)
@@ -393,7 +393,7 @@ cmath.polar(t + 1j * u)[0]
 statistics.mean([t, u])
 statistics.fmean([t, u])
 statistics.fmean(v)
-statistics.median([t, u, 1.0])
+!statistics.median([t, u, 1.0])
 statistics.stdev([t, u])
 statistics.pvariance([t, u])
 statistics.geometric_mean([t, u])
@@ -401,11 +401,11 @@ statistics.harmonic_mean([t, u])
 statistics.correlation([t, u, 1.0], [1.0, 2.0, 4.0])
 statistics.linear_regression([0.0, 1.0], [t, u]).slope
 statistics.NormalDist(t, u).cdf(1.0)
-statistics.quantiles([t, u, 2.0])[1]
+!statistics.quantiles([t, u, 2.0])[1]
 float(fractions.Fraction(t))
 float(fractions.Fraction(1, 2) * t)
 float(decimal.Decimal(t))
-float(decimal.Decimal(str(0.5))) * t
+!float(decimal.Decimal(str(0.5))) * t
 struct.unpack('d', struct.pack('d', t))[0]
 struct.unpack('2d', struct.pack('2d', *v))[0]
 array.array('d', [t, u])[0]
@@ -425,102 +425,100 @@ json.loads(json.dumps({'a': list(v)}))['a'][0]
 pickle.loads(pickle.dumps(t)) * u
 pickle.loads(pickle.dumps(v)).sum()
 pickle.loads(pickle.dumps({'a': [t, u]}))['a'][0]
-marshal.loads(marshal.dumps([1.0]))[0] * t
-copy.copy(t) * u
-copy.copy(v).sum()
-copy.deepcopy(t) * u
-copy.deepcopy(v).sum()
-copy.deepcopy([t, {'a': u}])[1]['a'] * t
-copy.copy([t, u])[0] * u
-copy.deepcopy(types.SimpleNamespace(x=t)).x * u
-copy.deepcopy(v)[0] * copy.deepcopy(t)
-dataclasses.asdict(Point(t, u))['x'] * u
-dataclasses.astuple(Point(t, u))[0] * u
-dataclasses.replace(Point(t, u), x=u).x * t
-collections.namedtuple('P', 'x y')(t, u).x * u
-sum([t, u])
-sum(v)
-sum([t, u], 1.0)
-max(t, u) * t
-max([t, u])
-min(v) * u
-max(v, key=lambda x: -x) * u
-sorted([u, t])[0] * u
+!marshal.loads(marshal.dumps([1.0]))[0] * t
+!copy.copy(t) * u
+!copy.copy(v).sum()
+!copy.deepcopy(t) * u
+!copy.deepcopy(v).sum()
+!copy.deepcopy([t, {'a': u}])[1]['a'] * t
+!copy.copy([t, u])[0] * u
+!copy.deepcopy(types.SimpleNamespace(x=t)).x * u
+!copy.deepcopy(v)[0] * copy.deepcopy(t)
+!dataclasses.asdict(Point(t, u))['x'] * u
+!dataclasses.astuple(Point(t, u))[0] * u
+!dataclasses.replace(Point(t, u), x=u).x * t
+!collections.namedtuple('P', 'x y')(t, u).x * u
+!sum([t, u])
+!sum(v)
+!sum([t, u], 1.0)
+!max(t, u) * t
+!max([t, u])
+!min(v) * u
+!max(v, key=lambda x: -x) * u
+!sorted([u, t])[0] * u
 sorted(v, key=float)[0] * u
-abs(-t) * u
-round(t * 10) / 10 * u
-round(t, 1) * u
-divmod(u, t)[1]
-pow(t, u)
-pow(t, 2) * u
-t.__pow__(2) * u
-bool(t) * u
-any(v) * t
-all([t, u]) * t
+!abs(-t) * u
+!round(t * 10) / 10 * u
+!round(t, 1) * u
+!divmod(u, t)[1]
+!pow(t, u)
+!pow(t, 2) * u
+!t.__pow__(2) * u
+!bool(t) * u
+!any(v) * t
+!all([t, u]) * t
 int(t) * u
 range(int(u))[0] + t
-t if t > 0.5 else u
-float(f'{t:.17g}') * 0 + t
-float(str(0.5)) * t
-float('%.3f' % 0.5) * t
+!t if t > 0.5 else u
+!float(f'{t:.17g}') * 0 + t
+!float(str(0.5)) * t
+!float('%.3f' % 0.5) * t
 '%.3f' % t; t * u
-f'{t:.3f} {u:8.2e}'; t * u
-'{:.2f}'.format(t); t * u
-repr(t); t * u
-functools.reduce(operator.add, v)
-functools.reduce(lambda a, b: a * b, [t, u])
-functools.lru_cache(lambda x: x * 2)(t) * u
-functools.partial(operator.mul, t)(u)
-operator.add(t, u) * t
-operator.itemgetter(0)(v) * u
-operator.attrgetter('T')(v).sum()
-operator.matmul(v, v)
-list(itertools.accumulate(v))[-1]
-list(itertools.accumulate([t, u], operator.mul))[-1]
-list(itertools.chain(v, [1.0]))[0] * u
-[x for x in zip(v, v)][0][1] * u
-[x for x in map(lambda x: x * x, v)][0] * u
-dict(zip('ab', v))['a'] * u
-collections.deque(v)[0] * u
-collections.Counter({'a': t})['a'] * u
-heapq.nsmallest(1, [u, t])[0] * u
-heapq.merge([t], [u]).__next__() * u
-bisect.bisect([0.0, 0.5, 1.0], t) * u
-a = [0.0, 2.0]; bisect.insort(a, t); a[1] * u
-random.Random(0).uniform(0.0, t)
-random.Random(0).gauss(t, u)
-random.Random(0).choice([t, u])
+!f'{t:.3f} {u:8.2e}'; t * u
+!'{:.2f}'.format(t); t * u
+!repr(t); t * u
+!functools.reduce(operator.add, v)
+!functools.reduce(lambda a, b: a * b, [t, u])
+!functools.lru_cache(lambda x: x * 2)(t) * u
+!functools.partial(operator.mul, t)(u)
+!operator.add(t, u) * t
+!operator.itemgetter(0)(v) * u
+!operator.attrgetter('T')(v).sum()
+!operator.matmul(v, v)
+!list(itertools.accumulate(v))[-1]
+!list(itertools.accumulate([t, u], operator.mul))[-1]
+!list(itertools.chain(v, [1.0]))[0] * u
+![x for x in zip(v, v)][0][1] * u
+![x for x in map(lambda x: x * x, v)][0] * u
+!dict(zip('ab', v))['a'] * u
+!collections.deque(v)[0] * u
+!collections.Counter({'a': t})['a'] * u
+!heapq.nsmallest(1, [u, t])[0] * u
+!heapq.merge([t], [u]).__next__() * u
+!bisect.bisect([0.0, 0.5, 1.0], t) * u
+!a = [0.0, 2.0]; bisect.insort(a, t); a[1] * u
+!random.Random(0).uniform(0.0, t)
+!random.Random(0).gauss(t, u)
+!random.Random(0).choice([t, u])
 random.Random(0).choices([1.0, 2.0], weights=[t, u])[0] * t
-random.Random(0).expovariate(u)
-random.Random(0).triangular(0.0, t)
-colorsys.rgb_to_hsv(t, 0.2, 0.1)[2]
+!random.Random(0).expovariate(u)
+!random.Random(0).triangular(0.0, t)
+!colorsys.rgb_to_hsv(t, 0.2, 0.1)[2]
 datetime.timedelta(seconds=t).total_seconds()
-datetime.timedelta(seconds=2) .total_seconds() * t
+!datetime.timedelta(seconds=2) .total_seconds() * t
 datetime.datetime.fromtimestamp(t, datetime.timezone.utc).microsecond * 1e-6 * 0 + t
 time.gmtime(t).tm_sec * t
-string.Template('$x').substitute(x=0.5); t * u
-asyncio.run(later(t)) * u
-concurrent.futures.Future().set_result(t) or t * u
-list(concurrent.futures.ThreadPoolExecutor(1).map(lambda x: x * x, v))[0]
-contextvars.copy_context().run(lambda: t * u)
-weakref.ref(t)() * u if not isinstance(t, float) else t * u
-a = {t: 1}; list(a)[0] * u
-a = {1: 2}; a[1] = t; a[1] * u
-hash(t) * 0 + t
-(t == 0.5) * t
-(t == 'auto') * u + t
-(t != None) * u + t
-t.conjugate() * u
-t.real * u
-(t + 0j).imag * u + t
-t.tolist() * 0 + t
-vars(types.SimpleNamespace(x=t))['x'] * u
-enum.Enum('E', {'a': 1}).a.value * t
-sqlite3.connect(':memory:').execute('select ?', (t,)).fetchone()[0] * u
-csv.writer(io.StringIO()).writerow([0.5]); t * u
+!string.Template('$x').substitute(x=0.5); t * u
+!asyncio.run(later(t)) * u
+!concurrent.futures.Future().set_result(t) or t * u
+!contextvars.copy_context().run(lambda: t * u)
+!weakref.ref(t)() * u if not isinstance(t, float) else t * u
+!a = {t: 1}; list(a)[0] * u
+!a = {1: 2}; a[1] = t; a[1] * u
+!hash(t) * 0 + t
+!(t == 0.5) * t
+!(t == 'auto') * u + t
+!(t != None) * u + t
+!t.conjugate() * u
+!t.real * u
+!(t + 0j).imag * u + t
+!t.tolist() * 0 + t
+!vars(types.SimpleNamespace(x=t))['x'] * u
+!enum.Enum('E', {'a': 1}).a.value * t
+!csv.writer(io.StringIO()).writerow([0.5]); t * u
 array.array('d', np.asarray(v).tobytes())[0] * u
-ast.literal_eval(repr(0.5)) * t
-numbers.Number.register(type(t)); t * u
+!ast.literal_eval(repr(0.5)) * t
+!numbers.Number.register(type(t)); t * u
 """
 
 SCIPY = """

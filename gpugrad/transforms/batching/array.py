@@ -80,7 +80,7 @@ class Batched:
         part: Batched = raw(Tensor(self)[index])
         return part
 
-    def _refused(self, *_: Any) -> Any:
+    def _refused(self, *_: Any, **__: Any) -> Any:
         raise TypeError(
             "vmap: this tensor's value differs from sample to sample; bool, float, int, item and numpy need "
             f"one: use gg.where in the place of if, or take it out of the mapped function ({user_line()})"
