@@ -88,6 +88,8 @@ def documented():
             continue  # an extra that is not installed
         places = [(module_name, module)]
         for name, value in vars(module).items():
+            if module_name.startswith("gpugrad.numpy") and hasattr(value, "__wrapped__"):
+                continue  # the documentation is NumPy's
             if getattr(value, "__module__", None) == module_name and callable(value):
                 places.append((f"{module_name}.{name}", value))
                 if inspect.isclass(value):

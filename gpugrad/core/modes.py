@@ -23,7 +23,11 @@ _debugging: ContextVar[bool] = ContextVar("gpugrad_debugging", default=False)
 observing: ContextVar[Any] = ContextVar("gpugrad_observing", default=None)
 """Who is told of every operation: ``note(op, operands, params, made)``, or None. See :mod:`gpugrad.drawing`."""
 
+transform_device: ContextVar[Device | None] = ContextVar("gpugrad_transform_device", default=None)
+"""Inside a transform, the device of its arguments; None outside."""
+
 recording = _recording.get
+inside = transform_device.get
 debugging = _debugging.get
 observer = observing.get
 

@@ -58,6 +58,10 @@ PLAIN_CALL = {"out": None, "where": True, "casting": "same_kind", "order": "K", 
 """What the options of a ufunc are where nothing is asked for."""
 
 
+class MissingError(TypeError):
+    """A function that gpugrad does not have was called with constants."""
+
+
 class ForNumPy:
     """The attribute ``__array_ufunc__``: NumPy looks it up on the class, CuPy's operators on the value.
 
@@ -341,7 +345,7 @@ def _missing(name: str, inputs: int, values: Any) -> Exception:
     forward = f"xp.{path}({arrays})" if library in ("numpy", "cupy") else "..."
     rules = ", ".join(f"{x}=lambda xp, g, {arrays}: ..." for x in xs)
     needed = _needs_gradient(values)
-    return (GradientError if needed else TypeError)(
+    return (GradientError if needed else MissingError)(
         f"gpugrad has no {name}, called at {user_line()}\n"
         "To add it, with the gradient of each input:\n"
         "    @gg.primitive\n"

@@ -17,7 +17,7 @@ from .. import backend
 from ..core import Argument, GradientError, Node, Tensor, identity, walk
 from ..core.engine import as_array, mirrored, seed
 from ..core.errors import refusal_behind, user_line
-from ..core.modes import careful, enable_grad, recording, set_grad_enabled
+from ..core.modes import careful, enable_grad, inside, recording, set_grad_enabled, transform_device
 from ..ops.creation import asarray, zeros_like
 from .arguments import check_differentiable, check_function, positions
 from .tree import flatten, in_kind, is_leaf, map_tensors
@@ -78,6 +78,7 @@ class Call:
     def run(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """``f``, recorded, with transforms inside it aware that they are inside."""
         token = _inside.set(True)
+        where = transform_device.set(self.variables[0].device if self.variables else inside())
         try:
             with enable_grad():
                 return f(*args, **kwargs)
@@ -88,6 +89,7 @@ class Call:
             raise reason from error
         finally:
             _inside.reset(token)
+            transform_device.reset(where)
 
     def gradients(self, roots: Sequence[tuple[Tensor, Any]], keep: bool) -> list[Any]:
         """The gradient for each argument, as Tensors or, where plain arrays came, as arrays.

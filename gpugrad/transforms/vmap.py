@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from ..core import Tensor
-from ..core.modes import careful
+from ..core.modes import careful, transform_device
 from ..ops.creation import asarray
 from ..ops.shaping import broadcast_to
 from ..ops.stacking import moveaxis
@@ -64,6 +64,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         plain = all(not isinstance(leaf, Tensor) for leaf in leaves)
         level = Level(size)
         token = current.set(level)
+        where = transform_device.set(next(asarray(leaf).device for leaf in leaves if hasattr(leaf, "shape")))
         careful.because(True)
         try:
             given, named = rebuild(iter([_wrapped(x, place, level) for x, place in zip(leaves, places, strict=True)]))
@@ -71,6 +72,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         finally:
             careful.because(False)
             current.reset(token)
+            transform_device.reset(where)
             level.open = False
         ends = _ends(out_axes, len(results))
         done = [_unwrapped(y, end, level) for y, end in zip(results, ends, strict=True)]
