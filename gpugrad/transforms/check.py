@@ -51,7 +51,7 @@ def gradcheck(
     >>> gg.gradcheck(gg.sin, gg.tensor([0.5, 1.0], dtype=gg.float64))
     True
     """
-    arguments = [inputs] if isinstance(inputs, Tensor) or backend.is_array(inputs) else list(inputs)
+    f, arguments = _on_copies(f), _constants(inputs)
     checked = _differentiable(arguments)
     if not checked:
         raise TypeError("gradcheck needs at least one float64 input: differences in smaller dtypes are too coarse")
@@ -86,7 +86,7 @@ def gradgradcheck(
     >>> gg.gradgradcheck(gg.sin, gg.tensor([0.5, 1.0], dtype=gg.float64))
     True
     """
-    arguments = [inputs] if isinstance(inputs, Tensor) or backend.is_array(inputs) else list(inputs)
+    f, arguments = _on_copies(f), _constants(inputs)
     places = _differentiable(arguments)
     outputs = _tuple(f(*arguments))
     rng = numpy.random.default_rng(0)
@@ -109,6 +109,17 @@ def gradgradcheck(
 
     options = {"eps": eps, "atol": atol, "rtol": rtol}
     return gradcheck(first, [*arguments, *upstream], raise_exception=raise_exception, fast_mode=fast_mode, **options)
+
+
+def _constants(inputs: Any) -> list[Any]:
+    """The inputs in a list, Tensors outside the graph."""
+    given = [inputs] if isinstance(inputs, Tensor) or backend.is_array(inputs) else list(inputs)
+    return [x.detach() if isinstance(x, Tensor) else x for x in given]
+
+
+def _on_copies(f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f``, which may write to its arguments, on Tensors of its own."""
+    return lambda *xs: f(*(Tensor(x.data, x.node) if isinstance(x, Tensor) else x for x in xs))
 
 
 def _differentiable(arguments: Sequence[Any]) -> list[int]:

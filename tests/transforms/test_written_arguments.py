@@ -67,6 +67,19 @@ def test_writing_is_computing_anew(name, kind, f, anew):
     assert kind != "leaf" or x.is_leaf
 
 
+def test_gradients_of_functions_that_write_are_checked():
+    def f(x, shift):
+        shift -= 1
+        x *= shift
+        return gg.sin(x)
+
+    x, shift = gg.tensor([0.7, 1.3], dtype=gg.float64, requires_grad=True), gg.tensor([2.0, 4.0])
+    for check in (gg.gradcheck, gg.gradgradcheck):
+        for fast_mode in (False, True):
+            assert check(f, (x, shift), fast_mode=fast_mode)
+    assert (x.tolist(), shift.tolist()) == ([0.7, 1.3], [2.0, 4.0])
+
+
 def test_what_is_changed_inside_no_grad_would_become_a_constant():
     def f(x):
         with gg.no_grad():
