@@ -102,9 +102,9 @@ def differences(f):
     return numpy.array([(high - low) / (2 * STEP) for high, low in ends])
 
 
-@pytest.mark.parametrize("group", ["NUMPY", "STANDARD", "SCIPY", "PANDAS"])
+@pytest.mark.parametrize("group", ["NUMPY", "STANDARD", "SCIPY", "PANDAS", "GPUGRAD"])
 def test_a_variable_does_not_become_a_constant(group, device):
-    names = dict(NAMES)
+    names = NAMES | {"gg": gg, "F": gg.nn.functional}
     if group == "SCIPY":
         names |= {name: importlib.import_module(f"scipy.{name}") for name in SCIPY}
         importlib.import_module("scipy.sparse.linalg")
@@ -115,7 +115,7 @@ def test_a_variable_does_not_become_a_constant(group, device):
     silent, refused, unknown = [], [], []
     for row in rows:
         f = program(row.lstrip("!"), names)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), gg.default_dtype(gg.float64):
             warnings.simplefilter("ignore")
             expected = differences(f)
             if expected is None:

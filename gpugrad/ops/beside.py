@@ -14,6 +14,8 @@ from .creation import asarray
 def beside(value: Any, x: Tensor, dtype: Any = None) -> Tensor:
     """A number, a list or an array of the host as a constant beside ``x``; a Tensor as it is, but for the dtype.
 
+    A list that holds Tensors gives one that is connected to them.
+
     Without a dtype, numbers and lists of them take that of ``x`` where it is of their kind.
 
     >>> import gpugrad as gg
@@ -26,7 +28,7 @@ def beside(value: Any, x: Tensor, dtype: Any = None) -> Tensor:
         return nested.together("beside", value, x)[0]  # type: ignore[no-any-return]
     made = asarray(value, dtype=dtype, device="cpu")
     owner = backend.backend_of(x.data)
-    if owner.whole is not None:
+    if owner.whole is not None or made.node is not None:
         return asarray(made, device=x.device)
     with backend.beside(x.data):
         return Tensor(owner.xp.asarray(made.data))

@@ -20,6 +20,7 @@ from .beside import beside
 from .comparison import isnan, logical_and, logical_not
 from .creation import asarray, astype
 from .indexing import _scatter_add, index_namespace
+from .nested import holds_tensors
 from .reduction import sum
 from .rounding import ceil, floor
 from .rounding import round as rounded
@@ -224,6 +225,7 @@ def _quantile(
     name: str, x: Array, q: Any, axis: Axis, method: str, keepdims: bool, *, pass_over: bool = False, most: int = 1
 ) -> Array:
     t = asarray(x)
+    q = asarray(q) if isinstance(q, list | tuple) and holds_tensors(q) else q
     if method not in METHODS:
         raise ValueError(f"{name}: expected method {', '.join(map(repr, METHODS))}, got {method!r}")
     if t.dtype.kind not in "biuf":

@@ -231,6 +231,20 @@ def _lstsq_both(
     return [gradients[name] for name in wanted]
 
 
+@primitive
+def _singular_values(xp: Namespace, a: Array, s: Array, /) -> Array:
+    """``s``, known to be the singular values of ``a``; vectors are computed if a gradient comes."""
+    return s
+
+
+def _singular_values_a(xp: Namespace, g: Array, a: Array) -> Array:
+    u, _, vh = xp.linalg.svd(a, full_matrices=False)
+    return conjugate(xp, (u * xp.expand_dims(g, axis=-2)) @ vh)
+
+
+_singular_values.vjp(a=_singular_values_a)
+
+
 class LstsqResult(NamedTuple):
     """What :func:`lstsq` returns."""
 
@@ -250,8 +264,8 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> LstsqResult:
 
     Returns:
         ``x`` of shape ``(N,)`` or ``(N, K)``; ``residuals``, the minima, of shape ``(1,)`` or ``(K,)``, or ``(0,)``
-        where the rank is below N or ``M <= N``; and as constants the rank, and the singular values (:func:`svdvals` has
-        gradients). The GPU is waited for. Source: ``numpy.linalg.lstsq``.
+        where the rank is below N or ``M <= N``; the rank, a constant; and the singular values, with the gradients of
+        :func:`svdvals`. The GPU is waited for. Source: ``numpy.linalg.lstsq``.
 
     Raises:
         ValueError: ``a`` is no matrix, or the numbers of rows differ.
@@ -262,7 +276,7 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> LstsqResult:
     """
     t = matrices("lstsq", a)
     x, residuals, rank, s = _lstsq(t, b, tolerance(t, rcond))
-    return LstsqResult(x, residuals, Tensor(rank.data), Tensor(s.data))
+    return LstsqResult(x, residuals, Tensor(rank.data), _singular_values(t, Tensor(s.data)))
 
 
 # -------------------------------------------------------------------- composed

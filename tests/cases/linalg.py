@@ -159,6 +159,8 @@ ROWS: list[Row] = [
     _row("solving._pinv", lambda lib, x: lib.pinv(x), EMPTY, made=as_it_is, label="pinv empty", torch=None),
     _row("solving._lstsq", _lstsq, [((4, 2), (4, 3)), ((4, 2), (4,)), ((2, 3), (2, 2)), ((3, 3), (3, 1))],
          label="lstsq"),
+    _row("solving._singular_values", lambda lib, a: lib.lstsq(a, _ones(lib, a)[:, :1])[3], [((4, 2),), ((2, 3),)],
+         label="lstsq values", torch=None),
     *[
         _row("solving._solve_triangular", _triangular, TRIANGLES, label="solve_triangular",
              variants=[{"lower": lower, "unit_diagonal": unit, "trans": trans}])
