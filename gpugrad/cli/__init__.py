@@ -22,7 +22,11 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, by default that of the process; returns the exit status."""
-    args = whole_parser().parse_args(argv)
+    parser = whole_parser()
+    args = parser.parse_args(argv)
+    if args.run is None:
+        parser.print_help()
+        return 0
     status: int = args.run(args)
     return status
 
@@ -30,8 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def whole_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(prog="gpugrad", description="Automatic differentiation for NumPy and CuPy.")
-    parser.add_argument("--version", action="version", version=f"gpugrad {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="command")
+    parser.set_defaults(run=None)
+    parser.add_argument("-V", "--version", action="version", version=f"gpugrad {__version__}")
+    commands = parser.add_subparsers(metavar="command")
     for command in COMMANDS:
         command.add(commands)
     return parser

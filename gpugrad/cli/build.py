@@ -28,7 +28,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import data, nn, optim, random, training
 from ..core import modes
@@ -39,12 +39,32 @@ SETTINGS = ("out", "device", "seed", "epochs", "data", "loader", "model", "loss"
             "trainer")  # fmt: skip
 
 
-def run(config: Config) -> None:
-    """Train what the configuration says, from its newest checkpoint on.
+class Training(NamedTuple):
+    """What a configuration makes: a trainer, and what it is to be given."""
+
+    trainer: training.Trainer
+    batches: Any
+    validation: Any
+    epochs: int
+
+    def run(self) -> None:
+        """Train.
+
+        Raises:
+            Interrupted: the run was stopped and has saved (see :mod:`gpugrad.training`).
+        """
+        self.trainer.fit(self.batches, self.validation, epochs=self.epochs)
+
+
+def prepared(config: Config, **options: Any) -> Training:
+    """Make what the configuration says; nothing is written.
+
+    Args:
+        config: the configuration.
+        options: further arguments of the Trainer.
 
     Raises:
         ConfigError: a setting is wrong.
-        Interrupted: the training was told to go, and has saved (see :mod:`gpugrad.training`).
     """
     config.only(SETTINGS)
     device = config.value("device", str, "auto")
@@ -53,19 +73,28 @@ def run(config: Config) -> None:
     except (RuntimeError, ValueError) as error:
         raise config.error(str(error), "device") from error
     seed = config.value("seed", int, 0)
-    random.seed(seed)
+    try:
+        random.seed(seed)
+    except (OverflowError, ValueError) as error:
+        raise config.error(str(error), "seed") from error
+    epochs = config.value("epochs", int, 1)
+    if epochs < 0:
+        raise config.error(f"expected epochs from 0 on, got {epochs}", "epochs")
     batches, validation = loaders(config, seed)
     model = config.make("model", among=[nn])
+    if not isinstance(model, nn.Module):
+        raise config.error(f"expected a gpugrad.nn.Module, got {type(model).__name__}", "model", "use")
     optimizer = config.make("optimizer", among=[optim], first=(model.parameters(),))
     given = {
         "folder": config.value("out", str, "runs/" + config.file.stem),
         "metrics": {name: config.make("metrics", name, among=[training]) for name in config.table("metrics")},
         "settings": identity(config.values),
+        **options,
     }
     if "scheduler" in config.values:
         given["scheduler"] = config.make("scheduler", among=[lr_scheduler], first=(optimizer,))
     trainer = config.call(training.Trainer, "trainer", given=given, first=(model, loss(config), optimizer))
-    trainer.fit(batches, validation, epochs=config.value("epochs", int, 1))
+    return Training(trainer, batches, validation, epochs)
 
 
 ELSEWHERE = {"out", "device", "epochs", "loader.num_workers", "loader.workers", "loader.prefetch", "loader.device"}

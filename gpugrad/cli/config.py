@@ -7,8 +7,12 @@ A table with the key ``use`` is a call: ``use`` names a class or a function, the
     lr = 0.004
 
     [model]
-    use = "models.py:Classifier"   # of a file, looked for beside the configuration; or "package.module:name"
+    use = "models.py:Classifier"   # of a file beside the configuration
     hidden = 256
+
+A configuration can call functions, so it is code. To keep a foreign one from calling just anything, ``use`` takes the
+public names of the package and those of files in the folder of the configuration; other modules and files must be
+allowed by whoever runs it (``--allow``).
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ class Config:
         text: TOML.
         file: where it came from.
         changes: ``table.key=value`` each, the value in TOML too, or a plain word: they replace what the text says.
+        allow: the modules and files elsewhere that ``use`` may name.
 
     Raises:
         ConfigError: the text, or a change, is no TOML.
@@ -47,10 +52,12 @@ class Config:
     ({'use': 'Adam', 'lr': 0.2}, 'train.toml:2')
     """
 
-    def __init__(self, text: str, file: Path, changes: Iterable[str] = ()) -> None:
-        self.text, self.file = text, file
+    def __init__(self, text: str, file: Path, changes: Iterable[str] = (), allow: Iterable[str] = ()) -> None:
+        self.text, self.file, self.allow = text, file, tuple(allow)
         try:
             self.values: Values = tomllib.loads(text)
+        except RecursionError:
+            raise ConfigError(f"{file}: nested too deeply") from None
         except tomllib.TOMLDecodeError as error:
             found = re.search(r"line (\d+)", str(error))
             line = int(found[1]) if found else text.count("\n") + 1
@@ -174,7 +181,7 @@ class Config:
         if not isinstance(use, str):
             raise self.error(f'[{".".join(path)}] has to say what it is: use = "Name" or "file.py:name"', *path)
         try:
-            function = named(use, among, self.file.parent)
+            function = named(use, among, self.file.parent, self.allow)
         except LookupError as error:
             raise self.error(error.args[0], *path, "use") from None
         return function, {key: value for key, value in table.items() if key != "use"}
@@ -199,16 +206,24 @@ def parsed(change: str) -> tuple[tuple[str, ...], Any]:
         return path, text
 
 
-def named(use: str, among: Iterable[ModuleType], folder: Path) -> Callable[..., Any]:
-    """The class or function of a name: of one of the modules, or ``file.py:name``, or ``package.module:name``.
+def named(use: str, among: Iterable[ModuleType], folder: Path, allow: Iterable[str] | None = ()) -> Callable[..., Any]:
+    """The class or function of a name: a public one of the modules, ``file.py:name``, or ``package.module:name``.
+
+    Args:
+        use: the name.
+        among: where plain names are looked up.
+        folder: where files are looked for.
+        allow: modules, with all that is in them, and files outside of ``folder`` that may be used; None: all.
 
     Raises:
-        LookupError: there is none.
+        LookupError: there is none, or it is not allowed.
     """
     place, colon, name = use.rpartition(":")
-    modules = [loaded(place, folder)] if colon else list(among)
+    modules = [loaded(place, folder, allow)] if colon else list(among)
     for module in modules:
-        found: Any = getattr(module, name, None)
+        own = module.__name__.partition(".")[0] == "gpugrad"
+        public = name in getattr(module, "__all__", ()) if own else bool(colon)
+        found: Any = getattr(module, name, None) if public else None
         if callable(found):
             return found  # type: ignore[no-any-return]
     names = [n for module in modules for n in getattr(module, "__all__", dir(module)) if not n.startswith("_")]
@@ -216,20 +231,30 @@ def named(use: str, among: Iterable[ModuleType], folder: Path) -> Callable[..., 
     raise LookupError(f"there is no {name!r} in {where}{meant(name, names)}")
 
 
-def loaded(place: str, folder: Path) -> ModuleType:
-    """The module of a file ``name.py``, or of a dotted name; both are looked for in ``folder`` first.
+def loaded(place: str, folder: Path, allow: Iterable[str] | None = ()) -> ModuleType:
+    """The module of a file ``name.py`` in ``folder``, or of a dotted name; see :func:`named`.
 
     A file is imported by its name, so that processes that load data can import it too.
 
     Raises:
-        LookupError: there is no such file or module, or another module has the file's name.
+        LookupError: there is no such file or module, it is not allowed, or another module has the file's name.
     """
     path = (folder / place).resolve()
     name = place
     if place.endswith(".py"):
         if not path.is_file():
             raise LookupError(f"there is no file {path}")
+        inside = path.is_relative_to(folder.resolve())
+        if not inside and allow is not None and path not in {Path(a).resolve() for a in allow}:
+            raise LookupError(f"{path} is not in the folder of the configuration: --allow {path} lets it be used")
         folder, name = path.parent, path.stem
+    elif not all(part.isidentifier() for part in place.split(".")):
+        raise LookupError(f"expected a name, file.py:name or package.module:name, got {place + ':...'!r}")
+    elif allow is not None and not any(f"{place}.".startswith(f"{module}.") for module in ("gpugrad", *allow)):
+        raise LookupError(
+            f"a configuration may use gpugrad's own names and those of files beside it; {place} is neither: "
+            f"--allow {place.partition('.')[0]} lets it be used"
+        )
     search = str(folder.resolve())
     if search not in sys.path:
         sys.path.insert(0, search)

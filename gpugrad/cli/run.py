@@ -61,6 +61,9 @@ class Run:
             raise FileNotFoundError(f"there is no {FILE} in {out}: gpugrad train --out {out} starts a run there")
         try:
             said = json.loads(text)
-            return Run(str(said["target"]), out, tuple(map(str, said["changes"])), said["text"])
-        except (KeyError, TypeError, ValueError) as error:
+            known = Run(str(said["target"]), out, tuple(map(str, said["changes"])), said["text"])
+            if known.text is not None and not isinstance(known.text, str):
+                raise TypeError(f"expected the text of a configuration, got {type(known.text).__name__}")
+            return known
+        except (KeyError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"{FILE} in {out} is no record of a run: {error}") from error

@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import random
 from ..core import modes
+from ..training.run import opening
 from .config import Config, ConfigError, named, parsed
 from .out import fail, say
+from .run import Run
 
 WRONG = 2
 """The exit status of wrong arguments: a supervisor should not try again."""
@@ -32,7 +38,12 @@ def add(commands: Any) -> None:
     start.add_argument("--device", help="cpu, cuda, cuda:1; auto is the GPU if there is one")
     start.add_argument("--epochs", type=int, help="how often to go through the data")
     start.add_argument("--seed", type=int, help="of everything random")
-    start.add_argument("--grace", type=float, metavar="SECONDS", help="time to save in when told to go (20)")
+    start.add_argument("--grace", type=float, metavar="SECONDS", help="time to save in when stopped (20)")
+    start.add_argument("--fresh", action="store_true", help="ignore what an earlier run left in the folder")
+    start.add_argument(
+        "--dry-run", action="store_true", help="check and build everything, train nothing, write nothing"
+    )
+    _allowing(start)
     start.add_argument(
         "--set", action="append", default=[], dest="changes", metavar="KEY=VALUE",
         help="another value for a setting, such as optimizer.lr=0.1, or an argument of the function; can be repeated",
@@ -43,6 +54,7 @@ def add(commands: Any) -> None:
         "started; it goes on from its newest checkpoint that is whole.",
     )  # fmt: skip
     again.add_argument("folder", metavar="DIR", help="the --out of the run, a folder or URL")
+    _allowing(again)
     again.set_defaults(run=resume)
     page = commands.add_parser(
         "report", help="write the report of a run", description="Write report.html, with the curves of a run, from its "
@@ -52,8 +64,16 @@ def add(commands: Any) -> None:
     page.set_defaults(run=report)
 
 
+def _allowing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="MODULE",
+        help="let the configuration use this module, or a file outside of its folder; can be repeated",
+    )  # fmt: skip
+    parser.add_argument("--takeover", action="store_true", help="take the run from a process that still works on it")
+
+
 def train(args: argparse.Namespace) -> int:
-    """Start a run, or go on with it."""
+    """Start a run, or resume it."""
     script = not args.target.endswith(".toml")
     said = {name: getattr(args, name) for name in ("device", "epochs", "seed", "out")}
     changes = args.changes + [f"{name}={json.dumps(value)}" for name, value in said.items() if value is not None]
@@ -62,40 +82,50 @@ def train(args: argparse.Namespace) -> int:
     place, _, function = args.target.rpartition(":") if script else (args.target, "", "")
     if script and not place:
         return fail(f"expected CONFIG.toml or SCRIPT.py:FUNCTION, got {args.target}", status=WRONG)
-    path = Path(place).resolve()
-    if not path.is_file():
-        return fail(f"there is no file {place}", status=WRONG)
-    text = None if script else path.read_text()
-    return started(f"{path}:{function}" if script else str(path), tuple(changes), text, args.out)
+    try:
+        path = Path(place).resolve()
+        if not path.is_file():
+            return fail(f"there is no file {place}", status=WRONG)
+        text = None if script else path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # not UTF-8, a NUL in the name
+        return fail(f"{place!r} cannot be read: {error}", status=WRONG)
+    known = Run(f"{path}:{function}" if script else str(path), args.out or "", tuple(changes), text)
+    return started(known, args)
 
 
 def resume(args: argparse.Namespace) -> int:
     """Start the run of a folder again."""
-    from .run import Run
-
     try:
         known = Run.load(args.folder)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # noqa: BLE001  storage libraries have classes of their own
         return fail(str(error), status=WRONG)
     changes = [change for change in known.changes if not change.startswith("out=")]
-    return started(known.target, (*changes, f"out={json.dumps(known.out)}"), known.text, known.out)
+    program = Path(known.target.rpartition(":")[0] if known.text is None else known.target)
+    if not program.resolve().is_relative_to(Path(args.folder).resolve()):
+        what = f"the function {known.target}" if known.text is None else f"run.json, with the files in {program.parent}"
+        sys.stderr.write(f"gpugrad: resuming {args.folder} runs {what}\n")
+    return started(replace(known, changes=(*changes, f"out={json.dumps(known.out)}")), args)
 
 
-def started(target: str, changes: tuple[str, ...], text: str | None, out: str | None) -> int:
-    """Run a target, and note in its folder how."""
+def started(known: Run, args: argparse.Namespace) -> int:
+    """Run a target; what it was started with is kept in its folder as soon as the folder is known to be this run's."""
     from ..training import CheckpointError, OtherRunError, OwnedError
     from . import build  # everything that trains, which the other commands do without
-    from .run import Run
 
+    options = {"resume": False} if getattr(args, "fresh", False) else {}
+    options |= {"takeover": True} if args.takeover else {}
+    dry = getattr(args, "dry_run", False)
     try:
-        if text is None:
-            if out is not None:
-                Run(target, out, changes).save()
-            return called(target, changes)
-        config = Config(text, Path(target), changes)
-        out = config.value("out", str, f"runs/{config.file.stem}")
-        Run(target, out, changes, text).save()
-        build.run(config)
+        if known.text is None:
+            return called(known, options, dry)
+        config = Config(known.text, Path(known.target), known.changes, args.allow)
+        known = replace(known, out=config.value("out", str, f"runs/{config.file.stem}"))
+        training = build.prepared(config, **options)
+        if dry:
+            say(f"{known.target}: nothing is wrong. It would train {_described(training)} in {known.out}")
+            return 0
+        with kept(known):
+            training.run()
     except (ConfigError, OtherRunError, OwnedError, ImportError) as error:
         return fail(str(error), status=WRONG)
     except (CheckpointError, FloatingPointError, OSError) as error:
@@ -103,30 +133,87 @@ def started(target: str, changes: tuple[str, ...], text: str | None, out: str | 
     return 0
 
 
-def called(target: str, changes: tuple[str, ...]) -> int:
-    """Call the function of a script; its result is the exit status if it is a number."""
-    place, _, name = target.rpartition(":")
+def _described(training: Any) -> str:
+    model = training.trainer.model
+    count = sum(parameter.size for parameter in model.parameters())
+    return f"a {type(model).__name__} of {count:,} parameters for {training.epochs} epochs"
+
+
+@contextmanager
+def kept(known: Run) -> Iterator[None]:
+    """Keep what a run was started with, as soon as its trainer has found the folder to be its own."""
+
+    def keep(folder: str) -> None:
+        if folder == known.out.rstrip("/"):
+            known.save()
+
+    token = opening.set(keep)
+    try:
+        yield
+    finally:
+        opening.reset(token)
+
+
+def called(known: Run, options: dict[str, Any], dry: bool) -> int:
+    """Call the function of a script; its result is the exit status if it is a number.
+
+    Raises:
+        ConfigError: there is no such function, it takes other arguments, or the folder is that of another program.
+    """
+    place, _, name = known.target.rpartition(":")
     path = Path(place)
     try:
-        function = named(f"{path.name}:{name}", [], path.parent)
+        function = named(f"{path.name}:{name}", [], path.parent, None)
     except LookupError as error:
         raise ConfigError(error.args[0]) from None
-    arguments = {}
-    for change in changes:
+    arguments = dict(options)
+    for change in known.changes:
         keys, value = parsed(change)
         if len(keys) > 1:
             raise ConfigError(f"--set {change}: a function takes plain names")
         arguments[keys[0]] = value
-    known = inspect.signature(function).parameters
+    signature = inspect.signature(function)
     for setting, use in (("device", modes.set_default_device), ("seed", random.seed)):
-        if setting in arguments and setting not in known:
-            use(arguments.pop(setting))
+        if setting in arguments and setting not in signature.parameters:
+            try:
+                use(arguments.pop(setting))
+            except (OverflowError, RuntimeError, TypeError, ValueError) as error:
+                raise ConfigError(f"--{setting}: {error}") from error
     try:
-        inspect.signature(function).bind(**arguments)
+        signature.bind(**arguments)
     except TypeError as error:
-        raise ConfigError(f"{name}{inspect.signature(function)}: {error}") from None
-    status = function(**arguments)
-    return status if isinstance(status, int) else 0
+        raise ConfigError(f"{name}{signature}: {error}") from None
+    if dry:
+        say(f"{known.target}: nothing is wrong. It would be called with {arguments}")
+        return 0
+    if not known.out:
+        return _status(function(**arguments))
+    before = _kept(known)
+    if before is None:
+        known.save()
+    with kept(known):
+        status = _status(function(**arguments))
+    known.save()
+    return status
+
+
+def _status(returned: Any) -> int:
+    return returned if isinstance(returned, int) else 0
+
+
+def _kept(known: Run) -> Run | None:
+    """The record that the folder has.
+
+    Raises:
+        ConfigError: it is that of another program.
+    """
+    try:
+        before = Run.load(known.out)
+    except (FileNotFoundError, ValueError):
+        return None
+    if before.target != known.target:
+        raise ConfigError(f"{known.out} holds the run of {before.target}: choose another --out")
+    return before
 
 
 def report(args: argparse.Namespace) -> int:

@@ -21,12 +21,20 @@ class Place:
             folder of this machine (:attr:`local`), copied up with each checkpoint, and fetched back by a machine that
             comes later.
 
+    Raises:
+        ValueError: there is no name, or it is the root of a disk or of a store.
+
     >>> Place("runs/a").checkpoints
     'runs/a/checkpoints'
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.name = os.fspath(folder).rstrip("/")
+        given = os.fspath(folder)
+        scheme, _, rest = given.rpartition("://")
+        bare = rest.strip("/") if scheme not in ("", "file") else rest.strip() and Path(rest).resolve().name
+        if not bare:
+            raise ValueError(f"expected the name of a folder for the run, such as runs/first, got {given!r}")
+        self.name = given.rstrip("/")
         self.checkpoints = f"{self.name}/{CHECKPOINTS}"
         found = store(self.name)
         self.bucket = found if isinstance(found, Bucket) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from contextvars import ContextVar
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -29,6 +30,10 @@ TRAIN, EVALUATE = "train", "evaluate"
 
 EARLY = 0.9
 """Of the interval between saves: when the next one begins. The rest is for writing it, beside the training."""
+
+
+opening: ContextVar[Callable[[str], None] | None] = ContextVar("gpugrad_opening_run", default=None)
+"""Called with the folder of a run when all is checked and the folder is known to be this run's."""
 
 
 class Moment(NamedTuple):
@@ -209,6 +214,9 @@ class Run:
             if fresh:
                 self._restore(self.checkpointer)
         if self._place is not None:
+            tell = opening.get()
+            if tell is not None:
+                tell(self._place.name)
             self._log = stack.enter_context(self._opened_log(self._place, fresh))
         self._mark()
         self._began = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from pathlib import Path
 
@@ -117,7 +118,12 @@ def test_a_call_is_made(parameter):
         ('use = "SGD"\nparams = []', r"train\.toml:2: SGD: multiple values for argument 'params'"),
         ("lr = 0.1", r'train\.toml:1: \[optimizer\] has to say what it is: use = "Name" or "file\.py:name"'),
         ("use = 3", r"train\.toml:1: \[optimizer\] has to say what it is"),
-        ('use = "nowhere:SGD"', r"train\.toml:2: there is no module 'nowhere'"),
+        ('use = "nowhere:SGD"', r"train\.toml:2: .* nowhere is neither: --allow nowhere lets it be used"),
+        ('use = ":"', r"train\.toml:2: expected a name, file\.py:name or package\.module:name"),
+        ('use = "os:system"\ncommand = "x"', r"train\.toml:2: .* os is neither: --allow os lets it be used"),
+        ('use = "/etc/x.py:f"', r"train\.toml:2: there is no file /etc/x\.py"),
+        ('use = "gpugrad.cli.config:loaded"', r"train\.toml:2: there is no 'loaded' in gpugrad\.cli\.config"),
+        ('use = "gpugrad.optim.sgd:Optimizer"', r"train\.toml:2: there is no 'Optimizer' in gpugrad\.optim\.sgd"),
         ('use = "nowhere.py:SGD"', r"train\.toml:2: there is no file .*nowhere\.py"),
         ('use = "gpugrad.optim:Sgd"', r"train\.toml:2: there is no 'Sgd' in gpugrad\.optim; did you mean SGD"),
     ],
@@ -156,9 +162,18 @@ def test_a_file_with_the_name_of_another_module(tmp_path, monkeypatch):
         loaded("argparse.py", tmp_path)
 
 
-def test_names_of_packages():
+def test_names_of_packages(tmp_path, own_module):
     assert named("gpugrad.optim:SGD", [], Path()) is optim.SGD
     assert named("SGD", [sys, optim], Path()) is optim.SGD
+    assert named("math:sqrt", [], Path(), ["math"]) is math.sqrt
+    with pytest.raises(LookupError, match="there is no module 'nowhere'"):
+        named("nowhere:f", [], tmp_path, ["nowhere"])
+    own_module("def make():\n    return 1\n")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(LookupError, match="is not in the folder of the configuration: --allow"):
+        named("../ours_for_tests.py:make", [], inside)
+    assert named("../ours_for_tests.py:make", [], inside, [str(tmp_path / "ours_for_tests.py")])() == 1
 
 
 @pytest.fixture

@@ -156,6 +156,93 @@ def test_the_folder_of_another_run(folder, capsys):
     assert "optimizer.lr is 0.3, the run was begun with 0.1" in capsys.readouterr().err
 
 
+WRONG = [
+    ("train.toml", ["--set", "optimizer.lr=0.3"], "the run was begun with 0.1"),
+    ("train.toml", ["--set", "optimizer.use=Adm"], "there is no 'Adm'"),
+    ("train.toml", ["--seed", "-1"], "expected seed from 0"),
+    ("train.toml", ["--epochs", "-1"], "expected epochs from 0 on"),
+    ("our_points.py:nosuch", [], "there is no 'nosuch'"),
+    ("our_points.py:train", ["--set", "out=3"], "runs/a holds the run of"),
+    ("other.toml", [], "there is no file"),
+]
+
+
+@pytest.mark.parametrize(("target", "options", "message"), WRONG)
+def test_what_is_refused_leaves_the_folder_as_it_was(folder, capsys, target, options, message):
+    assert cli.main(["train", "train.toml", "--out", "runs/a", "--epochs", "1"]) == 0
+    before = {path: path.read_bytes() for path in (folder / "runs/a").rglob("*") if path.is_file()}
+    command = ["train", target, "--out", "runs/a", *options]
+    try:
+        status = cli.main(command)
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (folder / "runs/a").rglob("*") if path.is_file()} == before
+    assert cli.main(["resume", "runs/a"]) == 0
+
+
+def test_a_foreign_configuration_calls_nothing_but_what_is_allowed(folder, capsys):
+    text = TOML.replace('"our_points.py:line"', '"os:system"\ncommand = "touch pwned"').replace(
+        'use = "our_points.py:points"', 'use = "digits"'
+    )
+    (folder / "evil.toml").write_text(text)
+    (folder / "stranger").mkdir()
+    record = {"target": str(folder / "evil.toml"), "out": "x", "changes": [], "text": text}
+    (folder / "stranger" / "run.json").write_text(json.dumps(record))
+    for command in (["train", "evil.toml", "--out", "runs/a"], ["resume", "stranger"]):
+        assert cli.main(command) == 2
+        said = capsys.readouterr().err
+        assert "os is neither: --allow os lets it be used" in said
+    assert f"resuming stranger runs run.json, with the files in {folder}" in said
+    assert not (folder / "pwned").exists()
+    assert not (folder / "runs").exists()
+    assert cli.main(["train", "evil.toml", "--out", "runs/a", "--allow", "os"]) == 2
+    assert "expected a gpugrad.nn.Module, got int" in capsys.readouterr().err
+    assert (folder / "pwned").exists(), "it was allowed"
+
+
+def test_a_run_of_another_process_is_refused_until_it_is_taken_over(folder, capsys):
+    command = ["train", "train.toml", "--out", "runs/a", "--epochs", "1"]
+    assert cli.main(command) == 0
+    with gg.training.Checkpointer("runs/a/checkpoints") as other:
+        other.own()
+        before = (folder / "runs/a/run.json").read_bytes(), (folder / "runs/a/log.jsonl").read_bytes()
+        assert cli.main([*command, "--epochs", "2"]) == 2
+        assert "runs/a/checkpoints belongs to another Checkpointer of this process" in capsys.readouterr().err
+        assert ((folder / "runs/a/run.json").read_bytes(), (folder / "runs/a/log.jsonl").read_bytes()) == before
+        assert cli.main([*command, "--epochs", "2", "--takeover"]) == 0
+        with pytest.raises(gg.training.OwnedError):
+            other.save(9)
+
+
+def test_fresh_and_dry_runs(folder, capsys):
+    command = ["train", "train.toml", "--out", "runs/a"]
+    assert cli.main([*command, "--dry-run"]) == 0
+    assert "a Linear of 2 parameters for 2 epochs in runs/a" in capsys.readouterr().out
+    assert not (folder / "runs").exists()
+    assert cli.main(command) == 0
+    first = newest(folder / "runs/a")
+    assert cli.main([*command, "--fresh", "--set", "optimizer.lr=0.3"]) == 0
+    assert not numpy.array_equal(first["parts/model/weight"], newest(folder / "runs/a")["parts/model/weight"])
+    assert cli.main(["resume", "runs/a"]) == 0
+    assert cli.main(["train", "our_points.py:train", "--out", "runs/b", "--dry-run"]) == 0
+    assert not (folder / "runs/b").exists()
+
+
+@pytest.mark.parametrize("out", ["", "/", "//", "memory://"])
+def test_the_root_of_a_disk_is_no_folder_for_a_run(folder, capsys, out):
+    assert cli.main(["train", "train.toml", "--out", out]) == 2
+    assert "expected the name of a folder for the run" in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_no_text(folder, capsys):
+    (folder / "bytes.toml").write_bytes(b"epochs = 1 # \xff")
+    assert cli.main(["train", "bytes.toml"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    assert cli.main(["train", "a\0.toml"]) == 2
+
+
 def test_a_loss_that_explodes_is_a_failure(folder, capsys):
     with numpy.errstate(over="ignore", invalid="ignore"):
         assert cli.main(["train", "train.toml", "--out", "runs/a", "--set", "optimizer.lr=1e30"]) == 1
