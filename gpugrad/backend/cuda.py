@@ -202,6 +202,15 @@ def device_count() -> int:
         return 0
 
 
+def device_status() -> str:
+    """Why the driver shows no GPU, in its own words; empty if it gives no error."""
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return str(error)
+    return ""
+
+
 def register() -> CUDABackend:
     """Make CuPy's arrays known."""
     backend = CUDABackend()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from . import cpu
+from . import cpu, driver
 from .device import Device
 from .registry import BACKENDS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of
 
@@ -29,18 +29,39 @@ def load_cuda() -> Backend:
     """CuPy's backend, loaded when first asked for.
 
     Raises:
-        RuntimeError: CuPy is not installed, or there is no GPU; the message says which and what helps.
+        RuntimeError: there is no driver, no CuPy or no GPU; the message says which and what helps.
     """
     try:
         from . import cuda
     except ImportError as error:
-        raise RuntimeError(f"CuPy cannot be imported ({error}); pip install 'gpugrad[cuda13]' brings it") from error
+        found = driver.version()
+        if found is None:
+            raise RuntimeError(f"no CUDA GPU: {NO_DRIVER}, and CuPy cannot be imported ({error})") from error
+        raise RuntimeError(
+            f"CuPy cannot be imported ({error}); pip install 'gpugrad[{driver.extra(found)}]' brings it"
+        ) from error
     backend = cuda.register()
     if not backend.count:
-        raise RuntimeError("no CUDA GPU: CuPy is installed, but the NVIDIA driver shows no device")
+        raise RuntimeError(f"no CUDA GPU: {_reason(cuda.device_status())}")
     if backend.several_devices:
         _tell_of_several(True)
     return backend
+
+
+NO_DRIVER = "no NVIDIA driver was found"
+
+
+def _reason(status: str) -> str:
+    """Why the driver shows no device."""
+    found = driver.version()
+    if found is None:
+        return NO_DRIVER
+    if "InsufficientDriver" in status:
+        return (
+            f"the NVIDIA driver runs CUDA {driver.dotted(found)} and before, CuPy is built for a later one: install a "
+            f"newer driver, or pip install 'gpugrad[{driver.extra(found)}]' in place of the CuPy that is there"
+        )
+    return f"CuPy is installed, but the NVIDIA driver shows no device{status and f' ({status})'}"
 
 
 def forget_cuda() -> None:
@@ -93,6 +114,8 @@ def _automatic_device() -> Device:
     try:
         load_cuda()
     except RuntimeError as error:
+        if driver.version() is None:  # nobody expects a GPU here
+            return cpu.CPU
         logger.warning("gpugrad computes on the CPU: %s. GPUGRAD_DEVICE=cpu chooses it without this note.", error)
         return cpu.CPU
     return Device("cuda")
@@ -102,7 +125,7 @@ def default_device() -> Device:
     """The device on which new tensors are made.
 
     In this order: what :func:`set_default_device` chose in this context, the environment variable
-    ``GPUGRAD_DEVICE``, the first GPU, the CPU (said once, on the logger ``gpugrad``).
+    ``GPUGRAD_DEVICE``, the first GPU, the CPU (with an NVIDIA driver, this is said once on the logger ``gpugrad``).
 
     Raises:
         RuntimeError: ``GPUGRAD_DEVICE`` names a device that is not there.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import logging
 import platform
-import sys
 from collections.abc import Iterator
 from importlib import metadata, util
 from typing import Any
 
 from .. import __version__, backend
-from ..backend import compiler, usage
+from ..backend import compiler, driver, usage
 from ..ops.creation import zeros
 from .out import fail, say
 
@@ -74,13 +72,12 @@ def _version(package: str) -> str:
 
 def _cuda() -> Iterator[Row]:
     """The driver, CuPy, the GPUs and the kernels; for what is missing, what installs it."""
-    driver = driver_version()
-    yield "NVIDIA driver", f"not found: {DRIVER}" if driver is None else f"for CUDA {_dotted(driver)} and before"
+    found = driver.version()
+    yield "NVIDIA driver", f"not found: {DRIVER}" if found is None else f"for CUDA {driver.dotted(found)} and before"
     if util.find_spec("cupy") is None:
-        extra = "cuda12" if driver is not None and driver < 13000 else "cuda13"
         yield "CuPy", "not installed"
-        other = "" if driver else " (CUDA 13 drivers) or 'gpugrad[cuda12]' (CUDA 12 drivers)"
-        yield "GPU", f"not usable: pip install 'gpugrad[{extra}]'{other}"
+        other = "" if found else " (CUDA 13 drivers) or 'gpugrad[cuda12]' (CUDA 12 drivers)"
+        yield "GPU", f"not usable: pip install 'gpugrad[{driver.extra(found)}]'{other}"
         return
     try:
         cupy: Any = backend.load_cuda().xp
@@ -95,7 +92,10 @@ def _cuda() -> Iterator[Row]:
 
 def _devices(cupy: Any) -> Iterator[Row]:
     runtime = cupy.cuda.runtime
-    yield "CUDA", f"driver {_dotted(runtime.driverGetVersion())}, runtime {_dotted(runtime.runtimeGetVersion())}"
+    yield (
+        "CUDA",
+        f"driver {driver.dotted(runtime.driverGetVersion())}, runtime {driver.dotted(runtime.runtimeGetVersion())}",
+    )
     for index in range(runtime.getDeviceCount()):
         about = runtime.getDeviceProperties(index)
         name = about["name"].decode() if isinstance(about["name"], bytes) else about["name"]
@@ -125,22 +125,6 @@ def _kernels() -> Iterator[Row]:
     yield "kernel cache", f"{path}, {count} kernels, {state}"
 
 
-def driver_version() -> int | None:
-    """The newest CUDA that the machine's NVIDIA driver can run, 13020 for 13.2; None if there is no driver."""
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    found = ctypes.c_int()
-    try:
-        status = ctypes.CDLL(library).cuDriverGetVersion(ctypes.byref(found))
-    except (OSError, AttributeError):
-        return None
-    return found.value if status == 0 and found.value else None
-
-
 def _cupy_version() -> str:
     found = compiler.cupy_package()
     return f"{_version(found)} ({found})" if found else "installed"
-
-
-def _dotted(version: int) -> str:
-    """CUDA's 13020 is version 13.2."""
-    return f"{version // 1000}.{version % 1000 // 10}"

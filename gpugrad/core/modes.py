@@ -333,7 +333,7 @@ def get_default_device() -> Device:
     """The device on which new tensors are made in this context.
 
     Chosen by :func:`set_default_device`, else by the environment variable ``GPUGRAD_DEVICE``, else the first GPU, else
-    the CPU, which is said once on the logger ``gpugrad``.
+    the CPU. On a machine with an NVIDIA driver that is said once on the logger ``gpugrad``.
 
     Raises:
         RuntimeError: ``GPUGRAD_DEVICE`` names a device that this machine does not have.

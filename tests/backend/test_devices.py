@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -74,11 +75,27 @@ def no_gpu(device):
     pytest.skip("this machine has a GPU")
 
 
-def test_without_a_gpu_the_cpu_is_taken_and_said_once(no_gpu):
-    done = python("import gpugrad as gg; gg.zeros(2); gg.tensor([1.0]); print(gg.get_default_device())")
+@pytest.mark.parametrize("version", [None, 12080])
+def test_without_a_gpu_the_cpu_is_taken_and_said_once_where_there_is_a_driver(version, no_gpu):
+    played = f"from gpugrad.backend import driver; driver.version = lambda: {version}; "
+    done = python(played + "import gpugrad as gg; gg.zeros(2); gg.tensor([1.0]); print(gg.get_default_device())")
     assert done.stdout == "cpu\n", done.stderr
-    assert done.stderr.count("gpugrad computes on the CPU: ") == 1
-    assert "GPUGRAD_DEVICE=cpu chooses it without this note" in done.stderr
+    assert done.stderr.count("gpugrad computes on the CPU: ") == (version is not None)
+    assert ("GPUGRAD_DEVICE=cpu chooses it without this note" in done.stderr) == (version is not None)
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "words"),
+    [
+        (None, "cudaErrorInsufficientDriver", "no NVIDIA driver was found"),
+        (12080, "cudaErrorInsufficientDriver: x", "runs CUDA 12.8 and before.*gpugrad.cuda12.'"),
+        (13000, "cudaErrorNoDevice: no device", "shows no device .cudaErrorNoDevice: no device"),
+        (13000, "", "the NVIDIA driver shows no device$"),
+    ],
+)
+def test_why_there_is_no_gpu(monkeypatch, version, status, words):
+    monkeypatch.setattr(selection.driver, "version", lambda: version)
+    assert re.search(words, selection._reason(status))
 
 
 def test_the_cpu_by_choice_is_not_said(no_gpu):
@@ -94,8 +111,6 @@ def test_a_wanted_device_that_is_not_there_is_an_error(wanted, error, no_gpu):
     done = python("import gpugrad as gg; gg.zeros(2)", GPUGRAD_DEVICE=wanted)
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1].startswith(error.partition(":")[0])
-    import re
-
     assert re.search(error, done.stderr)
     assert "computes on the CPU" not in done.stderr
 
@@ -113,6 +128,7 @@ def test_fall_back_is_said_once_on_the_logger(monkeypatch, caplog, device):
         raise RuntimeError("no CUDA GPU: none at all")
 
     monkeypatch.setattr(selection, "load_cuda", none)
+    monkeypatch.setattr(selection.driver, "version", lambda: 13000)
     monkeypatch.delenv("GPUGRAD_DEVICE", raising=False)
     selection._automatic_device.cache_clear()
     gg.set_default_device(None)

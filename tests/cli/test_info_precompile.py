@@ -12,7 +12,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import backend, cli
-from gpugrad.backend import compiler
+from gpugrad.backend import compiler, driver
 from gpugrad.cli import info, precompile
 from gpugrad.testing import cuda_simulator
 
@@ -71,10 +71,10 @@ def rows(capsys):
 
 
 def test_info_about_the_driver(monkeypatch, capsys):
-    monkeypatch.setattr(info, "driver_version", lambda: None)
+    monkeypatch.setattr(driver, "version", lambda: None)
     assert cli.main(["info"]) == 0
     assert "sudo ubuntu-drivers install" in rows(capsys)["NVIDIA driver"]
-    monkeypatch.setattr(info, "driver_version", lambda: 12080)
+    monkeypatch.setattr(driver, "version", lambda: 12080)
     monkeypatch.setattr(info.util, "find_spec", lambda name: None)
     assert cli.main(["info"]) == 0
     found = rows(capsys)
@@ -88,14 +88,14 @@ def test_the_driver_is_asked(monkeypatch):
             reference._obj.value = value
             return status
 
-        monkeypatch.setattr(info.ctypes, "CDLL", lambda name: SimpleNamespace(cuDriverGetVersion=ask))
+        monkeypatch.setattr(driver.ctypes, "CDLL", lambda name: SimpleNamespace(cuDriverGetVersion=ask))
 
     answer(13020)
-    assert info.driver_version() == 13020
+    assert driver.version() == 13020
     answer(13020, status=3)
-    assert info.driver_version() is None
-    monkeypatch.setattr(info.ctypes, "CDLL", lambda name: SimpleNamespace())
-    assert info.driver_version() is None
+    assert driver.version() is None
+    monkeypatch.setattr(driver.ctypes, "CDLL", lambda name: SimpleNamespace())
+    assert driver.version() is None
 
 
 def test_info_about_kernels(monkeypatch, tmp_path, capsys):
