@@ -288,7 +288,7 @@ def adaptive_max_pool(name: str, input: Any, output_size: Any, indices: bool, nd
 
 
 def _check_not_empty(name: str, x: Tensor) -> None:
-    if not all(x.shape[1:]):
+    if not all(x.shape[2:]):
         raise ValueError(f"{name}: expected an input with elements in each channel, got shape {x.shape}")
 
 

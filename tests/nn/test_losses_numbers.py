@@ -270,7 +270,9 @@ def test_half_precision_stays(name):
     assert numpy.isfinite(loss.item())
 
 
-@pytest.mark.parametrize("name", PAIR)
+@pytest.mark.parametrize(
+    "name", [name for name in PAIR if name not in ("kl_div", "poisson_nll_loss", "soft_margin_loss")]
+)
 def test_shapes_that_differ_are_refused(name):
     with pytest.raises(ValueError, match=rf"{name}: expected a target of the shape of the input, \(2, 3\), got \(3,\)"):
         getattr(F, name)(gg.zeros((2, 3)), gg.zeros(3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ... import random
 from ...core import Tensor
 from ...ops import activation as ops
@@ -303,14 +305,14 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return y
 
 
-def softmin(input: Tensor, dim: int = -1) -> Tensor:
-    """``softmax(-x)``.
+def softmin(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tensor:
+    """``softmax(-x)``; arguments and errors as for :func:`softmax`.
 
     >>> import gpugrad as gg
     >>> gg.nn.functional.softmin(gg.tensor([1.0, 1.0]))
     tensor([0.5, 0.5])
     """
-    return softmax(-input, dim)
+    return softmax(-input, dim, dtype)
 
 
 def gumbel_softmax(
@@ -336,6 +338,9 @@ def gumbel_softmax(
     """
     if tau <= 0:
         raise ValueError(f"gumbel_softmax: expected a positive tau, got {tau}")
+    if not logits.ndim and dim in (0, -1):
+        number: Tensor = reshape(gumbel_softmax(reshape(logits, (1,)), tau, hard, 0, generator=generator), ())
+        return number
     source = generator or random.default_generator
     u = source.uniform(0.0, 1.0, logits.shape, dtype=logits.dtype, device=logits.device)
     noise = -log(-log(u + 1e-20) + 1e-20)

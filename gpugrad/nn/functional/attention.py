@@ -39,7 +39,7 @@ def causal_mask(steps: int, keys: int, like: Tensor) -> Tensor:
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
     """``softmax(scale q k^T + mask)``, shape ``(..., L, S)``; a row that is ``-inf`` throughout is NaN."""
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    factor = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     scores = (query * factor) @ key.mT
     y: Tensor = softmax(scores if mask is None else scores + mask, axis=-1)
     return y

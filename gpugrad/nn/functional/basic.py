@@ -75,12 +75,24 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return y if bias is None else y + bias
 
 
-def softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+def _along_axis(operation: Any, input: Tensor, dim: int | None, dtype: Any) -> Any:
+    """An operation along one axis: for None that which PyTorch takes. A number counts as a vector of one element."""
+    x = input if dtype is None else astype(input, dtype)
+    if dim is None:
+        dim = 0 if x.ndim in (0, 1, 3) else 1
+    if x.ndim:
+        return operation(x, axis=dim)
+    if dim not in (0, -1):
+        raise ValueError(f"{operation.__name__}: expected dim 0 or -1 for an input without axes, got {dim}")
+    return reshape(operation(reshape(x, (1,)), axis=0), ())
+
+
+def softmax(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tensor:
     """``exp(x) / sum(exp(x))`` along the axis ``dim``, for logits of any size; see :func:`gpugrad.ops.softmax.softmax`.
 
     Args:
         input: shape ``(...)``.
-        dim: the axis.
+        dim: the axis; None for 0 where there are none, one or three, and for 1 otherwise, as in PyTorch.
         dtype: convert to it first.
 
     Raises:
@@ -91,11 +103,11 @@ def softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
     >>> nn.functional.softmax(gg.tensor([1.0, 1.0, 1.0, 1.0]))
     tensor([0.25, 0.25, 0.25, 0.25])
     """
-    y: Tensor = ops.softmax(input if dtype is None else astype(input, dtype), axis=dim)
+    y: Tensor = _along_axis(ops.softmax, input, dim, dtype)
     return y
 
 
-def log_softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tensor:
     """``x - log(sum(exp(x)))`` along the axis ``dim``; arguments and errors as for :func:`softmax`.
 
     >>> import gpugrad as gg
@@ -103,7 +115,7 @@ def log_softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
     >>> nn.functional.log_softmax(gg.tensor([1.0, 1.0]))
     tensor([-0.6931472, -0.6931472])
     """
-    y: Tensor = ops.log_softmax(input if dtype is None else astype(input, dtype), axis=dim)
+    y: Tensor = _along_axis(ops.log_softmax, input, dim, dtype)
     return y
 
 

@@ -8,7 +8,7 @@ from ...ops.creation import asarray
 from ...ops.functions import sqrt
 from ...ops.norms import vector_norm
 from ...ops.reduction import sum
-from ...ops.shaping import expand_dims, matrix_transpose
+from ...ops.shaping import expand_dims, matrix_transpose, reshape
 from ...ops.stacking import broadcast_arrays
 from .reducing import at_least
 
@@ -33,6 +33,9 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
     >>> gg.nn.functional.normalize(gg.tensor([[3.0, 4.0]]))
     tensor([[0.6, 0.8]])
     """
+    if not input.ndim and dim in (0, -1):
+        number: Tensor = reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
+        return number
     size = vector_norm(input, axis=dim, keepdims=True, ord=p)
     y: Tensor = input / clip(size, eps, None)
     return y
@@ -62,6 +65,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     tensor([0.70710677])
     """
     x1, x2 = broadcast_arrays(x1, x2)
+    if not x1.ndim and dim in (0, -1):
+        x1, x2 = reshape(x1, (1,)), reshape(x2, (1,))
     if not -x1.ndim <= dim < x1.ndim:
         raise ValueError(f"cosine_similarity: there is no axis {dim} in the shape {x1.shape}")
     units = [x / at_least(vector_norm(x, axis=dim, keepdims=True), eps) for x in (x1, x2)]
@@ -77,7 +82,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
         x2: of a shape that broadcasts with that of ``x1``.
         p: which norm.
         eps: added to each difference, so that the distance of equal vectors has a gradient.
-        keepdim: the last axis stays with size 1.
+        keepdim: the last axis stays with size 1. Numbers count as vectors of one element, and give a number.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -88,7 +93,10 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     >>> gg.nn.functional.pairwise_distance(gg.tensor([3.0, 0.0]), gg.tensor([0.0, 4.0]), eps=0.0)
     tensor(5.)
     """
-    y: Tensor = vector_norm(x1 - x2 + eps, axis=-1, keepdims=keepdim, ord=p)
+    difference: Tensor = x1 - x2 + eps
+    if not difference.ndim:
+        difference, keepdim = reshape(difference, (1,)), False
+    y: Tensor = vector_norm(difference, axis=-1, keepdims=keepdim, ord=p)
     return y
 
 

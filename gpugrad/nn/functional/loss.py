@@ -23,7 +23,7 @@ from ...ops.margins import margins
 from ...ops.reduction import sum as sum_of
 from ...ops.scans import cumprod
 from ...ops.selection import take_along_axis
-from ...ops.shaping import expand_dims
+from ...ops.shaping import expand_dims, reshape
 from .reducing import known_reduction, reduced
 
 
@@ -154,6 +154,8 @@ def _with_probabilities(
         target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
     if weight is not None:
         target = target * weight.reshape(tuple(-1 if i == axis else 1 for i in range(input.ndim)))
+    if not input.shape[axis]:  # no classes: sums of nothing, and no mean
+        return reduced((input * target).sum(axis=axis), reduction, 0)
     loss: Tensor = ops.soft_cross_entropy(input, target)
     return reduced(loss, reduction, loss.size)
 
@@ -191,8 +193,8 @@ def multi_margin_loss(
     """``sum_(i != t) max(0, margin - x_t + x_i)^p / C``: the multiclass hinge loss (support vector machine).
 
     Args:
-        input: scores x, shape ``(N, C)`` or ``(C,)``.
-        target: integer labels t in [0, C), shape ``(N,)`` or ``()``.
+        input: scores x, shape ``(N, C)`` or ``(C,)``; a number is one class.
+        target: integer labels t in [0, C), shape ``(N,)``; for one row ``()`` or ``(1,)``.
         p: 1, or 2 for the squared hinge.
         margin: by how much the score of the label is to be larger than the others.
         weight: shape ``(C,)``; the loss of a row is multiplied by the weight of its label.
@@ -216,9 +218,13 @@ def multi_margin_loss(
         raise ValueError(f"multi_margin_loss: expected p = 1 or 2, got {p}")
     if input.ndim > 2:
         raise ValueError(f"multi_margin_loss: expected an input of shape (N, C) or (C,), got {input.shape}")
-    label = _labels("multi_margin_loss", input, target)
+    if not input.ndim:
+        input = reshape(input, (1,))
+    labels: Tensor = asarray(target)
+    single = input.ndim == 1 and labels.shape == (1,)  # (C,) with (1,), as in PyTorch
+    label = _labels("multi_margin_loss", input[None] if single else input, labels)
     weight = _weight("multi_margin_loss", input, weight)
-    loss = margins(input, label, p, margin)
+    loss = margins(input[None] if single else input, label, p, margin)
     if weight is not None:
         loss = loss * weight[label]
     return reduced(loss, reduction, loss.size)
@@ -246,6 +252,8 @@ def multilabel_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean
     name = "multilabel_margin_loss"
     known_reduction(reduction)
     labels: Tensor = asarray(target)
+    if not input.ndim and not labels.ndim:
+        input, labels = reshape(input, (1,)), reshape(labels, (1,))
     if input.ndim not in (1, 2):
         raise ValueError(f"{name}: expected an input of shape (N, C) or (C,), got {input.shape}")
     if labels.shape != input.shape:

@@ -33,7 +33,7 @@ def batch_norm(
 
     Raises:
         ValueError: fewer than two axes, parameters of another size, a single value a channel in training, or no
-            running statistics when not training.
+            running statistics when not training. An input without elements is returned as it is.
 
     Source: Ioffe and Szegedy 2015.
 
@@ -43,11 +43,15 @@ def batch_norm(
             [ 1.]])
     """
     if input.ndim < 2:
+        if not input.size:
+            return input * 1
         raise ValueError(f"batch_norm: expected an input (N, C, ...), got shape {input.shape}")
     channels = input.shape[1]
     _of_channels("batch_norm", input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if not training:
         if running_mean is None or running_var is None:
+            if not input.size:  # nothing to normalize
+                return input * 1
             raise ValueError("batch_norm: expected running_mean and running_var when not training, got None")
         w, b, old_mean, old_var = (_by_channel(p, input) for p in (weight, bias, running_mean, running_var))
         scale = (old_var + eps) ** -0.5
@@ -56,10 +60,14 @@ def batch_norm(
         return y if b is None else y + b
     axes = (0, *range(2, input.ndim))
     count = input.size // channels if channels else 0
+    if not count:  # nothing to normalize, and nothing for the running statistics to follow
+        w, b = _by_channel(weight, input), _by_channel(bias, input)
+        scaled: Tensor = input * (1 if w is None else w)
+        return scaled if b is None else scaled + b
     if count == 1:
         raise ValueError(f"batch_norm: expected more than one value a channel in training, got shape {input.shape}")
     mean, var = ops.moments(input, axes)
-    if running_mean is not None and running_var is not None and count:
+    if running_mean is not None and running_var is not None:
         running_mean.become(ops.followed(running_mean, mean, momentum, 1.0))
         running_var.become(ops.followed(running_var, var, momentum, count / (count - 1)))
     affine = None if input.ndim == 2 else (1, channels, *(1,) * (input.ndim - 2))
@@ -106,6 +114,8 @@ def instance_norm(
     tensor([[[-1.,  1.]]])
     """
     if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise ValueError("instance_norm: expected running_mean and running_var without use_input_stats, got None")
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if input.ndim < 3:
         raise ValueError(f"instance_norm: expected an input (N, C, ...) with positions, got shape {input.shape}")

@@ -55,6 +55,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Any = 
     if mode == "circular":  # what is wrapped around is what is left
         y, pairs = _cropped(y, pairs), [(max(before, 0), max(behind, 0)) for before, behind in pairs]
     for axis, (n, pair) in enumerate(zip(y.shape, pairs, strict=True)):
+        if pair == (0, 0) and (mode == "circular" or (axis == 0 and input.ndim == count + 2)):
+            continue  # no border to fill; for the other modes only the batch may be empty, as in PyTorch
         most = {"reflect": n - 1, "circular": n}.get(mode)
         if most is not None and max(pair) > most:
             raise ValueError(f"pad: expected widths of at most {most} for mode {mode!r} of axis {axis}, got {widths}")

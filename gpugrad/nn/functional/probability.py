@@ -1,11 +1,12 @@
 """Losses of probabilities: of one class or none, of several at once, and of whole distributions.
 
 ``reduction`` is ``"mean"``, ``"sum"`` or ``"none"``; another one is a ValueError. Targets have the shape of the input;
-nothing is broadcast but weights.
+nothing is broadcast but weights, and the targets of :func:`kl_div` and :func:`soft_margin_loss`.
 """
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 from ...core import Tensor
@@ -14,7 +15,7 @@ from ...ops.creation import asarray, astype
 from ...ops.functions import exp
 from ...ops.inspection import broadcast_shapes
 from ...ops.special import log_expit, xlogy
-from .reducing import as_weight, fitting, known_reduction, reduced
+from .reducing import as_weight, broadcasting, fitting, known_reduction, reduced
 
 
 def _factors(name: str, input: Tensor, weight: Any, what: str = "weight") -> Tensor:
@@ -103,13 +104,14 @@ def kl_div(input: Tensor, target: Any, *, reduction: str = "mean", log_target: b
 
     Args:
         input: logarithms x of probabilities, shape ``(...)``.
-        target: probabilities t of the same shape, or their logarithms.
+        target: probabilities t, or their logarithms, of a shape that broadcasts to that of the input, or the other way
+            round.
         reduction: ``"batchmean"``, the sum divided by the size of the first axis, which is the divergence; ``"mean"``,
             over all elements; ``"sum"`` or ``"none"``.
         log_target: whether the target holds logarithms.
 
     Raises:
-        ValueError: the shapes differ, or the reduction is not known.
+        ValueError: the shapes do not fit, or the reduction is not known.
 
     Source: Kullback and Leibler 1951; ``torch.nn.functional.kl_div``.
 
@@ -120,7 +122,7 @@ def kl_div(input: Tensor, target: Any, *, reduction: str = "mean", log_target: b
     """
     if reduction != "batchmean":
         known_reduction(reduction)
-    t = as_weight(input, fitting("kl_div", input, target))
+    t = as_weight(input, broadcasting("kl_div", input, target))
     loss = exp(t) * (t - input) if log_target else astype(xlogy(t, t), t.dtype, copy=False) - t * input
     if reduction == "batchmean":
         return reduced(loss, "mean", input.shape[0] if input.shape else 1)
@@ -132,11 +134,11 @@ def soft_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> 
 
     Args:
         input: x, shape ``(...)``.
-        target: t, of the same shape.
+        target: t, of a shape that broadcasts to that of the input, or the other way round.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: the shapes differ, or the reduction is not known.
+        ValueError: the shapes do not fit, or the reduction is not known.
 
     Source: ``torch.nn.functional.soft_margin_loss``.
 
@@ -145,7 +147,7 @@ def soft_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> 
     tensor([6.931472e-01, 1.000000e+04])
     """
     known_reduction(reduction)
-    t = as_weight(input, fitting("soft_margin_loss", input, target))
+    t = as_weight(input, broadcasting("soft_margin_loss", input, target))
     loss: Tensor = -_log_sigmoid(t * input)
     return reduced(loss, reduction, loss.size)
 
@@ -176,5 +178,5 @@ def multilabel_soft_margin_loss(input: Tensor, target: Any, weight: Any = None, 
     loss = binary_cross_entropy_with_logits(input, t, reduction="none")
     if weight is not None:
         loss = loss * _factors(name, input, weight)
-    loss = loss.sum(axis=-1) * (1 / input.shape[-1])
+    loss = loss.mean(axis=-1) if input.shape[-1] else loss.sum(axis=-1) * nan
     return reduced(loss, reduction, loss.size)

@@ -9,6 +9,7 @@ from ...core import Tensor
 from ...ops.arithmetic import maximum
 from ...ops.beside import beside
 from ...ops.creation import asarray, astype
+from ...ops.inspection import broadcast_shapes
 
 
 def known_reduction(reduction: str) -> str:
@@ -42,6 +43,25 @@ def fitting(name: str, input: Tensor, target: Any, what: str = "a target") -> An
     shape = getattr(target, "shape", input.shape)
     if shape != input.shape:
         raise ValueError(f"{name}: expected {what} of the shape of the input, {input.shape}, got {shape}")
+    return target
+
+
+def broadcasting(name: str, input: Tensor, target: Any) -> Any:
+    """``target``, a number or of a shape that broadcasts to that of the input, or the other way round.
+
+    Not both at once: ``(N,)`` with ``(N, 1)`` would be ``(N, N)``, and is a mistake nearly always.
+
+    Raises:
+        ValueError: neither of the two has the common shape, or there is none.
+    """
+    shape = getattr(target, "shape", ())
+    try:
+        common = broadcast_shapes(input.shape, shape)
+    except ValueError:
+        common = None
+    if common not in (input.shape, shape):
+        raise ValueError(f"{name}: expected a target that broadcasts to the shape of the input, {input.shape}, or the "
+                         f"other way round, got {shape}")  # fmt: skip
     return target
 
 

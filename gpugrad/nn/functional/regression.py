@@ -17,7 +17,7 @@ from ...ops.functions import exp, log
 from ...ops.losses import huber
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims
-from .reducing import as_weight, at_least, fitting, known_reduction, reduced
+from .reducing import as_weight, at_least, broadcasting, fitting, known_reduction, reduced
 
 
 def _weighted(name: str, loss: Tensor, weight: Any, reduction: str, by_weight: bool = True) -> Tensor:
@@ -140,14 +140,14 @@ def poisson_nll_loss(
 
     Args:
         input: x, the logarithm of the rate, or for ``log_input=False`` the rate; shape ``(...)``.
-        target: t, of the same shape, or a number.
+        target: t, a number, or of a shape that broadcasts to that of the input, or the other way round.
         log_input: what the input is.
         full: add Stirling's approximation of ``log t!`` where t is above 1.
         eps: for rates of 0.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: the shapes differ, or the reduction is not known.
+        ValueError: the shapes do not fit, or the reduction is not known.
 
     Source: ``torch.nn.functional.poisson_nll_loss``.
 
@@ -156,7 +156,7 @@ def poisson_nll_loss(
     tensor(1.)
     """
     known_reduction(reduction)
-    t = as_weight(input, fitting("poisson_nll_loss", input, target))
+    t = as_weight(input, broadcasting("poisson_nll_loss", input, target))
     loss = exp(input) - t * input if log_input else input - t * log(input + eps)
     if full:
         many = t > 1
@@ -172,7 +172,7 @@ def gaussian_nll_loss(
 
     Args:
         input: the mean, shape ``(...)``.
-        target: of the same shape, or a number.
+        target: a number, or of a shape that broadcasts to that of the input, or the other way round.
         var: v, a number, or of the shape of the input, of that without the last axis, or with one axis of size 1.
         full: add the constant ``log(2 pi) / 2``.
         eps: what smaller variances count as, negative ones too; their gradient passes as if they were larger.
@@ -189,7 +189,7 @@ def gaussian_nll_loss(
     tensor(2.)
     """
     known_reduction(reduction)
-    difference = input - fitting("gaussian_nll_loss", input, target)
+    difference = input - broadcasting("gaussian_nll_loss", input, target)
     if isinstance(var, int | float):
         if var < 0:
             raise ValueError(f"gaussian_nll_loss: expected a variance of at least 0, got {var}")
