@@ -283,13 +283,13 @@ class Primitive:
             raise TypeError(
                 f"{self.name} takes {', '.join((*self.inputs, *self.params))}; got {len(args)} positional arguments"
             )
-        for name, value in (*zip(self.positional, args[count:], strict=False), *kwargs.items()):
-            self._check_static(name, value)
         arrays = args[:count] + (None,) * (count - len(args))
         params = {**self.defaults, **dict(zip(self.positional, args[count:], strict=False)), **kwargs}
         if params.keys() != self.params.keys():
             odd = sorted(params.keys() ^ self.params.keys())
             raise TypeError(f"{self.name} takes {', '.join((*self.inputs, *self.params))}; missing or unknown: {odd}")
+        for name, value in (*zip(self.positional, args[count:], strict=False), *kwargs.items()):
+            self._check_static(name, value)
         return arrays, params
 
     def _check_static(self, name: str, value: Any) -> None:

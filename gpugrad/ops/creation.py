@@ -20,7 +20,7 @@ from ..core import GradientError, Tensor, connected, modes, primitive
 from ..core.errors import user_line
 from . import nested
 from .arithmetic import positive
-from .shaping import broadcast_to, reshape
+from .shaping import broadcast_to, permute_dims, reshape, which_axis
 
 Shape = int | tuple[int, ...]
 
@@ -227,16 +227,28 @@ def _positions(count: int, *values: Any) -> Tensor:
 
 def linspace(
     start: Any, stop: Any, /, num: int = 50, *, dtype: Any = None, device: Device | str | None = None,
-    endpoint: bool = True,
-) -> Tensor:  # fmt: skip
+    endpoint: bool = True, retstep: bool = False, axis: int = 0,
+) -> Any:  # fmt: skip
     """``num`` evenly spaced numbers from ``start`` to ``stop``, which is left out for ``endpoint=False``.
 
-    Tensors get their gradients; one of shape ``(...)`` gives ``(num, ...)``.
+    Tensors get their gradients; one of shape ``(...)`` gives ``(num, ...)``, or has the new axis at ``axis``. With
+    ``retstep`` the result is a pair, the second of it the distance of two neighbours.
 
     >>> import gpugrad as gg
     >>> gg.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
+    if retstep:
+        y = linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint, axis=axis)
+        parts = operator.index(num) - endpoint
+        ends = (asarray(v) if isinstance(v, list | tuple) else v for v in (stop, start))
+        return y, operator.sub(*ends) / parts if parts else math.nan
+    if axis:
+        y = linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+        place = which_axis("linspace", axis, y.ndim)
+        return permute_dims(y, (*range(1, place + 1), 0, *range(place + 1, y.ndim)))
+    if isinstance(start, list | tuple) or isinstance(stop, list | tuple):
+        start, stop = (asarray(v) if isinstance(v, list | tuple) else v for v in (start, stop))
     if isinstance(start, Tensor) or isinstance(stop, Tensor):
         count = operator.index(num)
         shape = (count, *(1,) * max(getattr(v, "ndim", 0) for v in (start, stop)))
@@ -260,42 +272,55 @@ def eye(
     return _new("eye", n_rows, n_cols, k=k, dtype=dtype, device=device)
 
 
-def _like(function: str, x: Any, *args: Any, dtype: Any, device: Device | str | None) -> Tensor:
-    place = backend.device_of(x.data if isinstance(x, Tensor) else x) if device is None else device
-    return _new(function, x.shape, *args, dtype=x.dtype if dtype is None else dtype, device=place)
+def _like(
+    function: str, x: Any, *args: Any, dtype: Any, device: Device | str | None, shape: Shape | None
+) -> Tensor:  # fmt: skip
+    x = x if isinstance(x, Tensor) else asarray(x)
+    place = backend.device_of(x.data) if device is None else device
+    return _new(
+        function, x.shape if shape is None else shape, *args, dtype=x.dtype if dtype is None else dtype, device=place
+    )
 
 
-def zeros_like(x: Array, /, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
-    """Zeros of the shape, dtype and device of ``x``.
+def zeros_like(
+    x: Array, /, *, dtype: Any = None, device: Device | str | None = None, shape: Shape | None = None
+) -> Tensor:
+    """Zeros of the shape, dtype and device of ``x``, or of those that are given.
 
     >>> import gpugrad as gg
     >>> gg.zeros_like(gg.tensor([1, 2]))
     tensor([0, 0])
     """
-    return _like("zeros", x, dtype=dtype, device=device)
+    return _like("zeros", x, dtype=dtype, device=device, shape=shape)
 
 
-def ones_like(x: Array, /, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
-    """Ones of the shape, dtype and device of ``x``.
+def ones_like(
+    x: Array, /, *, dtype: Any = None, device: Device | str | None = None, shape: Shape | None = None
+) -> Tensor:
+    """Ones of the shape, dtype and device of ``x``, or of those that are given.
 
     >>> import gpugrad as gg
     >>> gg.ones_like(gg.tensor([1.5, 2.5]))
     tensor([1., 1.])
     """
-    return _like("ones", x, dtype=dtype, device=device)
+    return _like("ones", x, dtype=dtype, device=device, shape=shape)
 
 
-def empty_like(x: Array, /, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+def empty_like(
+    x: Array, /, *, dtype: Any = None, device: Device | str | None = None, shape: Shape | None = None
+) -> Tensor:
     """Memory of the shape, dtype and device of ``x``, whatever it held.
 
     >>> import gpugrad as gg
     >>> gg.empty_like(gg.zeros((2, 3))).shape
     (2, 3)
     """
-    return _like("empty", x, dtype=dtype, device=device)
+    return _like("empty", x, dtype=dtype, device=device, shape=shape)
 
 
-def full_like(x: Array, /, fill_value: Any, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+def full_like(
+    x: Array, /, fill_value: Any, *, dtype: Any = None, device: Device | str | None = None, shape: Shape | None = None
+) -> Tensor:
     """One number everywhere, in the shape, dtype and device of ``x``.
 
     >>> import gpugrad as gg
@@ -304,8 +329,10 @@ def full_like(x: Array, /, fill_value: Any, *, dtype: Any = None, device: Device
     """
     if isinstance(fill_value, Tensor):
         place = backend.device_of(x.data if isinstance(x, Tensor) else x) if device is None else device
-        return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=place)
-    return _like("full", x, fill_value, dtype=dtype, device=device)
+        return full(
+            x.shape if shape is None else shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=place
+        )
+    return _like("full", x, fill_value, dtype=dtype, device=device, shape=shape)
 
 
 @primitive

@@ -41,14 +41,14 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
     return _host.result_type(*map(_dtype, arrays_and_dtypes))
 
 
-def can_cast(from_: Any, to: Any, /) -> bool:
-    """Whether a dtype, or that of an array, holds in another one without loss.
+def can_cast(from_: Any, to: Any, /, casting: str = "safe") -> bool:
+    """Whether a dtype, or that of an array, becomes another one: without loss, or by NumPy's rule of another name.
 
     >>> import gpugrad as gg
     >>> gg.can_cast(gg.float32, gg.float64), gg.can_cast(gg.float64, gg.int32)
     (True, False)
     """
-    return bool(_host.can_cast(_dtype(from_), backend.as_dtype(to)))
+    return bool(_host.can_cast(_dtype(from_), backend.as_dtype(to), casting))
 
 
 class FloatInfo(NamedTuple):

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy
 
+from .. import backend
 from ..core import Tensor, calls
 from ..core.errors import user_line
 from ..core.operation import OPERATIONS, Primitive
 from . import creation, inplace, nested
+from .inspection import can_cast
 from .nested import LISTS
 
 PARAMETERS = {"a_max": "max", "a_min": "min", "ddof": "correction"}
@@ -29,6 +31,8 @@ ONLY_HOW = {"kind", "assume_unique", "overwrite_input", "subok"}
 
 ORDER_COUNTS = {"reshape", "ravel", "sort", "argsort", "partition", "argpartition"}
 """Functions whose ``order`` changes the result; elsewhere it is the layout in memory."""
+
+CASTINGS = ("safe", "same_kind", "unsafe")
 
 ARRAYS = ("Array", "Array | None")
 """Annotations of the parameters for which NumPy takes lists."""
@@ -85,7 +89,7 @@ def carried(
     """The arguments of NumPy's function as gpugrad's takes them; what is at NumPy's default is left to ours."""
     several: list[Any] = []
     named: dict[str, Any] = {}
-    dtype = None
+    dtype, casting = None, "same_kind" if "casting" in signature(function) else "unsafe"
     places = _places(function, ours, len(args), tuple(kwargs))
     for (parameter, place, default), value in zip(places, (*args, *kwargs.values()), strict=True):
         if place == "*":
@@ -96,7 +100,9 @@ def carried(
             named[place] = value
         elif parameter == "dtype":
             dtype = value
-        elif parameter == "copy" and value is not False:
+        elif parameter == "casting" and value in CASTINGS:
+            casting = value
+        elif parameter == "copy" and (value is not False or function.__name__ != "nan_to_num"):
             continue
         else:
             writes = WRITES if parameter == "out" else f"{value!r} is not known to gpugrad.{ours.__name__}"
@@ -109,7 +115,9 @@ def carried(
     first = [*itertools.takewhile(lambda n: n in named and mine[n].kind in placed, mine)]
     arrays = [*map(named.pop, first), *several]
     if dtype is not None:  # what ours computes in the dtype of its input
-        arrays[0] = _cast(arrays[0], dtype)
+        for i, parameter in enumerate(first):
+            if i == 0 or mine[parameter].annotation in ARRAYS:
+                arrays[i] = cast(name, arrays[i], dtype, casting)
     return arrays, named
 
 
@@ -117,10 +125,19 @@ def _only_layout(function: Any, parameter: str, value: Any) -> bool:
     return parameter == "order" and value in ("C", "F", "A", "K") and function.__name__ not in ORDER_COUNTS
 
 
-def _cast(value: Any, dtype: Any) -> Any:
+def cast(name: str, value: Any, dtype: Any, casting: str) -> Any:
+    """An array, or a list of them, in another dtype that NumPy's rule allows."""
+    if value is None:
+        return None
     if isinstance(value, list | tuple):
-        return [_cast(entry, dtype) for entry in value]
-    return creation.astype(creation.asarray(value), dtype)
+        return [cast(name, entry, dtype, casting) for entry in value]
+    if not hasattr(value, "dtype"):
+        return creation.asarray(value, dtype=dtype)
+    array = creation.asarray(value)
+    if not can_cast(array.dtype, dtype, casting):
+        raise TypeError(f"{name}: {array.dtype} becomes no {backend.as_dtype(dtype)} by casting={casting!r}; "
+                        f"write x.astype(...) [{user_line()}]")  # fmt: skip
+    return creation.astype(array, dtype)
 
 
 @cache

@@ -14,6 +14,7 @@ from .creation import ones_like
 from .diagonals import tril, triu
 from .linear import matmul
 from .matrices import as_tensor, matrices
+from .nested import together
 from .shaping import expand_dims, squeeze
 from .solving import inv
 
@@ -66,7 +67,7 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
     >>> gg.linalg.multi_dot([gg.ones((2, 3)), gg.ones((3, 4)), gg.ones(4)])
     tensor([12., 12.])
     """
-    chain = [as_tensor(x) for x in arrays]
+    chain = [as_tensor(x) for x in together("multi_dot", *arrays)]
     shapes = [x.shape for x in chain]
     inner = all(len(shape) == 2 for shape in shapes[1:-1])
     if len(chain) < 2 or not inner or not all(len(shapes[i]) in (1, 2) for i in (0, -1)):

@@ -35,7 +35,7 @@ from ..core import GradientError, Tensor, modes
 from ..core.errors import _PACKAGE, user_line
 from . import arithmetic, creation, inplace, nested, shaping
 from . import partial as partly
-from .keywords import PLACED, WRITES, carried, is_default, signature
+from .keywords import PLACED, WRITES, carried, cast, is_default, signature
 
 RENAMED = {"expit": "sigmoid", "identity": "eye"} | dict.fromkeys(
     ("array", "asanyarray", "ascontiguousarray", "asfortranarray"), "asarray"
@@ -50,6 +50,8 @@ REDUCTIONS = {
 
 QUESTIONS = {numpy.shape, numpy.ndim, numpy.size, numpy.iscomplexobj, numpy.isrealobj, numpy.common_type}
 """What asks for no values: NumPy's own code answers it, from attributes."""
+INDICES = {numpy.diag_indices_from, numpy.tril_indices_from, numpy.triu_indices_from}
+"""Indices that follow from a shape."""
 TEXT = {"array2string", "array_repr", "array_str", "save", "savetxt", "savez", "savez_compressed"}
 MEMORY = {"may_share_memory", "shares_memory"}
 """What gives text, files and answers, from which no gradient could be wanted."""
@@ -148,6 +150,10 @@ def _library(ufunc: Any) -> str:
 
 def _called(name: str, ufunc: Any, op: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
     asked = {k: v for k, v in options.items() if k not in PLAIN_CALL or not is_default(v, PLAIN_CALL[k])}
+    asked.pop("order", None)  # the layout in memory
+    dtype = asked.pop("dtype", None)
+    if dtype is not None:
+        inputs = tuple(cast(name, v, dtype, "same_kind") if hasattr(v, "dtype") else v for v in inputs)
     unknown = asked.keys() - signature(op).keys()
     if unknown:
         raise TypeError(f"{name}: {', '.join(f'{k}={asked[k]!r}' for k in sorted(unknown))} is not known to gpugrad; "
@@ -275,6 +281,8 @@ def array_function(
         return NotImplemented
     if function in QUESTIONS:
         return function._implementation(*args, **kwargs)
+    if function in INDICES:
+        return tuple(creation.asarray(index, device=self.device) for index in function._implementation(*args, **kwargs))
     if function.__name__ in TEXT | MEMORY:
         inside = Tensor.numpy if function.__name__ in TEXT else operator.attrgetter("data")
         plain = [inside(v) if isinstance(v, Tensor) else v for v in (*args, *kwargs.values())]
