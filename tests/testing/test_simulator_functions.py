@@ -86,15 +86,22 @@ def fetch(cp, value):
     return value
 
 
-def same(ours, theirs):
+OTHERWISE = {"convolve", "correlate", "i0", "sinc"}
+"""What CuPy computes in another way than NumPy: by an FFT, or by another formula."""
+
+
+def same(ours, theirs, exact=True):
     if isinstance(theirs, tuple | list):
         assert len(ours) == len(theirs)
         for a, b in zip(ours, theirs, strict=True):
-            same(a, b)
+            same(a, b, exact)
     elif isinstance(theirs, numpy.ndarray | numpy.generic):
         assert ours.dtype == theirs.dtype
         assert ours.shape == theirs.shape
-        numpy.testing.assert_array_equal(ours, theirs)
+        if exact:
+            numpy.testing.assert_array_equal(ours, theirs)
+        else:
+            numpy.testing.assert_allclose(ours, theirs, rtol=2e-6)
     else:
         assert ours == theirs
 
@@ -112,7 +119,8 @@ def test_every_function_computes_what_numpys_does(cp, name):
     with numpy.errstate(all="ignore"):
         expected = getattr(numpy, name)(*arguments)
     given = arguments if name in ("promote_types", "can_cast") else give(cp, arguments)
-    same(fetch(cp, getattr(cp, name)(*given)), list(expected) if name == "broadcast_arrays" else expected)
+    ours = fetch(cp, getattr(cp, name)(*given))
+    same(ours, list(expected) if name == "broadcast_arrays" else expected, name not in OTHERWISE)
 
 
 @pytest.mark.parametrize("name", table.UFUNCS.split())
@@ -124,7 +132,7 @@ def test_every_ufunc_computes_what_numpys_does(cp, name):
         arguments = (values / 8,)
     with numpy.errstate(all="ignore"):
         expected = reference(*arguments)
-    same(fetch(cp, ours(*give(cp, arguments))), expected)
+    same(fetch(cp, ours(*give(cp, arguments))), expected, name not in OTHERWISE)
 
 
 @pytest.mark.parametrize("name", names(table.LINALG))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class ndarray:  # noqa: N801  CuPy's name
         order: str = "C",
     ) -> None:
         kind = check_dtype(numpy.dtype(dtype))
-        shape = (int(shape),) if isinstance(shape, int | numpy.integer) else tuple(int(n) for n in shape)
+        shape = (int(shape),) if isinstance(shape, int | numpy.integer) else tuple(operator.index(n) for n in shape)
         if memptr is None:
             memptr = allocate(numpy.prod(shape, dtype=numpy.int64).item() * kind.itemsize)
             poison = kind.kind == "b"
@@ -158,18 +159,19 @@ class ndarray:  # noqa: N801  CuPy's name
     def tolist(self) -> Any:
         return self.get().tolist()
 
+    def dump(self, file: Any) -> None:
+        self.get().dump(file)
+
     def tobytes(self, order: Any = "C") -> bytes:
         content: bytes = self.get().tobytes(order)
         return content
 
     def __bool__(self) -> bool:
-        if self.size != 1:
+        if self.size > 1:
             raise ValueError(
-                "The truth value of an empty array is ambiguous. Use `array.size > 0` to check that an array is not "
-                "empty." if not self.size else
                 "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
-            )  # fmt: skip
-        return bool(self.get())
+            )
+        return bool(self.get()) if self.size else False
 
     def __int__(self) -> int:
         return int(self.get())

@@ -12,9 +12,10 @@ from typing import Any
 import numpy
 import scipy.special
 
-from . import table
-from .array import PYTHON_SCALARS, check_device, check_dtype, fresh, ndarray
+from . import elements, reductions, searches, table
+from .array import IMPLICIT, PYTHON_SCALARS, check_device, check_dtype, fresh, ndarray
 from .calls import run, unwrap
+from .compiler import CompileException
 from .state import counters
 from .ufuncs import ufunc
 
@@ -25,6 +26,7 @@ ON_THE_HOST = frozenset(table.ON_THE_HOST.split())
 WAITS = frozenset(table.WAITS.split())
 NUMBERS_TOO = frozenset(table.NUMBERS_TOO.split())
 ARRAYS = frozenset(table.ARRAYS)
+REFERENCES = searches.REFERENCES | reductions.REFERENCES
 
 
 def signature(line: str) -> tuple[str, Signature]:
@@ -61,7 +63,8 @@ def make(line: str, module: Any, prefix: str = "cupy") -> Function:
     name, shape = signature(line)
     parameters = list(shape.parameters.values())
     own = OWN.get(name) if prefix == "cupy" else None
-    reference = own or getattr(module, name)
+    special = SPECIAL.get(name) if prefix == "cupyx.scipy.special" else None
+    reference = own or special or (REFERENCES.get(name) if prefix == "cupy" else None) or getattr(module, name)
     first = parameters[0].name if parameters else ""
     checked = first in ARRAYS and name not in NUMBERS_TOO and name not in ON_THE_HOST
 
@@ -137,7 +140,10 @@ def array(
             raise TypeError(f"Unsupported type {type(obj)}")
         used: list[ndarray] = []
         inside = _nested(obj, used)
+        if used and len({entry.shape for entry in used}) > 1:
+            raise TypeError(IMPLICIT)
         values = numpy.asarray(inside) if dtype is None else numpy.asarray(inside, check_dtype(numpy.dtype(dtype)))
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
         check_dtype(values.dtype)
         if used:
             counters.launch("array")
@@ -160,6 +166,8 @@ def _laid_out(obj: ndarray, order: str | None) -> bool:
 
 def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None, blocking: bool = False) -> ndarray:
     """As :func:`array`, copying only where it must."""
+    if copy is False and isinstance(a, ndarray) and dtype is not None and a.dtype != dtype:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
     return array(a, dtype, bool(copy), order or "K")
 
 
@@ -174,8 +182,8 @@ def asfortranarray(a: Any, dtype: Any = None) -> ndarray:
 
 
 def astype(x: ndarray, dtype: Any, /, *, copy: bool = True) -> ndarray:
-    """With another dtype."""
-    return array(x, dtype, copy=copy)
+    """With another dtype; None is float64."""
+    return array(x, numpy.dtype(dtype), copy=copy)
 
 
 def copy(a: Any, order: str = "K") -> ndarray:
@@ -241,6 +249,8 @@ def full_like(
     a: ndarray, fill_value: Any, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None
 ) -> ndarray:
     """One value everywhere, laid out as ``a``."""
+    if fill_value is None:
+        raise AttributeError("'NoneType' object has no attribute 'dtype'")
     made = empty_like(a, dtype, order, subok, shape)
     made.fill(fill_value)
     return made
@@ -258,9 +268,11 @@ def copyto(dst: ndarray, src: Any, casting: Any = "same_kind", where: Any = None
 
 
 def take(a: ndarray, indices: Any, axis: Any = None, out: Any = None) -> Any:
-    """An index out of bounds wraps around."""
+    """An index out of bounds wraps around; the source does not compile for a floating one."""
     if not isinstance(indices, ndarray | PYTHON_SCALARS | numpy.generic):
         indices = array(indices)
+    if isinstance(indices, ndarray) and indices.dtype.kind in "fc":
+        raise CompileException("cupy_take does not compile for floating indices", "", "cupy_take", ())
     return run("take", numpy.take, (a, indices), {"axis": axis, "mode": "wrap"} | ({} if out is None else {"out": out}))
 
 
@@ -274,22 +286,20 @@ def take_along_axis(a: ndarray, indices: ndarray, axis: Any) -> Any:
     return run("take_along_axis", wrapped, (a, indices), {})
 
 
-def broadcast_arrays(*args: ndarray) -> list[ndarray]:
+def broadcast_arrays(*args: ndarray) -> tuple[ndarray, ...]:
     """Views of one shape."""
     shape = numpy.broadcast_shapes(*(a.shape for a in args))
-    return [run("broadcast_to", numpy.broadcast_to, (a, shape), {}) for a in args]
+    return tuple(run("broadcast_to", numpy.broadcast_to, (a, shape), {}) for a in args)
 
 
 def where(condition: ndarray, x: Any = None, y: Any = None) -> Any:
     """``x`` where the condition holds, else ``y``; without them, the places where it does."""
-    if not isinstance(condition, ndarray):
-        raise TypeError(f"where: unsupported type {type(condition)}, expected cupy.ndarray")
     if x is None and y is None:
         counters.synchronizations += 1
         return run("where", numpy.where, (condition,), {})
     if x is None or y is None:
         raise ValueError("Must provide both 'x' and 'y' or neither.")
-    return run("where", numpy.where, (condition, x, y), {})
+    return run("where", searches.where, (condition, x, y), {})
 
 
 def put(a: ndarray, ind: Any, v: Any, mode: str = "wrap") -> None:
@@ -327,6 +337,30 @@ def matmul(*args: Any, **options: Any) -> Any:
     return run("matmul", numpy.matmul, args, options)
 
 
+def polygamma(n: Any, x: Any) -> Any:
+    """Of arrays; a number has no ``astype`` where CuPy asks ``n == 0`` for it."""
+    if any(value.dtype.kind == "c" for value in (n, x) if isinstance(value, numpy.ndarray)):
+        raise elements.wrong_type("cupyx_scipy_special_zeta", (n, x))
+    if not isinstance(n, numpy.ndarray):
+        raise AttributeError("'bool' object has no attribute 'astype'")  # noqa: TRY004
+    return scipy.special.polygamma(n, x)
+
+
+def _over_axes(name: str) -> Function:
+    """A function of ``scipy.special`` that reduces over axes: the axes are CuPy's."""
+
+    def reduced(a: Any, axis: Any = None, **options: Any) -> Any:
+        taken = reductions.axes_of(a, axis)
+        if name == "logsumexp" and a.ndim and not all(a.shape[entry] for entry in taken):
+            raise ValueError("zero-size array to reduction operation cupy_max which has no identity")
+        return getattr(scipy.special, name)(a, axis=axis, **options)
+
+    return reduced
+
+
+SPECIAL: dict[str, Function] = {
+    "polygamma": polygamma, **{name: _over_axes(name) for name in ("log_softmax", "logsumexp", "softmax")},
+}  # fmt: skip
 OWN: dict[str, Function] = {
     "array": array, "asanyarray": asarray, "asarray": asarray, "ascontiguousarray": ascontiguousarray,
     "asfortranarray": asfortranarray, "astype": astype,

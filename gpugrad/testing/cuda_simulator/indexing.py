@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from types import EllipsisType
 from typing import Any
 
@@ -11,11 +10,6 @@ import numpy
 from .array import check_device, fresh, ndarray, view_of
 from .calls import unwrap
 from .state import counters, machine
-
-INVALID = (
-    "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid "
-    "indices"
-)
 
 
 def _prepare(array: ndarray, index: Any) -> tuple[tuple[Any, ...], bool, bool]:
@@ -33,10 +27,7 @@ def _prepare(array: ndarray, index: Any) -> tuple[tuple[Any, ...], bool, bool]:
         elif isinstance(entry, list | tuple | numpy.ndarray | bool | numpy.bool_):
             values = _from_host(entry)
         else:
-            try:
-                entries[i] = operator.index(entry)
-            except TypeError:
-                raise IndexError(INVALID) from None
+            entries[i] = int(entry)  # floating numbers too
             continue
         if values.dtype.kind not in "biu":
             raise IndexError(
@@ -84,7 +75,12 @@ def getitem(array: ndarray, index: Any) -> ndarray:
     if masked:
         counters.synchronizations += 1  # the size of the result is only known on the device
     counters.launch("getitem")
-    return fresh(array._values[entries])
+    try:
+        return fresh(array._values[entries])
+    except IndexError as error:
+        if "broadcast" not in str(error):
+            raise
+        raise ValueError(str(error).replace("shape mismatch: indexing arrays", "operands")) from None
 
 
 def setitem(array: ndarray, index: Any, value: Any) -> None:
@@ -110,6 +106,8 @@ def _value(array: ndarray, value: Any, advanced: bool) -> Any:
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
         counters.host_to_device += 1
         return values.astype(array.dtype)
+    if value is None or isinstance(value, str):
+        return numpy.asarray(value, array.dtype)  # None is NaN
     if not isinstance(value, bool | int | float | complex | numpy.generic):
         raise TypeError(f"Unsupported type {type(value)}")
     return value
@@ -129,5 +127,6 @@ def scatter(name: str, array: ndarray, index: Any, value: Any) -> None:
     check_device(array)
     values = _value(array, value, advanced)
     counters.launch(f"{name}.at")
+    values = numpy.asarray(values).astype(array.dtype) if array.dtype.kind in "iu" else values
     with numpy.errstate(all="ignore"):
         getattr(numpy, name).at(array._values, entries, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from .indexing import scatter
 from .state import counters
 
 AS_FUNCTIONS = """
-all any argmax argmin argpartition argsort choose conj cumprod cumsum diagonal dot max mean min nonzero prod ptp put
+all any argmax argmin argpartition argsort choose cumprod cumsum diagonal dot max mean min nonzero prod ptp put
 ravel repeat round searchsorted squeeze std sum swapaxes take trace var
 """
 BINARY = {
@@ -41,10 +42,12 @@ def attach(functions: dict[str, Any]) -> None:
     forward, backward = _matmul(functions["matmul"])
     _set("__matmul__", forward)
     _set("__rmatmul__", backward)
-    ndarray.conjugate = ndarray.conj  # type: ignore[attr-defined]
     for name, method in OWN.items():
         _set(name, method if callable(method) else property(*method))
     clipped = functions["clip"]
+    conjugated = functions["conj"]
+    _set("conj", lambda self: conjugated(self) if self.dtype.kind == "c" else self)
+    ndarray.conjugate = ndarray.conj  # type: ignore[attr-defined]
     _set("clip", lambda self, min=None, max=None, out=None: clipped(self, min, max, out))
     compress = functions["compress"]
     _set("compress", lambda self, condition, axis=None, out=None: compress(condition, self, axis, out))
@@ -91,6 +94,9 @@ def _binary(function: Any, numpys: Any) -> tuple[Callable[..., Any], Callable[..
     def forward(self: ndarray, other: Any, *modulo: Any) -> Any:
         if isinstance(other, ndarray | PYTHON_SCALARS | numpy.generic):
             return function(self, other)
+        if other is None and numpys in (numpy.equal, numpy.not_equal):
+            counters.launch(numpys.__name__)
+            return fresh(numpy.full(self.shape, numpys is numpy.not_equal))
         return NotImplemented if _defers(self, other) else numpys(self, other)
 
     def backward(self: ndarray, other: Any, *modulo: Any) -> Any:
@@ -152,8 +158,11 @@ def fill(self: ndarray, value: Any) -> None:
     check_device(self)
     inside = unwrap(value.item() if isinstance(value, numpy.ndarray) else value, [])
     counters.launch("fill")
-    with numpy.errstate(all="ignore"):
-        self._values[...] = inside
+    with numpy.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as of an imaginary part that is dropped
+        if isinstance(inside, int) and not isinstance(inside, bool) and self.dtype.kind in "iu":
+            numpy.asarray(inside, self.dtype)  # OverflowError
+        self._values[...] = numpy.asarray(inside).astype(self.dtype)
 
 
 def flatten(self: ndarray, order: str = "C") -> ndarray:

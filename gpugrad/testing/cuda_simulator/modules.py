@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from . import compiler, devices, functions, kernels, linalg, memory, methods, scipy_linalg, table
+from . import compiler, devices, fft, functions, kernels, linalg, memory, methods, scipy_linalg, table
 from .array import ndarray
 from .indexing import scatter
 from .ufuncs import ufunc
@@ -108,7 +108,7 @@ def build() -> dict[str, ModuleType]:
     _module("cupy.exceptions", {"AxisError": numpy.exceptions.AxisError}, made)
     matrices = functions.part(table.LINALG, linalg, "cupy.linalg") | {"matmul": names["matmul"]}
     _module("cupy.linalg", matrices | {"LinAlgError": numpy.linalg.LinAlgError}, made)
-    _module("cupy.fft", functions.part(table.FFT, numpy.fft, "cupy.fft"), made)
+    _module("cupy.fft", functions.part(table.FFT, fft, "cupy.fft"), made)
     _module("cupyx", {
         "scatter_add": _scatter("add"), "scatter_max": _scatter("maximum"), "scatter_min": _scatter("minimum"),
         "rsqrt": ufunc("rsqrt", _rsqrt), "errstate": _errstate,

@@ -303,7 +303,8 @@ ARRAYS = ["a", "a1", "arr", "ar", "arr1", "ary", "array", "condition", "f", "fil
 
 NUMBERS_TOO = """
 allclose angle asanyarray asarray ascontiguousarray asfortranarray copy isclose
-iscomplex isneginf isposinf isreal nan_to_num imag real interp isin vander atleast_1d
+iscomplex isneginf isposinf isreal nan_to_num imag real interp isin vander atleast_1d around
+clip digitize round where
 """
 """Functions that take a number for their first array."""
 
