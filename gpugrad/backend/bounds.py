@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy
+
 if TYPE_CHECKING:
     from .registry import Array
 
@@ -70,8 +72,9 @@ class Bounds:
         """Look at the integer arrays of an index, without waiting for what is found; at numbers at once.
 
         Raises:
-            IndexError: a number is out of bounds, or an array cannot but be.
+            IndexError: a number is out of bounds, or an array cannot but be; arrays do not broadcast.
         """
+        shapes: list[tuple[int, ...]] = []
         for entry, axis, size in indexed_axes(index, shape):
             if type(entry) is int:
                 if not -size <= entry < size:
@@ -84,6 +87,14 @@ class Bounds:
                     text = f"{name}: index {{value}} is out of bounds for axis {axis} with size {{size}}"
                     number = self._number((name, axis), text)
                 self.launch(entry, number, -size, size)
+                shapes.append(entry.shape)
+        if len(shapes) > 1 and len(set(shapes)) > 1:
+            try:
+                numpy.broadcast_shapes(*shapes)
+            except ValueError:
+                raise IndexError(
+                    f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes}"
+                ) from None
 
     def check_labels(self, labels: Array, classes: int, ignored: int | None, name: str) -> None:
         """Look at class labels, without waiting for what is found."""

@@ -1,4 +1,7 @@
-"""CuPy arrays, on CUDA GPUs. Imported only when a GPU is asked for; with :mod:`.transfers` all that imports CuPy."""
+"""CuPy arrays, on CUDA GPUs. Imported only when a GPU is asked for.
+
+Only this module, :mod:`.transfers` and :mod:`.cupy_functions` import CuPy.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 import cupy
 import numpy
 
-from . import bounds, compiler
+from . import bounds, compiler, cupy_functions
 from .device import Device
 from .memory import out_of_memory
 from .registry import MATRIX_FUNCTIONS, SPECIAL, Array, Backend, Upload, register_array_type
@@ -23,7 +26,7 @@ class CUDABackend(Backend):
     """CuPy: one memory for each GPU; kernels are launched on CuPy's current stream."""
 
     name = "cuda"
-    xp = cupy
+    xp = cupy_functions.namespace()
     compiles = True
 
     def __init__(self) -> None:
@@ -97,6 +100,18 @@ class CUDABackend(Backend):
                 file.flush()
                 return cupy.RawModule(path=file.name).get_function(name)
         return cupy.RawModule(path=str(code)).get_function(name)
+
+    def add_at(self, array: Array, index: Any, values: Array) -> None:
+        for part, given in ((array, values),) if array.dtype.kind != "c" else (
+            (array.real, values.real), (array.imag, values.imag)):  # fmt: skip
+            cupy.add.at(part, index, given)
+
+    def wider(self, operands: Sequence[Any]) -> list[Any] | None:
+        large = [type(value) is int and not -(2**63) <= value < 2**63 for value in operands]
+        floating = any(value.dtype.kind in "fc" for value in operands if hasattr(value, "dtype"))
+        if not floating or not any(large):
+            return None
+        return [float(value) if wide else value for value, wide in zip(operands, large, strict=True)]
 
     # ---------------------------------------------------------------- indices, see bounds.py
 
@@ -214,7 +229,7 @@ def device_status() -> str:
 def register() -> CUDABackend:
     """Make CuPy's arrays known."""
     backend = CUDABackend()
-    register_array_type(cupy.ndarray, cupy, backend)
-    SPECIAL[cupy] = "cupyx.scipy.special"
-    MATRIX_FUNCTIONS[cupy] = "cupyx.scipy.linalg"
+    register_array_type(cupy.ndarray, backend.xp, backend)
+    SPECIAL[backend.xp] = cupy_functions.Special()
+    MATRIX_FUNCTIONS[backend.xp] = "cupyx.scipy.linalg"
     return backend

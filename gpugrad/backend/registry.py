@@ -93,6 +93,14 @@ class Backend:
         """Make ``device`` the one that new arrays are made on, inside a ``with`` block."""
         return nullcontext()
 
+    def add_at(self, array: Array, index: Any, values: Array) -> None:
+        """Add ``values`` to ``array[index]`` in place, each element that the index names in turn."""
+        self.xp.add.at(array, index, values)
+
+    def wider(self, operands: Sequence[Any]) -> list[Any] | None:
+        """The operands to try again with, when a Python integer does not fit; None if that is an error."""
+        return None
+
     def run(
         self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
         shared: int = 0,
@@ -165,8 +173,8 @@ BACKENDS: dict[type, Backend] = {}
 PLAIN: dict[type, Namespace] = {}
 """``NAMESPACES`` without the kinds that record: values whose operations simply happen."""
 
-SPECIAL: dict[Namespace, str] = {}
-"""The module of special functions beside an array library, by name: it is imported when first asked for."""
+SPECIAL: dict[Namespace, Any] = {}
+"""The special functions beside an array library: an object with them, or a module's name, imported when first used."""
 
 MATRIX_FUNCTIONS: dict[Namespace, str] = {}
 """The module of further linear algebra beside an array library, by name."""
@@ -194,8 +202,10 @@ def special(namespace: Namespace) -> Namespace:
     >>> special(numpy).__name__
     'scipy.special'
     """
-    name = SPECIAL.get(namespace)
-    return namespace.special if name is None else sys.modules.get(name) or import_module(name)
+    found = SPECIAL.get(namespace)
+    if found is None:
+        return namespace.special
+    return sys.modules.get(found) or import_module(found) if type(found) is str else found
 
 
 def matrix_functions(namespace: Namespace) -> Namespace:

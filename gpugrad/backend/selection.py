@@ -74,7 +74,7 @@ def forget_cuda() -> None:
     load_cuda.cache_clear()
     _automatic_device.cache_clear()
     package = __name__.rpartition(".")[0]
-    for name in ("cuda", "transfers"):
+    for name in ("cuda", "transfers", "cupy_functions"):
         if sys.modules.pop(f"{package}.{name}", None) is not None:
             delattr(sys.modules[package], name)
     for kind in [kind for kind, owner in BACKENDS.items() if owner.name == "cuda"]:

@@ -131,6 +131,8 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
         try:
             y = forward(xp, a, b)
         except Exception as error:
+            if isinstance(error, OverflowError):
+                return general(op, (x1, x2), {})  # type: ignore[no-any-return]
             raise explain(op.name, error, (a, b)) from error
         if type(y) is not kind:
             y = xp.asarray(y)
@@ -299,6 +301,9 @@ def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> An
         else:
             result = op.forward(xp, *arrays, **params)
     except Exception as error:
+        wider = owner.wider(operands) if isinstance(error, OverflowError) else None
+        if wider is not None:
+            return _run(op, wider, params)
         raise explain(op.name, error, arrays) from error
     y, residuals = (result[0], result[1:]) if op.residuals else (result, ())
     if op.outputs:

@@ -54,6 +54,10 @@ def describe(value: Any) -> str:
 
 def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     """The error of an array library, told in terms of the operation and its operands."""
+    given = list(values)
+    operands = ", ".join(describe(value) for value in given)
+    if type(error).__name__ == "CompileException" and "complex" in operands:
+        return TypeError(f"{name}: not defined for complex numbers on this device [operands: {operands}]")
     ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
     if ours and not isinstance(error, MemoryError):
         raise error  # ours says what there is to say
@@ -61,8 +65,6 @@ def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     kind: type[Exception] = next((k for k in kinds if isinstance(error, k)), RuntimeError)
     if isinstance(error, ValueError) and isinstance(error, IndexError):  # numpy.exceptions.AxisError
         kind = AxisError
-    given = list(values)
-    operands = ", ".join(describe(value) for value in given)
     if isinstance(error, MemoryError):
         text = str(error)
         if type(error) is not MemoryError:  # an array library's, which says what was asked for

@@ -49,7 +49,7 @@ def add_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> Array
         if y is not NotImplemented:
             return y
     y = xp.zeros(shape, dtype=g.dtype)
-    xp.add.at(y, index, g)
+    _add_into(xp, owner, y, index, g)
     return y
 
 
@@ -74,5 +74,12 @@ def add_sums_at(xp: Namespace, g: Array, index: Any, shape: tuple[int, ...]) -> 
             return y
     y = xp.zeros(shape, dtype=g.dtype)
     behind = len(index.shape) - 1
-    xp.add.at(y, index, xp.broadcast_to(xp.expand_dims(g, axis=behind), (*index.shape, *shape[1:])))
+    _add_into(xp, owner, y, index, xp.broadcast_to(xp.expand_dims(g, axis=behind), (*index.shape, *shape[1:])))
     return y
+
+
+def _add_into(xp: Namespace, owner: Any, y: Array, index: Any, g: Array) -> None:
+    if owner is None:
+        xp.add.at(y, index, g)
+    else:
+        owner.add_at(y, index, g)

@@ -95,7 +95,9 @@ greater_equal.nondifferentiable()
 
 
 def _truth(x: Array) -> Array:
-    """What CuPy's logic takes: it knows no complex numbers."""
+    """What CuPy's logic takes: neither complex numbers, nor Python integers that the other operand's dtype lacks."""
+    if type(x) in (int, complex):
+        return x != 0
     return x != 0 if hasattr(x, "dtype") and x.dtype.kind == "c" else x
 
 

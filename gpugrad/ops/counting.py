@@ -86,7 +86,7 @@ def digitize(x: Array, bins: Array, right: bool = False) -> Array:
 
     Args:
         x: shape ``(...)``.
-        bins: the edges, shape ``(N,)``, increasing; on the CPU decreasing ones are recognized.
+        bins: the edges, shape ``(N,)``, increasing or decreasing; a GPU is waited for to see that.
         right: whether an edge belongs to the bin that it ends.
 
     >>> import gpugrad as gg
@@ -129,12 +129,15 @@ def histogram(
 
     Raises:
         ValueError: less than one bin, or weights of another shape.
+        TypeError: complex numbers, which have no order.
 
     >>> import gpugrad as gg
     >>> gg.histogram(gg.tensor([1.0, 2.0, 4.0]), bins=2, range=(0.0, 4.0))
     (tensor([1, 2]), tensor([0., 2., 4.]))
     """
     t = x if isinstance(x, Tensor) else asarray(x)
+    if t.dtype.kind == "c":
+        raise TypeError(f"histogram: expected real numbers, got {t.dtype}; try gg.abs(x) or gg.real(x)")
     flat = reshape(t, (t.size,))
     edges: Any
     if isinstance(bins, int):

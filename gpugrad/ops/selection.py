@@ -305,10 +305,15 @@ def searchsorted(x1: Array, x2: Array, /, *, side: str = "left", sorter: Array |
         side: "left" for before, "right" for behind.
         sorter: ``argsort(x1)``, if it is not sorted.
 
+    Raises:
+        ValueError: another side.
+
     >>> import gpugrad as gg
     >>> gg.searchsorted(gg.tensor([1.0, 2.0, 3.0]), gg.tensor([2.0, 9.0]))
     tensor([1, 3])
     """
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}")
     x1, x2 = together("searchsorted", x1, x2)
     return _searchsorted(asarray(x1) if sorter is None else take(x1, sorter), x2, side=side)
 

@@ -155,13 +155,16 @@ def nanmedian(a: Values, axis: Any = None, out: Any = None, overwrite_input: boo
         raise ValueError(f"cannot reshape array of size 0 into shape {tuple(a.shape[:1])}")
     if not taken:
         return a.copy()
-    result = numpy.nanmedian(a, axis=taken, keepdims=keepdims)
-    # CuPy halves the sum of the two in the middle, and one value stays as it is, the sign of a zero too
-    ordered = numpy.sort(a, axis=None)
-    count = int((~numpy.isnan(a)).sum())
-    if result.ndim == 0 and count % 2 and result == 0:
-        result = ordered[count // 2]
-    return result
+    if not a.size:
+        return numpy.nanmedian(a, axis=taken, keepdims=keepdims)
+    kept = tuple(i for i in range(a.ndim) if i not in taken)
+    rows = a.transpose(kept + taken).reshape((*(a.shape[i] for i in kept), -1))
+    count = numpy.sum(~numpy.isnan(rows), axis=-1, keepdims=True)
+    most = numpy.finfo(a.dtype).max  # in the place of NaN: infinities are sorted behind it
+    rows = numpy.sort(numpy.where(numpy.isnan(rows), most, rows), axis=-1)
+    low, high = (numpy.take_along_axis(rows, numpy.maximum(i, 0), -1) for i in ((count - 1) // 2, count // 2))
+    result = numpy.where(count == 0, numpy.nan, numpy.where(low == high, low, (low + high) / 2)).astype(a.dtype)
+    return result.reshape([1 if i in taken else n for i, n in enumerate(a.shape) if keepdims or i not in taken])
 
 
 def _quantile(scale: float) -> Callable[..., Values]:
