@@ -28,7 +28,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def _is_floating(*values: Any) -> bool:
-    return cupy.result_type(*values).kind == "f"
+    return bool(cupy.result_type(*values).kind == "f")
 
 
 def remainder(x1: Any, x2: Any, /) -> Array:

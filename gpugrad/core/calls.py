@@ -303,7 +303,7 @@ def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> An
     except Exception as error:
         wider = owner.wider(operands) if isinstance(error, OverflowError) else None
         if wider is not None:
-            return _run(op, wider, params)
+            return _run(op, tuple(wider), params)
         raise explain(op.name, error, arrays) from error
     y, residuals = (result[0], result[1:]) if op.residuals else (result, ())
     if op.outputs:

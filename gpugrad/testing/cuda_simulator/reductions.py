@@ -172,7 +172,7 @@ def _quantile(scale: float) -> Callable[..., Values]:
         a: Values, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False, **other: Any
     ) -> Values:
         """With NaN among the values, these are sorted to the end and counted as the others are."""
-        usual = numpy.quantile if scale == 1 else numpy.percentile
+        usual: Any = numpy.quantile if scale == 1 else numpy.percentile
         if a.dtype.kind != "f" or not numpy.isnan(a).any() or method != "linear" or axis is not None:
             return usual(a, q, axis=axis, method=method, keepdims=keepdims)
         ordered = numpy.sort(a, axis=None)

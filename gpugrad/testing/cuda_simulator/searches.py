@@ -256,7 +256,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Va
     first, last = (0, start) if stop is None else (start, stop)
     if step and abs((last - first) / step) >= 2**63:
         raise OverflowError("Python int too large to convert to C ssize_t")
-    return numpy.arange(first, last, step, dtype)
+    return numpy.arange(first, last, step, dtype)  # type: ignore[call-overload]
 
 
 def linspace(start: Any, stop: Any, *args: Any, **options: Any) -> Values:
@@ -276,13 +276,11 @@ def logspace(start: Any, stop: Any, *args: Any, **options: Any) -> Values:
     return numpy.logspace(start, stop, *args, **options)
 
 
-REFERENCES: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (
-        angle, arange, bincount, clip, concatenate, convolve, correlate, diagonal, diff, digitize, gradient, histogram,
-        interp, isclose, isin, linspace, logspace, meshgrid, round, searchsorted, swapaxes, unwrap,
-        where,
-    )
-} | {"around": round, "concat": concatenate} | {
-    name: _cumulative(name) for name in ("cumulative_prod", "cumulative_sum")
-}  # fmt: skip
+OWN = (
+    angle, arange, bincount, clip, concatenate, convolve, correlate, diagonal, diff, digitize, gradient, histogram,
+    interp, isclose, isin, linspace, logspace, meshgrid, round, searchsorted, swapaxes, unwrap, where,
+)  # fmt: skip
+REFERENCES: dict[str, Callable[..., Any]] = {function.__name__: function for function in OWN}
+REFERENCES["around"], REFERENCES["concat"] = round, concatenate
+REFERENCES |= {name: _cumulative(name) for name in ("cumulative_prod", "cumulative_sum")}
 """What takes the place of NumPy's function of that name."""
