@@ -7,7 +7,19 @@ from . import functional
 from .module import Module
 
 
-class ReLU(Module):
+class InPlace(Module):
+    """A function of one input that takes ``inplace``, as PyTorch's do; see :func:`gpugrad.nn.functional.relu`."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        """Its parameters."""
+        return "inplace=True" if self.inplace else ""
+
+
+class ReLU(InPlace):
     """``max(x, 0)``, element by element. Source: ``torch.nn.ReLU``.
 
     >>> import gpugrad as gg
@@ -17,7 +29,7 @@ class ReLU(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        y: Tensor = functional.relu(input)
+        y: Tensor = functional.relu(input, self.inplace)
         return y
 
 
@@ -69,7 +81,7 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(InPlace):
     """``x sigmoid(x)``. Source: ``torch.nn.SiLU``.
 
     >>> import gpugrad as gg
@@ -78,10 +90,10 @@ class SiLU(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.silu(input)
+        return functional.silu(input, self.inplace)
 
 
-class Mish(Module):
+class Mish(InPlace):
     """``x tanh(softplus(x))``. Source: ``torch.nn.Mish``.
 
     >>> import gpugrad as gg
@@ -90,7 +102,7 @@ class Mish(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.mish(input)
+        return functional.mish(input, self.inplace)
 
 
 class Softplus(Module):

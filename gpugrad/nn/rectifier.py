@@ -7,11 +7,12 @@ from typing import Any
 from ..core import Tensor
 from ..ops.creation import full
 from . import functional
+from .activation import InPlace
 from .module import Module
 from .parameter import Parameter
 
 
-class LeakyReLU(Module):
+class LeakyReLU(InPlace):
     """``x`` where it is positive, else ``negative_slope x``. Source: ``torch.nn.LeakyReLU``.
 
     >>> import gpugrad as gg
@@ -19,19 +20,19 @@ class LeakyReLU(Module):
     tensor([-0.5,  2. ])
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__()
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.negative_slope = negative_slope
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.leaky_relu(input, self.negative_slope)
+        return functional.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
         """Its parameters."""
-        return f"negative_slope={self.negative_slope}"
+        return f"negative_slope={self.negative_slope}{', inplace=True' if self.inplace else ''}"
 
 
-class ReLU6(Module):
+class ReLU6(InPlace):
     """``min(max(x, 0), 6)``. Source: ``torch.nn.ReLU6``.
 
     >>> import gpugrad as gg
@@ -40,10 +41,10 @@ class ReLU6(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.relu6(input)
+        return functional.relu6(input, self.inplace)
 
 
-class Hardtanh(Module):
+class Hardtanh(InPlace):
     """``x`` between the limits, the limits outside. Source: ``torch.nn.Hardtanh``.
 
     >>> import gpugrad as gg
@@ -51,19 +52,19 @@ class Hardtanh(Module):
     tensor([-1. ,  0.5])
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.min_val, self.max_val = min_val, max_val
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.hardtanh(input, self.min_val, self.max_val)
+        return functional.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
     def extra_repr(self) -> str:
         """Its parameters."""
-        return f"min_val={self.min_val}, max_val={self.max_val}"
+        return f"min_val={self.min_val}, max_val={self.max_val}{', inplace=True' if self.inplace else ''}"
 
 
-class Hardsigmoid(Module):
+class Hardsigmoid(InPlace):
     """``min(max(x + 3, 0), 6) / 6``. Source: ``torch.nn.Hardsigmoid``.
 
     >>> import gpugrad as gg
@@ -72,10 +73,10 @@ class Hardsigmoid(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.hardsigmoid(input)
+        return functional.hardsigmoid(input, self.inplace)
 
 
-class Hardswish(Module):
+class Hardswish(InPlace):
     """``x min(max(x + 3, 0), 6) / 6``. Source: ``torch.nn.Hardswish``.
 
     >>> import gpugrad as gg
@@ -84,7 +85,7 @@ class Hardswish(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.hardswish(input)
+        return functional.hardswish(input, self.inplace)
 
 
 class Hardshrink(Module):
@@ -127,7 +128,7 @@ class Softshrink(Module):
         return f"lambd={self.lambd}"
 
 
-class Threshold(Module):
+class Threshold(InPlace):
     """``x`` above the threshold, elsewhere the value. Source: ``torch.nn.Threshold``.
 
     >>> import gpugrad as gg
@@ -135,19 +136,19 @@ class Threshold(Module):
     tensor([-1.,  2.])
     """
 
-    def __init__(self, threshold: float, value: float) -> None:
-        super().__init__()
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.threshold, self.value = threshold, value
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.threshold(input, self.threshold, self.value)
+        return functional.threshold(input, self.threshold, self.value, self.inplace)
 
     def extra_repr(self) -> str:
         """Its parameters."""
-        return f"threshold={self.threshold}, value={self.value}"
+        return f"threshold={self.threshold}, value={self.value}{', inplace=True' if self.inplace else ''}"
 
 
-class ELU(Module):
+class ELU(InPlace):
     """``x`` where it is positive, else ``alpha (e^x - 1)``. Source: ``torch.nn.ELU``.
 
     >>> import gpugrad as gg
@@ -155,19 +156,19 @@ class ELU(Module):
     tensor([-0.63212055,  2.        ])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.alpha = alpha
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.elu(input, self.alpha)
+        return functional.elu(input, self.alpha, self.inplace)
 
     def extra_repr(self) -> str:
         """Its parameters."""
-        return f"alpha={self.alpha}"
+        return f"alpha={self.alpha}{', inplace=True' if self.inplace else ''}"
 
 
-class SELU(Module):
+class SELU(InPlace):
     """An ELU scaled so that unit variance stays. Source: ``torch.nn.SELU``.
 
     >>> import gpugrad as gg
@@ -176,10 +177,10 @@ class SELU(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.selu(input)
+        return functional.selu(input, self.inplace)
 
 
-class CELU(Module):
+class CELU(InPlace):
     """``x`` where it is positive, else ``alpha (e^(x / alpha) - 1)``. Source: ``torch.nn.CELU``.
 
     >>> import gpugrad as gg
@@ -187,16 +188,16 @@ class CELU(Module):
     tensor([-0.78693867,  2.        ])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.alpha = alpha
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.celu(input, self.alpha)
+        return functional.celu(input, self.alpha, self.inplace)
 
     def extra_repr(self) -> str:
         """Its parameters."""
-        return f"alpha={self.alpha}"
+        return f"alpha={self.alpha}{', inplace=True' if self.inplace else ''}"
 
 
 class PReLU(Module):
@@ -225,7 +226,7 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class RReLU(Module):
+class RReLU(InPlace):
     """``x`` where it is positive, else ``a x``, with a random between the limits in training, and their mean otherwise.
 
     Source: ``torch.nn.RReLU``.
@@ -235,13 +236,13 @@ class RReLU(Module):
     tensor([-0.5,  2. ])
     """
 
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3) -> None:
-        super().__init__()
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__(inplace)
         self.lower, self.upper = lower, upper
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.rrelu(input, self.lower, self.upper, self.training)
+        return functional.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         """The limits."""
-        return f"lower={self.lower}, upper={self.upper}"
+        return f"lower={self.lower}, upper={self.upper}{', inplace=True' if self.inplace else ''}"

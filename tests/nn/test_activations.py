@@ -139,3 +139,36 @@ def test_wrong_arguments(call, message):
 def test_complex_numbers_are_refused(function):
     with pytest.raises(TypeError, match="expected real numbers, got complex64"):
         function(gg.tensor([1 + 2j]))
+
+
+INPLACE = [
+    ("relu", nn.ReLU, ()), ("leaky_relu", nn.LeakyReLU, (0.2,)), ("elu", nn.ELU, (0.5,)), ("selu", nn.SELU, ()),
+    ("celu", nn.CELU, (0.5,)), ("silu", nn.SiLU, ()), ("mish", nn.Mish, ()), ("hardtanh", nn.Hardtanh, (-0.5, 0.5)),
+    ("relu6", nn.ReLU6, ()), ("hardsigmoid", nn.Hardsigmoid, ()), ("hardswish", nn.Hardswish, ()),
+    ("threshold", nn.Threshold, (0.1, 2.0)), ("rrelu", nn.RReLU, (0.1, 0.3)), ("dropout", nn.Dropout, (0.5,)),
+    ("dropout1d", nn.Dropout1d, (0.5,)), ("alpha_dropout", nn.AlphaDropout, (0.5,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind", "arguments"), INPLACE)
+def test_inplace_gives_the_input_the_result(name, kind, arguments, rng):
+    values = rng.standard_normal((2, 3, 4))
+    plain, layer = kind(*arguments), kind(*arguments, True)
+    assert repr(layer).count("inplace=True") == 1 + repr(plain).count("inplace=True")
+    results = []
+    options = {"training": True} if name in ("rrelu", "dropout", "dropout1d", "alpha_dropout") else {}
+    for f in (plain, layer, lambda x: getattr(F, name)(x, *arguments, **options, inplace=True)):
+        gg.random.seed(4)
+        w = gg.tensor(values, requires_grad=True)
+        x = w * 1.0
+        before = x[0]
+        y = f(x)
+        (y * y).sum().backward()
+        assert (y is x) is (f is not plain)
+        numpy.testing.assert_array_equal(before.numpy(), values[0])
+        results.append((y.numpy(), w.grad.numpy()))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            numpy.testing.assert_array_equal(a, b)
+    with pytest.raises(gg.GradientError, match="a leaf that needs a gradient cannot be changed while recording"):
+        layer(gg.tensor(values, requires_grad=True))

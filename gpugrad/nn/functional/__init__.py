@@ -3,11 +3,12 @@
 To add one: the function in the file of its family, composed of gpugrad's operations, exported below; then its
 module, see :mod:`gpugrad.nn`.
 
-Arguments that PyTorch has deprecated (``size_average``, ``reduce``, ``inplace``) are not there; those that come after
-them are given by name.
+Arguments that PyTorch has deprecated (``size_average``, ``reduce``) are not there; those that come after them are given
+by name. With ``inplace=True`` the input takes the result as its value, as after ``x += v``, and is returned: other
+Tensors keep theirs, and no memory is saved.
 """
 
-from ...ops.activation import relu, sigmoid
+from ...ops.activation import sigmoid
 from ...ops.functions import tanh
 from .activation import (
     celu,
@@ -23,6 +24,7 @@ from .activation import (
     logsigmoid,
     mish,
     prelu,
+    relu,
     relu6,
     rrelu,
     selu,

@@ -8,19 +8,37 @@ from ... import random
 from ...core import Tensor
 from ...ops import activation as ops
 from ...ops import special
+from ...ops.activation import relu as rectified
 from ...ops.creation import zeros_like
 from ...ops.functions import log, tanh
 from ...ops.gating import glu as gate
 from ...ops.selection import put_along_axis
 from ...ops.shaping import reshape
 from ...random import Generator
-from .basic import softmax
+from .basic import softmax, written
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``max(x, 0)``; the gradient at 0 is 0.
+
+    Args:
+        input: shape ``(...)``.
+        inplace: give the input the result as its value, as ``x += v`` would; it saves no memory.
+
+    Source: Nair and Hinton 2010; ``torch.nn.functional.relu``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.relu(gg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    y: Tensor = rectified(input)
+    return written(input, y) if inplace else y
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``x`` where it is positive, else ``negative_slope x``. Source: Maas et al. 2013.
 
     >>> import gpugrad as gg
@@ -28,7 +46,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     tensor([-0.5,  2. ])
     """
     y: Tensor = ops.leaky(input, negative_slope)
-    return y
+    return written(input, y) if inplace else y
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -56,7 +74,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def rrelu(
-    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *,
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False, *,
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """``x`` where it is positive, else ``a x``, with a random in [lower, upper) in training, and their mean otherwise.
@@ -72,10 +90,10 @@ def rrelu(
     source = generator or random.default_generator
     slope = source.uniform(lower, upper, input.shape, dtype=input.dtype, device=input.device)
     y: Tensor = ops.sloped(input, slope)
-    return y
+    return written(input, y) if inplace else y
 
 
-def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` where it is positive, else ``alpha (e^x - 1)``. Source: Clevert et al. 2016.
 
     >>> import gpugrad as gg
@@ -83,10 +101,10 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     tensor([-0.63212055,  2.        ])
     """
     y: Tensor = ops.elu(input, 1.0, alpha, 1.0)
-    return y
+    return written(input, y) if inplace else y
 
 
-def selu(input: Tensor) -> Tensor:
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """``s x`` where x is positive, else ``s a (e^x - 1)``, with s and a such that unit variance stays.
 
     Source: Klambauer et al. 2017, "Self-normalizing neural networks".
@@ -96,10 +114,10 @@ def selu(input: Tensor) -> Tensor:
     tensor([-1.1113307,  2.101402 ])
     """
     y: Tensor = ops.elu(input, SELU_SCALE, SELU_SCALE * SELU_ALPHA, 1.0)
-    return y
+    return written(input, y) if inplace else y
 
 
-def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` where it is positive, else ``alpha (e^(x / alpha) - 1)``.
 
     Raises:
@@ -114,7 +132,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     if alpha == 0:
         raise ValueError("celu: expected an alpha that is not 0")
     y: Tensor = ops.elu(input, 1.0, alpha, 1 / alpha)
-    return y
+    return written(input, y) if inplace else y
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -135,7 +153,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return y
 
 
-def silu(input: Tensor) -> Tensor:
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``x sigmoid(x)``. Source: Hendrycks and Gimpel 2016; "swish" in Ramachandran et al. 2017.
 
     >>> import gpugrad as gg
@@ -143,10 +161,10 @@ def silu(input: Tensor) -> Tensor:
     tensor([0.       , 1.7615942])
     """
     y: Tensor = ops.silu(input)
-    return y
+    return written(input, y) if inplace else y
 
 
-def mish(input: Tensor) -> Tensor:
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x tanh(softplus(x))``. Source: Misra 2020.
 
     >>> import gpugrad as gg
@@ -154,7 +172,7 @@ def mish(input: Tensor) -> Tensor:
     tensor([0.       , 1.9439589])
     """
     y: Tensor = ops.mish(input)
-    return y
+    return written(input, y) if inplace else y
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -179,7 +197,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return y
 
 
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` between the limits, the limits outside; the gradient is 0 there, and at the limits too.
 
     Raises:
@@ -192,20 +210,20 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     if min_val > max_val:
         raise ValueError(f"hardtanh: expected min_val <= max_val, got {min_val} and {max_val}")
     y: Tensor = ops.hardtanh(input, min_val, max_val)
-    return y
+    return written(input, y) if inplace else y
 
 
-def relu6(input: Tensor) -> Tensor:
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x, 0), 6)``. Source: Krizhevsky 2010.
 
     >>> import gpugrad as gg
     >>> gg.nn.functional.relu6(gg.tensor([-3.0, 5.0, 7.0]))
     tensor([0., 5., 6.])
     """
-    return hardtanh(input, 0.0, 6.0)
+    return written(input, hardtanh(input, 0.0, 6.0)) if inplace else hardtanh(input, 0.0, 6.0)
 
 
-def hardsigmoid(input: Tensor) -> Tensor:
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``. Source: Courbariaux et al. 2015.
 
     >>> import gpugrad as gg
@@ -213,10 +231,10 @@ def hardsigmoid(input: Tensor) -> Tensor:
     tensor([0.  , 0.5 , 0.75])
     """
     y: Tensor = ops.hardsigmoid(input)
-    return y
+    return written(input, y) if inplace else y
 
 
-def hardswish(input: Tensor) -> Tensor:
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x hardsigmoid(x)``. Source: Howard et al. 2019, MobileNetV3.
 
     >>> import gpugrad as gg
@@ -224,7 +242,7 @@ def hardswish(input: Tensor) -> Tensor:
     tensor([-0.375,  3.   ])
     """
     y: Tensor = ops.hardswish(input)
-    return y
+    return written(input, y) if inplace else y
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -276,7 +294,7 @@ def softsign(input: Tensor) -> Tensor:
     return y
 
 
-def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``x`` above the threshold, elsewhere the value.
 
     >>> import gpugrad as gg
@@ -284,7 +302,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     tensor([-1.,  2.])
     """
     y: Tensor = ops.threshold(input, threshold, value)
-    return y
+    return written(input, y) if inplace else y
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

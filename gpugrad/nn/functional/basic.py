@@ -10,8 +10,24 @@ from ...backend import NAMESPACES
 from ...core import Tensor
 from ...ops import softmax as ops
 from ...ops.creation import asarray, astype
+from ...ops.inplace import take
 from ...ops.linear import einsum
 from ...ops.shaping import reshape
+
+
+def written(input: Tensor, result: Tensor) -> Tensor:
+    """The input, with a result as its new value, as after ``x += v``: what ``inplace=True`` does. It saves no memory.
+
+    Raises:
+        GradientError: the input is a leaf that needs a gradient, while recording.
+
+    >>> import gpugrad as gg
+    >>> x = gg.tensor([-1.0, 2.0])
+    >>> gg.nn.functional.relu(x, inplace=True) is x, x
+    (True, tensor([0., 2.]))
+    """
+    take(input, result)
+    return input
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -9,6 +9,7 @@ from ...core import Tensor
 from ...ops import activation as ops
 from ...random import Generator
 from .activation import SELU_ALPHA, SELU_SCALE
+from .basic import written
 
 
 def dropout_probability(p: float) -> float:
@@ -26,13 +27,16 @@ def dropout_probability(p: float) -> float:
     return float(p)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Each element is 0 with probability p, the others are divided by ``1 - p``; the gradient passes where they do.
 
     Args:
         input: shape ``(...)``.
         p: the probability of 0.
         training: otherwise the result is the input.
+        inplace: give the input the result as its value, as ``x += v`` would; it saves no memory.
         generator: where the mask comes from; None for ``gpugrad.random``. The graph keeps the mask as booleans.
 
     Raises:
@@ -51,7 +55,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: 
     source = generator or random.default_generator
     kept = source.bernoulli(1 - p, input.shape, device=input.device)
     dropped: Tensor = ops.dropout(input, kept, 1 / (1 - p) if p < 1 else 0.0)
-    return dropped
+    return written(input, dropped) if inplace else dropped
 
 
 def _by_channel(
@@ -71,7 +75,9 @@ def _by_channel(
     return dropped
 
 
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Dropout of whole channels of inputs of shape ``(N, C, L)`` or ``(C, L)``; arguments as for :func:`dropout`.
 
     Raises:
@@ -83,10 +89,13 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, *, generator
     >>> gg.nn.functional.dropout1d(gg.ones((1, 2, 1)), 1.0).sum()
     tensor(0.)
     """
-    return _by_channel("dropout1d", input, p, training, (2, 3), generator)
+    y = _by_channel("dropout1d", input, p, training, (2, 3), generator)
+    return written(input, y) if inplace else y
 
 
-def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Dropout of whole channels of inputs of shape ``(N, C, H, W)`` or ``(C, H, W)``; arguments as for :func:`dropout`.
 
     Raises:
@@ -98,10 +107,13 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, *, generator
     >>> gg.nn.functional.dropout2d(gg.ones((1, 2, 1, 1)), 1.0).sum()
     tensor(0.)
     """
-    return _by_channel("dropout2d", input, p, training, (3, 4), generator)
+    y = _by_channel("dropout2d", input, p, training, (3, 4), generator)
+    return written(input, y) if inplace else y
 
 
-def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Dropout of whole channels of inputs of shape ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
 
     Arguments as for :func:`dropout`.
@@ -115,11 +127,12 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, *, generator
     >>> gg.nn.functional.dropout3d(gg.ones((1, 2, 1, 1, 1)), 1.0).sum()
     tensor(0.)
     """
-    return _by_channel("dropout3d", input, p, training, (4, 5), generator)
+    y = _by_channel("dropout3d", input, p, training, (4, 5), generator)
+    return written(input, y) if inplace else y
 
 
 def alpha_dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Dropout for SELU: dropped elements take its lowest value, and all are rescaled so that mean and variance stay.
 
@@ -135,11 +148,12 @@ def alpha_dropout(
     tensor([0., 0., 0.])
     """
     dropout_probability(p)
-    return _alpha(input, p, training, input.shape, generator)
+    y = _alpha(input, p, training, input.shape, generator)
+    return written(input, y) if inplace else y
 
 
 def feature_alpha_dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """:func:`alpha_dropout` of whole channels of inputs of shape ``(N, C, ...)``.
 
@@ -153,7 +167,8 @@ def feature_alpha_dropout(
     dropout_probability(p)
     if input.ndim < 2:
         raise ValueError(f"feature_alpha_dropout: expected an input (N, C, ...), got shape {input.shape}")
-    return _alpha(input, p, training, (*input.shape[:2], *(1,) * (input.ndim - 2)), generator)
+    y = _alpha(input, p, training, (*input.shape[:2], *(1,) * (input.ndim - 2)), generator)
+    return written(input, y) if inplace else y
 
 
 def _alpha(input: Tensor, p: float, training: bool, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
