@@ -250,3 +250,21 @@ def test_errors_leave_the_state(call, error, message):
     with pytest.raises(error, match=message):
         call(g)
     assert g.state == (1, 2)
+
+
+def test_tensors_as_parameters_get_their_gradients(device):
+    low, high = gg.tensor(1.0, requires_grad=True), gg.tensor([2.0, 3.0], requires_grad=True)
+    y = Generator(5).uniform(low, high)
+    u = Generator(5).random(2)
+    assert y.shape == (2,)
+    assert numpy.allclose(y.tolist(), (1 + (high.detach() - 1) * u).tolist())
+    y.sum().backward()
+    assert numpy.allclose([low.grad.item(), *high.grad.tolist()], [(1 - u).sum().item(), *u.tolist()])
+    loc, scale = gg.tensor(1.0, requires_grad=True), gg.tensor(2.0, requires_grad=True)
+    z = Generator(5).standard_normal((2, 3))
+    y = Generator(5).normal(loc, scale, (2, 3))
+    assert numpy.allclose(y.tolist(), (1 + 2 * z).tolist())
+    y.sum().backward()
+    assert numpy.allclose([loc.grad.item(), scale.grad.item()], [6.0, z.sum().item()], atol=1e-5)
+    with pytest.raises(gg.GradientError, match="gradient would be lost"):
+        Generator(5).bernoulli(gg.tensor(0.5, requires_grad=True))

@@ -103,7 +103,10 @@ def library_function() -> str:
     for frame, package in _callers():
         if package not in LIBRARIES:
             break
-        name = f"{package}.{frame.f_code.co_name}"
+        if frame.f_code.co_name != "wrapper":
+            module = frame.f_globals["__name__"].split(".")[:2]
+            part = "" if package == "numpy" or module[-1].startswith("_") or len(module) == 1 else f".{module[1]}"
+            name = f"{package}{part}.{frame.f_code.co_name}"
     return name
 
 
@@ -126,6 +129,7 @@ def lost(kind: str, constant: str) -> str:
         constant: the expression for a constant.
     """
     function = library_function()
+    constant = "x.detach()" if function.startswith("matplotlib") else constant
     text = (
         f"a tensor that needs a gradient is not converted to {kind} implicitly, the gradient would be lost"
         f"{f' in {function}' if function else ''} [{user_line()}]: use {constant} if you want a constant; to build an "

@@ -210,10 +210,12 @@ def arange(
     """
     if stop is None:
         start, stop = 0, start
-    if any(isinstance(v, Tensor) and backend.is_floating(v.dtype) for v in (start, stop, step)):
+    if any(isinstance(v, Tensor) for v in (start, stop, step)):
         first, end, width = (v.item() if isinstance(v, Tensor) else v for v in (start, stop, step))
-        places = _positions(max(0, math.ceil((end - first) / width)), start, stop, step)
-        return to(start + step * places, device=device, dtype=dtype)
+        if any(isinstance(v, Tensor) and backend.is_floating(v.dtype) for v in (start, stop, step)):
+            places = _positions(max(0, math.ceil((end - first) / width)), start, stop, step)
+            return to(start + step * places, device=device, dtype=dtype)
+        start, stop, step = first, end, width
     if dtype is None and all(isinstance(v, int | numpy.integer) for v in (start, stop, step)):
         dtype = backend.dtypes.int64
     return _new("arange", start, stop, step, dtype=dtype, device=device)

@@ -310,8 +310,10 @@ def _check_number(name: str, value: Any) -> None:
     """Refuse an option that is not a constant number.
 
     Raises:
-        TypeError: a string, or a Tensor that needs a gradient.
+        TypeError: None, a string, or a Tensor that needs a gradient.
     """
+    if value is None:
+        raise TypeError(f"{name}: expected a number, got None")
     if isinstance(value, str):
         raise TypeError(f"{name}: expected a number, got the string {value!r}: use {name}=float({value!r})")
     if isinstance(value, Tensor) and value.requires_grad:

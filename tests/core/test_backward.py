@@ -448,3 +448,11 @@ def test_copies_do_not_follow_a_leaf():
         same(c, [1.0, 2.0])
     copies[0].sum().backward()
     same(w.grad, [1.0, 1.0])
+
+
+def test_backward_of_a_vector_says_what_to_write(device):
+    x = gg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ValueError, match=r"test_backward.*use y\.sum\(\)\.backward\(\), or y\.backward\(gradient\)"):
+        (x * x).backward()
+    with pytest.raises(ValueError, match=r"use gg\.real\(y\)\.sum\(\)\.backward\(\)"):
+        (x[0] * 1j).backward()

@@ -454,3 +454,36 @@ def test_small_dtypes_do_not_become_wide_on_the_way(dtype):
     values[-1].sum().backward()
     assert set(seen) == {dtype}
     assert x.grad.dtype == dtype
+
+
+def test_ranges_between_tensors_are_those_between_numbers(device):
+    for dtype in (gg.float32, gg.float64):
+        a, b = gg.tensor(0.3, dtype=dtype), gg.tensor(2.1, dtype=dtype)
+        for found, expected in (
+            (gg.linspace(a, b, 7), gg.linspace(0.3, 2.1, 7, dtype=dtype)),
+            (gg.linspace(a, 2.1, 7, endpoint=False), gg.linspace(0.3, 2.1, 7, endpoint=False, dtype=dtype)),
+            (gg.linspace(0, b, 1), gg.linspace(0, 2.1, 1, dtype=dtype)),
+            (gg.linspace(a, b, 0), gg.linspace(0, 1, 0, dtype=dtype)),
+            (gg.logspace(a, b, 5), gg.logspace(0.3, 2.1, 5, dtype=dtype)),
+            (gg.geomspace(a, b, 5), gg.geomspace(0.3, 2.1, 5, dtype=dtype)),
+            (gg.arange(a, b, 0.5), gg.arange(0.3, 2.1, 0.5, dtype=dtype)),
+            (gg.arange(b), gg.arange(2.1, dtype=dtype)),
+            (gg.arange(b, a, -a), gg.arange(2.1, 0.3, -0.3, dtype=dtype)),
+        ):
+            assert (found.dtype, found.shape, found.device) == (dtype, expected.shape, a.device)
+            assert numpy.allclose(found.numpy(), expected.numpy(), rtol=4 * gg.finfo(dtype).eps)
+    assert gg.linspace(gg.tensor([0.0, 1.0]), 3.0, 4).shape == (4, 2)
+    assert gg.linspace(gg.tensor(0.3), gg.tensor(0.7), 11)[-1] == gg.tensor(0.7)
+    assert gg.arange(gg.tensor(3)).dtype == gg.arange(gg.tensor(0), 3).dtype
+    assert gg.linspace(0.0, gg.tensor(1.0), 3, dtype=gg.float64).dtype == gg.float64
+
+
+def test_the_edges_of_a_histogram_follow_the_ends_of_their_range(device):
+    x = gg.tensor([1.0, 4.0, 2.0], requires_grad=True)
+    counts, edges = gg.histogram(x, 3)
+    assert (counts.tolist(), edges.tolist()) == ([1, 1, 1], [1.0, 2.0, 3.0, 4.0])
+    edges[1].backward()
+    assert numpy.allclose(x.grad.tolist(), [2 / 3, 1 / 3, 0.0])
+    end = gg.tensor(4.0, requires_grad=True)
+    gg.histogram(x.detach(), 2, range=(0.0, end))[1].sum().backward()
+    assert end.grad.item() == 1.5

@@ -420,6 +420,11 @@ def leaf():
     return gg.ones(2).requires_grad_()
 
 
+class Model(gg.nn.Linear):
+    def __init__(self):
+        super().__init__(2, 1)
+
+
 SHARED = leaf()
 BAD = [
     (lambda: SGD([]), ValueError, "empty parameter list"),
@@ -445,6 +450,16 @@ BAD = [
     (lambda: Adam([leaf()], betas=(1.0, 0.9)), ValueError, "Invalid beta parameter at index 0: 1.0"),
     (lambda: Adam([leaf()], betas=(0.9, -0.1)), ValueError, "Invalid beta parameter at index 1: -0.1"),
     (lambda: AdamW([leaf()], eps=-1), ValueError, "Invalid epsilon value: -1"),
+    (lambda: Adam(Model()), TypeError, r"Adam: expected an iterable.*, got Model: use Adam\(model\.parameters\(\)\)"),
+    (lambda: SGD(Model().parameters, lr=0.1), TypeError, r"got method: use SGD\(model\.parameters\(\)\)"),
+    (lambda: Adam([Model()]), TypeError, r"can only optimize Tensors, got Model: use model\.parameters\(\)"),
+    (lambda: Adam([{"params": Model()}]), TypeError, r"expected parameters, got Model: use model\.parameters\(\)"),
+    (lambda: Adam(Model().named_parameters()), TypeError, r"got tuple: use model\.parameters\(\)"),
+    (lambda: Adam(leaf()), TypeError, r"got a single Tensor: use Adam\(\[x\]\)"),
+    (lambda: SGD([leaf()], lr="0.004"), TypeError, r"lr: expected a number, got the string.*use lr=float\('0\.004'\)"),
+    (lambda: Adam([leaf()], weight_decay=None), TypeError, "weight_decay: expected a number, got None"),
+    (lambda: Adam([leaf()], lr=leaf().sum()), TypeError, r"lr: expected a constant.*needs a gradient.*x\.item\(\)"),
+    (lambda: Adam([{"params": [leaf()], "eps": "1e-8"}]), TypeError, "eps: expected a number, got the string"),
 ]
 
 
