@@ -191,8 +191,8 @@ def prepare(node: Node, g: Any) -> tuple[Any, Any, list[tuple[Node, Any, Any]]]:
     parents = (node.parents,) if plan.one else node.parents
     kept = (node.kept,) if plan.one or plan.joint is not None else node.kept
     if isinstance(g, Parts):
-        g = complete(g)
-    like = g[0] if isinstance(g, tuple) else g
+        g = complete(g, getattr(plan, "partial", False))
+    like = next(part for part in g if part is not None) if isinstance(g, tuple) else g
     xp = NAMESPACES[type(like)]
     data = like.data if isinstance(like, Tensor) else like
     if isinstance(like, Tensor):
@@ -239,8 +239,8 @@ def _given(xp: Any, g: Any, h: Any) -> Any:
     return h
 
 
-def complete(g: Parts) -> tuple[Any, ...]:
-    """The gradients of all outputs, zeros for those that were not used."""
+def complete(g: Parts, partial: bool) -> tuple[Any, ...]:
+    """The gradients of all outputs; zeros for those that were not used, or None where the rules take that."""
     some = next(iter(g.parts.values()))
     data: Array = some.data if isinstance(some, Tensor) else some
     xp = NAMESPACES[type(data)]
@@ -249,6 +249,8 @@ def complete(g: Parts) -> tuple[Any, ...]:
         array = xp.zeros(shape, dtype=data.dtype)
         return Tensor(array) if isinstance(some, Tensor) else array
 
+    if partial:
+        return tuple(map(g.parts.get, range(len(g.shape))))
     with backend.beside(data):
         return tuple(g.parts[i] if i in g.parts else zeros(shape) for i, shape in enumerate(g.shape))
 

@@ -73,13 +73,16 @@ class Rule(NamedTuple):
 class Plan:
     """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
 
-    __slots__ = ("applies", "guards", "joint", "name", "names", "one", "op", "places", "rules", "static", "wanted")
+    __slots__ = (
+        "applies", "guards", "joint", "name", "names", "one", "op", "partial", "places", "rules", "static", "wanted"
+    )  # fmt: skip
 
     def __init__(self, op: Primitive, wanted: tuple[int, ...]) -> None:
         self.op = op
         self.name = op.name
         self.wanted = wanted
         self.joint = op.joint
+        self.partial = op.partial
         self.one = op.joint is None and len(wanted) == 1
         self.names: tuple[Any, ...] = wanted if op.variadic else tuple(op.inputs[i] for i in wanted)
         self.rules = (op.joint,) if op.joint is not None else tuple(map(op.rule, self.names))
@@ -130,12 +133,13 @@ class Primitive:
     """An operation's forward, signature and gradient rules."""
 
     def __init__(
-        self, forward: Callable[..., Any], residuals: tuple[str, ...], outputs: bool, view: bool, reference: Any
+        self, forward: Callable[..., Any], residuals: tuple[str, ...], outputs: Any, view: bool, reference: Any
     ) -> None:
         self.forward = forward
         self.name = forward.__name__.strip("_")
         self.residuals = residuals
-        self.outputs = outputs
+        self.outputs = bool(outputs)
+        self.partial = outputs == "partial"
         self.view = view
         self.reference = reference
         parameters = list(inspect.signature(forward).parameters.values())[1:]
@@ -331,14 +335,14 @@ def _taking_one(function: RuleFunction, count: int, joint: bool) -> RuleFunction
 def primitive(forward: Callable[Concatenate[Any, P], Any], /) -> Operation[P]: ...
 @overload
 def primitive(
-    *, residuals: tuple[str, ...] = (), outputs: bool = False, view: bool = False, reference: Any = None
+    *, residuals: tuple[str, ...] = (), outputs: bool | str = False, view: bool = False, reference: Any = None
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P]]: ...
 def primitive(
     forward: Callable[..., Any] | None = None,
     /,
     *,
     residuals: tuple[str, ...] = (),
-    outputs: bool = False,
+    outputs: bool | str = False,
     view: bool = False,
     reference: Any = None,
 ) -> Any:
@@ -348,7 +352,8 @@ def primitive(
         forward: ``forward(xp, *arrays, /, **static)``; returns the output.
         residuals: names of what the forward returns after the output, for rules that name them. Residuals are no
             constants: for second derivatives the operation is run again through its ``reference``.
-        outputs: the forward returns a tuple of outputs; rules get a tuple of gradients.
+        outputs: the forward returns a tuple of outputs; rules get a tuple of gradients, zeros for outputs that were
+            not used. With "partial" they get None for these.
         view: the output may share the memory of the input.
         reference: the same function composed of operations on ``xp``.
 

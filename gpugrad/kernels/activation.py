@@ -139,10 +139,13 @@ def mish_forward(xp: Namespace, x: Array, /) -> Array:
 
 
 def _tanh_softplus(xp: Namespace, x: Array) -> Array:
-    """``((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1)``, multiplied through by ``e^-2x`` where that would overflow."""
-    e = xp.exp(-xp.abs(x))
-    n = xp.where(x > 0, 1 + 2 * e, e * (e + 2))
-    return n / (n + xp.where(x > 0, 2 * e * e, 2))
+    """``((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1)``, multiplied through by ``e^(-2 max(x, 0))`` so that nothing overflows.
+
+    As in :func:`sigmoid_forward`, derivatives of any order are right at 0 too: only the ratio of both powers counts.
+    """
+    up, down = xp.exp(xp.minimum(x, 0)), xp.exp(xp.minimum(-x, 0))
+    n = up * (up + 2 * down)
+    return n / (n + 2 * down * down)
 
 
 @elementwise("""

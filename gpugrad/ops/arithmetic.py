@@ -11,6 +11,7 @@ from __future__ import annotations
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels import composed as kernels
+from .corners import marked, unless_zero
 
 
 @primitive
@@ -161,7 +162,13 @@ def _pow_x1(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
     if isinstance(x2, int | float):  # a constant exponent: the power is known without looking at an array
         return xp.zeros_like(g) if x2 == 0 else g if x2 == 1 else g * (x2 * x1 if x2 == 2 else x2 * x1 ** (x2 - 1))
     base = xp.where((x1 == 0) & (x2 == 0), 1, x1)  # 0 ** -1 must not meet the factor 0
-    return g * (x2 * base ** (x2 - 1))
+    h = g * (x2 * base ** (x2 - 1))
+    return marked(xp, h, x2, lambda: _steep(xp, x1, x2) & (g != 0)) if hasattr(x2, "shape") else h
+
+
+def _steep(xp: Namespace, x1: Array, x2: Array) -> Array:
+    """Where ``x1^(x2 - 1) log(x1)``, a part of the mixed derivative, is infinite."""
+    return (x1 == 0) & ((xp.real(x2) if x2.dtype.kind == "c" else x2) <= 1)
 
 
 def _pow_x2(xp: Namespace, g: Array, x1: Array, x2: Array, y: Array) -> Array:
@@ -169,7 +176,9 @@ def _pow_x2(xp: Namespace, g: Array, x1: Array, x2: Array, y: Array) -> Array:
     base = xp.where(flat, 1, x1)
     if y.dtype.kind == "c" != base.dtype.kind:  # a negative number to a complex power
         base = xp.astype(base, y.dtype)
-    return g * xp.where(flat, 0, y * xp.log(base))
+    h = g * xp.where(flat, 0, y * xp.log(base))
+    h = marked(xp, h, x2, lambda: (x1 == 0) & (x2 == 0) & (g != 0))
+    return marked(xp, h, x1, lambda: _steep(xp, x1, x2) & (g != 0)) if hasattr(x1, "shape") else h
 
 
 pow.vjp(x1=_pow_x1, x2=_pow_x2)
@@ -186,7 +195,13 @@ def abs(xp: Namespace, x: Array, /) -> Array:
     return xp.abs(x)
 
 
-abs.vjp(x=lambda xp, g, x: g * (xp.conj(xp.sign(x)) if x.dtype.kind == "c" else xp.sign(x)))
+def _abs_x(xp: Namespace, g: Array, x: Array) -> Array:
+    if x.dtype.kind != "c":
+        return g * xp.sign(x)
+    return unless_zero(xp, g * xp.conj(xp.sign(x)), g, x)
+
+
+abs.vjp(x=_abs_x)
 
 
 @primitive
@@ -203,7 +218,7 @@ def _direction(xp: Namespace, x: Array, /) -> Array:
 def _direction_x(xp: Namespace, g: Array, x: Array) -> Array:
     y, length = xp.sign(x), xp.abs(x)
     across = xp.imag(g * y) / xp.where(length == 0, 1, length)  # along x nothing changes
-    return 1j * across * xp.conj(y)
+    return unless_zero(xp, 1j * across * xp.conj(y), g, x)
 
 
 _sign.vjp(x=lambda xp, g: xp.zeros_like(g))

@@ -20,7 +20,19 @@ from ..core import Tensor, primitive
 from .arithmetic import where
 from .creation import astype
 from .eigenvalues import eigh
-from .matrices import adjoint, as_tensor, conjugate, degenerate, eye_like, matrices, quotients, skew
+from .matrices import (
+    adjoint,
+    as_tensor,
+    between,
+    came,
+    conjugate,
+    degenerate,
+    eye_like,
+    matrices,
+    skew,
+    transposed,
+    unsettled,
+)
 from .rounding import conj
 from .selection import argsort, take_along_axis
 from .shaping import expand_dims, matrix_transpose
@@ -95,6 +107,7 @@ def _qr_x(xp: Namespace, g: tuple[Array, ...], x: Array, y: tuple[Array, ...]) -
     if n > k:
         g_q = g_q + x[..., k:] @ adjoint(xp, g_r[..., k:])
     r_1, g_1 = r[..., :k], g_r[..., :k]
+    r_1 = xp.where((r_1 == 0) & (eye_like(xp, r_1) != 0), float("nan"), r_1)  # a singular R would raise
     upper = xp.triu(g_1 @ adjoint(xp, r_1) - adjoint(xp, q) @ g_q)
     both = (upper + adjoint(xp, upper)) * (1 - eye_like(xp, upper) / 2)
     h = adjoint(xp, solve.on(xp, r_1, adjoint(xp, g_q + q @ both)))
@@ -124,7 +137,7 @@ def qr(x: Array, /, *, mode: str = "reduced") -> Any:
     """``X = Q R``, Q with orthonormal columns, R an upper triangle. With ``K = min(M, N)``:
 
     Args:
-        x: shape ``(..., M, N)``; for a gradient, the first K columns must be linearly independent.
+        x: shape ``(..., M, N)``; if the first K columns are linearly dependent, the gradient is NaN.
         mode: "reduced" for Q of shape ``(..., M, K)`` and R of ``(..., K, N)``; "complete" for ``(..., M, M)`` and
             ``(..., M, N)``; "r" for R of the first alone, without a tuple.
 
@@ -147,7 +160,7 @@ def qr(x: Array, /, *, mode: str = "reduced") -> Any:
 # -------------------------------------------------------------------- singular values
 
 
-@primitive(outputs=True)
+@primitive(outputs="partial")
 def _svd(xp: Namespace, x: Array, /, full_matrices: bool) -> tuple[Array, ...]:
     return tuple(xp.linalg.svd(x, full_matrices=full_matrices))
 
@@ -158,26 +171,40 @@ def _svd_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
 
     The diagonals of X and B are turns of phases: only their difference means anything.
     """
-    (u, s, vh), (g_u, g_s, g_vh) = y, (conjugate(xp, part) for part in g)
-    v, g_v = adjoint(xp, vh), adjoint(xp, g_vh)
-    k = s.shape[-1]
+    u, s, vh = y
+    v, k = adjoint(xp, vh), s.shape[-1]
+    if g[0] is None and g[2] is None:
+        return _of_values(xp, g[1], u[..., :k], s, vh[..., :k, :])
+    g_u = xp.zeros_like(u) if g[0] is None else conjugate(xp, g[0])
+    g_v = xp.zeros_like(v) if g[2] is None else transposed(xp, g[2])
+    some = came(xp, g[1], g_u, g_v)
     if u.shape[-1] > k:
         u, g_u = u[..., :k], _inside(xp, u, g_u, k)
     if v.shape[-1] > k:
         v, g_v = v[..., :k], _inside(xp, v, g_v, k)
     row, column = xp.expand_dims(s, axis=-2), xp.expand_dims(s, axis=-1)
     left, right = adjoint(xp, u) @ g_u, adjoint(xp, v) @ g_v
-    a, b = (quotients(xp, skew(xp, part), s * s, g_u, g_v) for part in (left, right))
-    inverse = degenerate(xp, 1 / xp.where(row == 0, 1, row), row == 0, g_u, g_v)
-    middle = a * row + column * b + eye_like(xp, a) * g_s[..., None, :]
+    (gaps, equal), eye = between(xp, s * s), eye_like(xp, left)
+    a, b = (degenerate(xp, skew(xp, part) * (1 - eye) / gaps, equal, some) for part in (left, right))
+    nothing = row == 0
+    inverse = degenerate(xp, 1 / xp.where(nothing, 1, row), nothing, some)
+    middle = a * row + column * b
+    if g[1] is not None:
+        middle = middle + eye * xp.expand_dims(g[1], axis=-2)
     if u.dtype.kind == "c":
-        middle = middle + eye_like(xp, a) * (skew(xp, left) - skew(xp, right)) * inverse / 4
+        middle = middle + eye * (skew(xp, left) - skew(xp, right)) * inverse / 4
     h = u @ middle @ adjoint(xp, v)
     if u.shape[-2] > k:
         h = h + ((g_u - u @ left) * inverse) @ adjoint(xp, v)
     if v.shape[-2] > k:
         h = h + (u * inverse) @ adjoint(xp, g_v - v @ right)
-    return conjugate(xp, h)
+    divided = u.dtype.kind == "c" or u.shape[-2] != v.shape[-2]
+    return conjugate(xp, unsettled(xp, h, s, nothing if divided else None))
+
+
+def _of_values(xp: Namespace, g: Array, u: Array, s: Array, vh: Array) -> Array:
+    h = conjugate(xp, (u * xp.expand_dims(g, axis=-2)) @ vh)
+    return unsettled(xp, h, s)
 
 
 _svd.vjp(x=_svd_x)
@@ -248,8 +275,7 @@ def svdvals(xp: Namespace, x: Array, /) -> Array:
 
 
 def _svdvals_x(xp: Namespace, g: Array, x: Array) -> Array:
-    u, _, vh = _svd.on(xp, x, full_matrices=False)
-    return conjugate(xp, (u * xp.expand_dims(g, axis=-2)) @ vh)
+    return _of_values(xp, g, *_svd.on(xp, x, full_matrices=False))
 
 
 svdvals.vjp(x=_svdvals_x)

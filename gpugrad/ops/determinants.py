@@ -38,18 +38,42 @@ def _factors(xp: Namespace, x: Array) -> tuple[Array, ...]:
     return conjugate(xp, u), s, conjugate(xp, vh), xp.expand_dims(det.on(xp, u @ vh), axis=(-2, -1))
 
 
-@primitive
-def _cofactors(xp: Namespace, x: Array, /) -> Array:
-    """``adj(X)^T = det(U V^H) conj(U) diag(e) V^T``, with ``e_i`` the product of all singular values but the i-th."""
-    u, s, vt, sign = _factors(xp, x)
+SMALL = 8
+"""Up to this size third derivatives are those of a polynomial, whose terms cancel too much in larger matrices."""
+
+
+def _polynomial(xp: Namespace, x: Array, /) -> Array:
+    """The cofactors as a polynomial, for derivatives of any order: Faddeev and LeVerrier's recursion, ``M_1 = 1``,
+    ``M_k = X M_(k-1) - tr(X M_(k-1)) / (k - 1)``, ``adj(X) = (-1)^(n-1) M_n``. Of large matrices, composed.
+    """
+    n = x.shape[-1]
+    if n > SMALL:
+        return _composed(xp, *_factors(xp, x))
+    eye = eye_like(xp, x)
+    if n < 2:
+        return xp.where(eye == 0, x, 1)
+    m = eye
+    for k in range(1, n):
+        xm = x @ m
+        m = xm - eye * (xp.sum(xm * eye, axis=(-2, -1), keepdims=True) / k)
+    return transposed(xp, m if n % 2 else -m)
+
+
+def _composed(xp: Namespace, u: Array, s: Array, vt: Array, sign: Array) -> Array:
     return sign * ((u * xp.expand_dims(exclusive_product(xp, s), axis=-2)) @ vt)
 
 
-def _cofactors_x(xp: Namespace, g: Array, x: Array) -> Array:
+@primitive(residuals=("u", "s", "vt", "sign"), reference=_polynomial)
+def _cofactors(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
+    """``adj(X)^T = det(U V^H) conj(U) diag(e) V^T``, with ``e_i`` the product of all singular values but the i-th."""
+    factors = _factors(xp, x)
+    return _composed(xp, *factors), *factors
+
+
+def _cofactors_x(xp: Namespace, g: Array, x: Array, u: Array, s: Array, vt: Array, sign: Array) -> Array:
     """``det(U V^H) conj(U) K V^T``, with ``H = U^H g V``, ``e_ij`` the product of all singular values but the i-th and
     the j-th, 0 for ``i = j``, and ``K_ij = -e_ij H_ji`` but ``K_ii = sum_j e_ij H_jj``.
     """
-    u, s, vt, sign = _factors(xp, x)
     h = transposed(xp, u) @ g @ transposed(xp, vt)
     eye = eye_like(xp, s[..., None] * s[..., None, :])
     e = (1 - eye) * exclusive_product(xp, eye + (1 - eye) * xp.expand_dims(s, axis=-2))

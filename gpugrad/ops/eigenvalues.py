@@ -12,20 +12,31 @@ from typing import NamedTuple
 
 from ..backend import Array, Namespace
 from ..core import primitive
-from .matrices import adjoint, conjugate, eye_like, quotients, skew
+from .matrices import adjoint, between, came, conjugate, degenerate, eye_like, skew, unsettled
 from .solving import solve
 
 
-@primitive(outputs=True)
+@primitive(outputs="partial")
 def _eigh(xp: Namespace, x: Array, /, upper: bool) -> tuple[Array, ...]:
     return tuple(xp.linalg.eigh(x, "U" if upper else "L"))
 
 
 def _eigh_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     """``V (diag(g_w) + A) V^H``, ``A_ij = (X - X^H)_ij / (2 (w_j - w_i))`` with ``X = V^H g_V``, 0 on the diagonal."""
-    (w, v), (g_w, g_v) = y, (conjugate(xp, part) for part in g)
-    a = quotients(xp, skew(xp, adjoint(xp, v) @ g_v) / 2, w, g_v)
-    return conjugate(xp, (v @ a + v * xp.expand_dims(g_w, axis=-2)) @ adjoint(xp, v))
+    w, v = y
+    if g[1] is None:
+        return _of_values(xp, g[0], w, v)
+    g_v = conjugate(xp, g[1])
+    gaps, equal = between(xp, w)
+    skewed = skew(xp, adjoint(xp, v) @ g_v) * (1 - eye_like(xp, v)) / 2
+    h = v @ degenerate(xp, skewed / gaps, equal, came(xp, g[0], g_v)) @ adjoint(xp, v)
+    h = unsettled(xp, conjugate(xp, h), w)
+    return h if g[0] is None else h + _of_values(xp, g[0], w, v)
+
+
+def _of_values(xp: Namespace, g: Array, w: Array, v: Array) -> Array:
+    h = conjugate(xp, (v * xp.expand_dims(g, axis=-2)) @ adjoint(xp, v))
+    return unsettled(xp, h, w)
 
 
 _eigh.vjp(x=_eigh_x)
@@ -75,8 +86,7 @@ def _eigvalsh(xp: Namespace, x: Array, /, upper: bool) -> Array:
 
 
 def _eigvalsh_x(xp: Namespace, g: Array, x: Array, upper: bool) -> Array:
-    v = _eigh.on(xp, x, upper=upper)[1]
-    return conjugate(xp, (v * xp.expand_dims(g, axis=-2)) @ adjoint(xp, v))
+    return _of_values(xp, g, *_eigh.on(xp, x, upper=upper))
 
 
 _eigvalsh.vjp(x=_eigvalsh_x)
@@ -105,7 +115,7 @@ def eigvalsh(x: Array, /, UPLO: str = "L") -> Array:  # noqa: N803  NumPy's name
 # -------------------------------------------------------------------- any square matrix
 
 
-@primitive(outputs=True)
+@primitive(outputs="partial")
 def _eig(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
     kind = xp.result_type(x.dtype, xp.complex64)  # NumPy gives real eigenvalues if all of them are
     return tuple(xp.astype(part, kind) for part in xp.linalg.eig(x))
@@ -115,12 +125,18 @@ def _eig_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     """``V^-H (diag(g_w) + B) V^H``, ``B_ij = (X - V^H V diag(re X))_ij / conj(w_j - w_i)`` with ``X = V^H g_V``: what
     makes a vector longer is taken out.
     """
-    (w, v), (g_w, g_v) = y, (conjugate(xp, part) for part in g)
-    adjoint_v = adjoint(xp, v)
+    w, v = y
+    eye = eye_like(xp, v)
+    of_values = None if g[0] is None else eye * xp.expand_dims(conjugate(xp, g[0]), axis=-2)
+    gaps, equal = between(xp, conjugate(xp, w))
+    if g[1] is None:
+        return unsettled(xp, _pulled(xp, of_values, v), w)
+    g_v, adjoint_v = conjugate(xp, g[1]), adjoint(xp, v)
     x = adjoint_v @ g_v
-    along = xp.sum(eye_like(xp, x) * xp.real(x), axis=-2, keepdims=True)
-    b = quotients(xp, x - (adjoint_v @ v) * along, conjugate(xp, w), g_v)
-    return _pulled(xp, b + eye_like(xp, x) * xp.expand_dims(g_w, axis=-2), v)
+    along = xp.sum(eye * xp.real(x), axis=-2, keepdims=True)
+    turned = (x - (adjoint_v @ v) * along) * (1 - eye) / gaps
+    middle = degenerate(xp, turned, equal, came(xp, g[0], g_v))
+    return unsettled(xp, _pulled(xp, middle if of_values is None else middle + of_values, v), w)
 
 
 def _pulled(xp: Namespace, middle: Array, v: Array) -> Array:
@@ -179,8 +195,8 @@ def eigvals(xp: Namespace, x: Array, /) -> Array:
 
 
 def _eigvals_x(xp: Namespace, g: Array, x: Array) -> Array:
-    v = _eig.on(xp, x)[1]
-    return _pulled(xp, eye_like(xp, v) * xp.expand_dims(conjugate(xp, g), axis=-2), v)
+    w, v = _eig.on(xp, x)
+    return unsettled(xp, _pulled(xp, eye_like(xp, v) * xp.expand_dims(conjugate(xp, g), axis=-2), v), w)
 
 
 eigvals.vjp(x=_eigvals_x)

@@ -14,6 +14,7 @@ from typing import Any
 from ..backend import Array, Namespace
 from ..core import Tensor
 from . import linear
+from .corners import marked
 from .creation import asarray
 from .rounding import conj
 from .shaping import permute_dims
@@ -41,23 +42,39 @@ def eye_like(xp: Namespace, x: Array) -> Array:
     return xp.tril(xp.triu(xp.ones_like(x)))
 
 
-def degenerate(xp: Namespace, x: Array, zero: Array, *upstream: Array) -> Array:
-    """``x``, but where ``zero`` holds, which is where vectors are not determined by their matrix: 0 if no gradient
-    comes for the vectors of that matrix, NaN if one does. So functions of the values alone have their gradient, and the
-    others say that they have none. What depends on the values looked at here is constant, so ``x`` stays linear.
+def degenerate(xp: Namespace, x: Array, zero: Array, came: Array) -> Array:
+    """``x``, but where ``zero`` holds, which is where vectors are not determined by their matrix: NaN, or 0 if no
+    gradient ``came`` for that matrix at all. Rules are for a gradient that comes for vectors, even if it is 0: in
+    ``U diag(S) V^H`` it is 0 at the zero matrix, and the derivative is not that of the values.
     """
-    lost = False
-    for g in upstream:
-        lost = lost | xp.any(g != 0, axis=(-2, -1), keepdims=True)
-    return xp.where(zero & lost, float("nan"), xp.where(zero, 0, x))
+    return xp.where(zero & came, float("nan"), xp.where(zero, 0, x))
 
 
-def quotients(xp: Namespace, x: Array, values: Array, *upstream: Array) -> Array:
-    """``x_ij / (v_j - v_i)``, and 0 on the diagonal; for equal values see :func:`degenerate`."""
+def came(xp: Namespace, values: Array | None, *vectors: Array) -> Array:
+    """Whether a gradient other than 0 has come for a matrix: for its values, of shape ``(..., K)``, or its vectors."""
+    some = vectors if values is None else (xp.expand_dims(values, axis=-1), *vectors)
+    found = [xp.any(g != 0, axis=(-2, -1), keepdims=True) for g in some]
+    for more in found[1:]:
+        found[0] = found[0] | more
+    return found[0]
+
+
+def between(xp: Namespace, values: Array) -> tuple[Array, Array]:
+    """``v_j - v_i``, with 1 for 0, and where two of the values are equal."""
     d = xp.expand_dims(values, axis=-2) - xp.expand_dims(values, axis=-1)
-    eye = eye_like(xp, d)
     zero = d == 0
-    return degenerate(xp, x * (1 - eye) / xp.where(zero, 1, d), zero & (eye == 0), *upstream)
+    return xp.where(zero, 1, d), zero & (eye_like(xp, d) == 0)
+
+
+def unsettled(xp: Namespace, h: Array, values: Array, more: Array | None = None) -> Array:
+    """``h``, which has no derivative for a matrix with equal values, or one for which ``more`` holds somewhere."""
+    whole = xp.expand_dims(xp.sum(values, axis=-1, keepdims=True), axis=-1)
+
+    def lost() -> Array:
+        equal = between(xp, values)[1]
+        return xp.any(equal if more is None else equal | more, axis=(-2, -1), keepdims=True)
+
+    return marked(xp, h, whole, lost)
 
 
 def each_matrix(xp: Namespace, f: Callable[..., Any], *operands: Array) -> Any:

@@ -16,6 +16,7 @@ from .arithmetic import multiply
 from .arithmetic import where as choose
 from .beside import beside
 from .comparison import isnan
+from .corners import over_length
 from .creation import asarray
 from .reduction import prod
 from .scans import cumprod, cumsum
@@ -91,7 +92,7 @@ nanvar.vjp(
 
 @primitive
 def nanstd(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
-    """The standard deviation of what is not NaN, the root of :func:`nanvar`; where it is 0, so is the gradient.
+    """The standard deviation of what is not NaN, the root of :func:`nanvar`; gradients as of :func:`std`.
 
     >>> import gpugrad as gg
     >>> gg.nanstd(gg.tensor([1.0, float('nan'), 3.0]))
@@ -102,9 +103,9 @@ def nanstd(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0,
 
 
 def _nanstd_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
-    flat = y == 0
-    scaled = xp.where(flat, 0, g / xp.where(flat, 1, y))
-    return xp.reshape(scaled, kept(x_shape, axis)) * _centred(xp, x, axis, correction)
+    small = kept(x_shape, axis)
+    y, g = xp.reshape(y, small), xp.reshape(g, small)
+    return over_length(xp, _centred(xp, x, axis, correction), g, y)
 
 
 nanstd.vjp(x=_nanstd_x)

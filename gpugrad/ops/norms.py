@@ -17,6 +17,7 @@ from ..kernels.shapes import Axis, Shape, axes, kept, length
 from .arithmetic import abs, divide, multiply, where
 from .beside import beside
 from .comparison import equal, not_equal
+from .corners import marked, over_length, unless_zero
 from .creation import astype
 from .decompositions import svdvals
 from .matrices import as_tensor, conjugate, matrices
@@ -42,17 +43,38 @@ def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool) ->
 
 
 def _norm_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, ord: float, axis: Axis) -> Array:
-    """``g conj(x) / |x| (|x| / y)^(p - 1)``; 0 where x or y is 0."""
+    """``g conj(x) / |x| (|x| / y)^(p - 1)``; 0 where x or y is 0, and there is no second derivative where y is 0.
+
+    With ``p < 2`` there is none where x is 0 either, with ``p < 3`` no third one.
+    """
     small = kept(x_shape, axis)
     y, g = xp.reshape(y, small), xp.reshape(g, small)
-    nothing = y == 0
-    y = xp.where(nothing, 1, y)
-    h = conjugate(xp, x) * xp.where(nothing, 0, g / y)
     if ord == 2:
-        return h
+        return over_length(xp, conjugate(xp, x), g, y)
     size = xp.abs(x)
     zero = size == 0
-    return h * xp.where(zero, 0, (xp.where(zero, 1, size) / y) ** (ord - 2))
+    part = xp.where(zero, 0, (xp.where(zero, 1, size) / xp.where(y == 0, 1, y)) ** (ord - 2))
+    h = over_length(xp, conjugate(xp, x) * (marked(xp, part, size, lambda: zero) if 2 < ord < 3 else part), g, y)
+    return unless_zero(xp, h, g, x) if ord < 2 else h
+
+
+@primitive
+def root(xp: Namespace, x: Array, /, ord: float) -> Array:
+    """``x^(1 / ord)``, with gradient 0 at 0 by convention.
+
+    >>> import gpugrad as gg
+    >>> root(gg.tensor([0.0, 9.0]), 2.0)
+    tensor([0., 3.])
+    """
+    nothing = x == 0
+    return xp.where(nothing, 0, xp.where(nothing, 1, x) ** (1 / ord))
+
+
+def _root_x(xp: Namespace, g: Array, y: Array, ord: float) -> Array:
+    return over_length(xp, 1 / ord if ord == 2 else xp.where(y == 0, 1, y) ** (2 - ord) / ord, g, y)
+
+
+root.vjp(x=_root_x)
 
 
 _norm.vjp(x=_norm_x)
@@ -69,7 +91,8 @@ def _numbers(name: str, axis: Sequence[int], ndim: int) -> tuple[int, ...]:
 def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float | str = 2) -> Array:
     """``(sum |x|^p)^(1/p)`` with ``p = ord``, over ``axis``, all axes for None.
 
-    Where a norm is 0, its gradient is 0, and so is that of an element which is 0. Of several elements of the largest
+    Where a norm is 0, its gradient is 0, and so is that of an element which is 0; second derivatives that do not exist
+    there are NaN. Of several elements of the largest
     modulus (``inf``) or the smallest (``-inf``), each gets the same part.
 
     Args:

@@ -22,9 +22,9 @@ from ..kernels import pooling as kernels
 from ..kernels.pooling import Counts
 from ..kernels.shapes import Shape
 from ..kernels.windows import Window
-from .arithmetic import where
 from .creation import asarray, zeros
 from .indexing import getitem
+from .norms import root
 from .reduction import argmax, mean
 from .selection import put_along_axis, take_along_axis
 from .shaping import permute_dims, reshape, squeeze
@@ -193,9 +193,8 @@ def norm_pool(name: str, input: Any, norm: float, kernel: Any, stride: Any, ceil
     total = average_pool(name, asarray(input) ** norm, kernel, stride, 0, ceil, True, None, ndim) * count
     if norm == 1:
         return total
-    nothing = total == 0  # a root has no derivative there
-    root: Tensor = where(nothing, 0, where(nothing, 1, total) ** (1 / norm))
-    return root
+    y: Tensor = root(total, norm)
+    return y
 
 
 def _check_floating(name: str, x: Tensor) -> None:

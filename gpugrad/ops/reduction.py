@@ -14,6 +14,7 @@ from ..backend import Array, Namespace
 from ..core import modes, primitive
 from ..kernels.scan import exclusive_product
 from ..kernels.shapes import Axis, Shape, axes, kept, length
+from .corners import over_length
 
 
 def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:
@@ -149,7 +150,9 @@ var.vjp(
 
 @primitive
 def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
-    """The standard deviation over ``axis``, the root of :func:`var`; where it is 0, so is the gradient.
+    """The standard deviation over ``axis``, the root of :func:`var`.
+
+    Where it is 0, so is the gradient, and there is no second derivative: that is NaN.
 
     Source of the convention: ``torch.std``.
 
@@ -161,9 +164,9 @@ def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, ke
 
 
 def _std_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
-    flat = y == 0
-    scaled = xp.where(flat, 0, g / xp.where(flat, 1, y))
-    return xp.reshape(scaled, kept(x_shape, axis)) * _centred(xp, x, x_shape, axis, correction)
+    small = kept(x_shape, axis)
+    y, g = xp.reshape(y, small), xp.reshape(g, small)
+    return over_length(xp, _centred(xp, x, x_shape, axis, correction), g, y)
 
 
 std.vjp(x=_std_x)

@@ -10,6 +10,7 @@ import math
 
 from ..backend import Array, Namespace
 from ..core import primitive
+from .corners import unless_zero
 
 
 def real_ones(*operands: Array) -> tuple[Array, ...]:
@@ -181,8 +182,9 @@ def angle(xp: Namespace, x: Array, /, deg: bool = False) -> Array:
 def _angle_x(xp: Namespace, g: Array, x: Array, deg: bool) -> Array:
     if x.dtype.kind != "c":
         return xp.zeros_like(g)
-    inverse = xp.where(x == 0, 0, 1 / xp.where(x == 0, 1, x))
-    return g * (-180j / math.pi if deg else -1j) * inverse
+    nothing = x == 0
+    h = g * (-180j / math.pi if deg else -1j) * xp.where(nothing, 0, 1 / xp.where(nothing, 1, x))
+    return unless_zero(xp, h, g, x)
 
 
 angle.vjp(x=_angle_x)

@@ -197,9 +197,31 @@ def xlogy(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     return as_short(xp, special(xp).xlogy(x1, x2), x1, x2)
 
 
+@primitive
+def _ratio(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    """``x1 / x2``, and 0 where x1 is, even if x2 is 0 too."""
+    none = xp.equal(x1, xp.zeros_like(x2))  # an array, even where x1 is a number
+    return xp.where(none, 0, x1 / xp.where(none, 1, x2))
+
+
+_ratio.vjp(
+    x1=lambda xp, g, x2: _ratio.on(xp, g, x2),
+    x2=lambda xp, g, x1, x2: xp.where(
+        (x1 == 0) & (x2 == 0) & (g != 0), math.nan, -g * _ratio.on(xp, _ratio.on(xp, x1, x2), x2)
+    ),
+)
+
+
+@primitive
+def _log_ratio(xp: Namespace, x1: Array, x2: Array, /) -> Array:
+    return xp.log(x1 / x2)
+
+
+_log_ratio.vjp(x1=lambda xp, g, x1: _ratio.on(xp, g, x1), x2=lambda xp, g, x2: -_ratio.on(xp, g, x2))
+
 xlogy.vjp(
     x1=lambda xp, g, x2: g * xp.log(x2),
-    x2=lambda xp, g, x1, x2: g * _ratio(xp, x1, x2),
+    x2=lambda xp, g, x1, x2: g * _ratio.on(xp, x1, x2),
 )
 
 
@@ -216,14 +238,8 @@ def xlog1py(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 
 xlog1py.vjp(
     x1=lambda xp, g, x2: g * xp.log1p(x2),
-    x2=lambda xp, g, x1, x2: g * _ratio(xp, x1, 1 + x2),
+    x2=lambda xp, g, x1, x2: g * _ratio.on(xp, x1, 1 + x2),
 )
-
-
-def _ratio(xp: Namespace, x1: Array, x2: Array) -> Array:
-    """``x1 / x2``, and 0 where x1 is."""
-    none = xp.equal(x1, xp.zeros_like(x2))  # an array, even where x1 is a number
-    return xp.where(none, 0, x1 / xp.where(none, 1, x2))
 
 
 @primitive
@@ -252,8 +268,8 @@ def rel_entr(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 
 
 rel_entr.vjp(
-    x1=lambda xp, g, x1, x2: g * (xp.log(x1 / x2) + 1),
-    x2=lambda xp, g, x1, x2: -g * _ratio(xp, x1, x2),
+    x1=lambda xp, g, x1, x2: g * (_log_ratio.on(xp, x1, x2) + 1),
+    x2=lambda xp, g, x1, x2: -g * _ratio.on(xp, x1, x2),
 )
 
 

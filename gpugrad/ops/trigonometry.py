@@ -10,6 +10,7 @@ from math import factorial, pi
 
 from ..backend import Array, Namespace
 from ..core import primitive
+from .corners import unless_zero
 from .rounding import real_ones
 
 
@@ -176,7 +177,9 @@ def _share(xp: Namespace, x: Array, length: Array) -> Array:
 
 @primitive
 def hypot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
-    """``sqrt(x1^2 + x2^2)`` without overflow; the gradients are ``g x1 / y`` and ``g x2 / y``, 0 at the origin.
+    """``sqrt(x1^2 + x2^2)`` without overflow; the gradients are ``g x1 / y`` and ``g x2 / y``.
+
+    At the origin they are 0, and there is no second derivative: that is NaN.
 
     >>> import gpugrad as gg
     >>> gg.hypot(gg.tensor([3.0, 3e30]), gg.tensor([4.0, 4e30]))
@@ -185,17 +188,18 @@ def hypot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     return xp.hypot(*real_ones(x1, x2))
 
 
-hypot.vjp(
-    x1=lambda xp, g, x1, y: g * _share(xp, x1, y),
-    x2=lambda xp, g, x2, y: g * _share(xp, x2, y),
-)
+def _hypot_x(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
+    return unless_zero(xp, g * _share(xp, x, y), g, y)
+
+
+hypot.vjp(x1=lambda xp, g, x1, y: _hypot_x(xp, g, x1, y), x2=lambda xp, g, x2, y: _hypot_x(xp, g, x2, y))
 
 
 @primitive
 def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The angle of the point with abscissa ``x2`` and ordinate ``x1``, in [-pi, pi].
 
-    With ``r^2 = x1^2 + x2^2``, the gradients are ``g x2 / r^2`` and ``-g x1 / r^2``, 0 at the origin.
+    With ``r^2 = x1^2 + x2^2``, the gradients are ``g x2 / r^2`` and ``-g x1 / r^2``; at the origin 0, second ones NaN.
 
     >>> import gpugrad as gg
     >>> gg.atan2(gg.tensor([1.0, -1.0]), gg.tensor([1.0, -1.0]))
@@ -206,7 +210,7 @@ def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 
 def _turn(xp: Namespace, g: Array, across: Array, other: Array) -> Array:
     r = xp.hypot(across, other)
-    return _share(xp, g * _share(xp, across, r), r)
+    return unless_zero(xp, _share(xp, g * _share(xp, across, r), r), g, r)
 
 
 atan2.vjp(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy
 import scipy.special
 
 import gpugrad as gg
 from gpugrad.ops import bessel as bessel_functions
+from gpugrad.ops import special
 
 from .domains import PAIRS, TRIPLES, above_one, nonzero, positive, real, within
 from .row import Row
@@ -67,6 +69,9 @@ ROWS: list[Row] = [
     row("xlogy", positive, "xlogy", shapes=PAIRS, large=None),
     row("xlog1py", positive, "xlog1py", shapes=PAIRS, large=None),
     row("rel_entr", positive, shapes=PAIRS, large=None),
+    Row("ops.special._ratio", special._ratio, nonzero, numpy=lambda x1, x2: x1 / x2, shapes=PAIRS, large=None),
+    Row("ops.special._log_ratio", special._log_ratio, positive, numpy=lambda x1, x2: numpy.log(x1 / x2), shapes=PAIRS,
+        large=None, single=1e-4),
     Row("ops.special.rel_entr", gg.special.kl_div, positive, numpy=scipy.special.kl_div, shapes=PAIRS, large=None,
         label="kl_div", single=1e-4, half=False),
     *[

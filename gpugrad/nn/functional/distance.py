@@ -5,8 +5,7 @@ from __future__ import annotations
 from ...core import Tensor
 from ...ops.arithmetic import clip, where
 from ...ops.creation import asarray
-from ...ops.functions import sqrt
-from ...ops.norms import vector_norm
+from ...ops.norms import root, vector_norm
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims, matrix_transpose, reshape
 from ...ops.stacking import broadcast_arrays
@@ -69,7 +68,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         x1, x2 = reshape(x1, (1,)), reshape(x2, (1,))
     if not -x1.ndim <= dim < x1.ndim:
         raise ValueError(f"cosine_similarity: there is no axis {dim} in the shape {x1.shape}")
-    units = [x / at_least(vector_norm(x, axis=dim, keepdims=True), eps) for x in (x1, x2)]
+    sizes = [vector_norm(x, axis=dim, keepdims=True) for x in (x1, x2)]
+    units = [x / where(size == 0, eps, at_least(size, eps)) for x, size in zip((x1, x2), sizes, strict=True)]
     y: Tensor = sum(units[0] * units[1], axis=dim)
     return y
 
@@ -136,6 +136,5 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) 
         return y
     squares = [sum(x * x, axis=-1, keepdims=True) for x in (x1, x2)]
     square = squares[0] + matrix_transpose(squares[1]) - 2 * (x1 @ matrix_transpose(x2))
-    equal = square <= 0  # up to rounding
-    y = where(equal, 0, sqrt(where(equal, 1, square)))
+    y = root(where(square > 0, square, 0 * square), 2)  # equal up to rounding
     return y
