@@ -163,7 +163,7 @@ def _pow_x1(xp: Namespace, g: Array, x1: Array, x2: Array) -> Array:
         return xp.zeros_like(g) if x2 == 0 else g if x2 == 1 else g * (x2 * x1 if x2 == 2 else x2 * x1 ** (x2 - 1))
     base = xp.where((x1 == 0) & (x2 == 0), 1, x1)  # 0 ** -1 must not meet the factor 0
     h = g * (x2 * base ** (x2 - 1))
-    return marked(xp, h, x2, lambda: _steep(xp, x1, x2) & (g != 0)) if hasattr(x2, "shape") else h
+    return marked(xp, h, x2, lambda: _steep(xp, x1, x2)) if hasattr(x2, "shape") else h
 
 
 def _steep(xp: Namespace, x1: Array, x2: Array) -> Array:
@@ -177,8 +177,8 @@ def _pow_x2(xp: Namespace, g: Array, x1: Array, x2: Array, y: Array) -> Array:
     if y.dtype.kind == "c" != base.dtype.kind:  # a negative number to a complex power
         base = xp.astype(base, y.dtype)
     h = g * xp.where(flat, 0, y * xp.log(base))
-    h = marked(xp, h, x2, lambda: (x1 == 0) & (x2 == 0) & (g != 0))
-    return marked(xp, h, x1, lambda: _steep(xp, x1, x2) & (g != 0)) if hasattr(x1, "shape") else h
+    h = marked(xp, h, x2, lambda: (x1 == 0) & (x2 == 0))
+    return marked(xp, h, x1, lambda: _steep(xp, x1, x2)) if hasattr(x1, "shape") else h
 
 
 pow.vjp(x1=_pow_x1, x2=_pow_x2)
@@ -198,7 +198,7 @@ def abs(xp: Namespace, x: Array, /) -> Array:
 def _abs_x(xp: Namespace, g: Array, x: Array) -> Array:
     if x.dtype.kind != "c":
         return g * xp.sign(x)
-    return unless_zero(xp, g * xp.conj(xp.sign(x)), g, x)
+    return unless_zero(xp, g * xp.conj(xp.sign(x)), x)
 
 
 abs.vjp(x=_abs_x)
@@ -218,7 +218,7 @@ def _direction(xp: Namespace, x: Array, /) -> Array:
 def _direction_x(xp: Namespace, g: Array, x: Array) -> Array:
     y, length = xp.sign(x), xp.abs(x)
     across = xp.imag(g * y) / xp.where(length == 0, 1, length)  # along x nothing changes
-    return unless_zero(xp, 1j * across * xp.conj(y), g, x)
+    return unless_zero(xp, 1j * across * xp.conj(y), x)
 
 
 _sign.vjp(x=lambda xp, g: xp.zeros_like(g))

@@ -18,12 +18,24 @@ def _marked(xp: Namespace, h: Array, by: Array, where: Array, /) -> Array:
     return h
 
 
-def _marked_by(xp: Namespace, g: Array, by: Array, where: Array) -> Array:
-    lost = xp.where(where & (g != 0), float("nan"), 0)
-    return _marked.on(xp, xp.astype(lost, g.dtype), by, where)
+@primitive
+def _lost(xp: Namespace, g: Array, where: Array, /) -> Array:
+    """NaN where the mask holds and g is not 0, else 0: as a linear function of g would be whose factor is NaN or 0.
+
+    Along axes of which the mask has one element, any g that is not 0 counts.
+    """
+    asked = g != 0
+    spread = tuple(i for i, (n, m) in enumerate(zip(where.shape, g.shape, strict=False)) if n == 1 != m)
+    if spread and len(where.shape) == len(g.shape):
+        asked = xp.any(asked, axis=spread, keepdims=True) | (g != g)
+    return xp.astype(xp.where(where & asked, float("nan"), 0), g.dtype)
 
 
-_marked.vjp(h=lambda xp, g: g, by=_marked_by)
+_lost.vjp(g=lambda xp, g, where: _lost.on(xp, g, where))
+_marked.vjp(
+    h=lambda xp, g, by, where: _marked.on(xp, g, by, where),
+    by=lambda xp, g, by, where: _marked.on(xp, _lost.on(xp, g, where), by, where),
+)
 
 
 def marked(xp: Namespace, h: Array, by: Array, where: Callable[[], Array]) -> Array:
@@ -41,23 +53,24 @@ def marked(xp: Namespace, h: Array, by: Array, where: Callable[[], Array]) -> Ar
     return _marked.on(xp, h, by, where()) if recorded else h
 
 
-def unless_zero(xp: Namespace, h: Array, g: Array, x: Array) -> Array:
-    """``h``, the gradient of an operation with upstream gradient g, which where x is 0 is 0 by convention.
+def unless_zero(xp: Namespace, h: Array, x: Array) -> Array:
+    """``h``, a gradient which where x is 0 is 0 by convention.
 
     >>> import gpugrad as gg
-    >>> unless_zero(gg, gg.tensor([0.0]), gg.tensor([1.0]), gg.tensor([0.0]))
+    >>> unless_zero(gg, gg.tensor([0.0]), gg.tensor([0.0]))
     tensor([0.])
     """
-    return marked(xp, marked(xp, h, x, lambda: (x == 0) & (g != 0)), g, lambda: x == 0)
+    return marked(xp, h, x, lambda: x == 0)
 
 
-def over_length(xp: Namespace, x: Array, g: Array, length: Array) -> Array:
-    """``x g / length``, and 0 where the length is: the gradient of lengths. NaN in g stays NaN.
+def over_length(xp: Namespace, x: Array, g: Array, length: Array, by: Array | None) -> Array:
+    """``x g / length``, and 0 where the length of ``by`` is: the gradient of lengths. Without ``by``, 0 is no corner.
 
     >>> import gpugrad as gg
-    >>> over_length(gg, gg.tensor([3.0, 4.0]), gg.tensor([1.0]), gg.tensor([5.0]))
+    >>> x = gg.tensor([3.0, 4.0])
+    >>> over_length(gg, x, gg.tensor([1.0]), gg.tensor([5.0]), x)
     tensor([0.6, 0.8])
     """
     nothing = length == 0
-    ratio = xp.where(nothing, xp.where(g == g, 0, g), g / xp.where(nothing, 1, length))
-    return unless_zero(xp, x * ratio, g, length)
+    h = x * xp.where(nothing, 0, g / xp.where(nothing, 1, length))
+    return h if by is None else marked(xp, h, by, lambda: nothing)

@@ -24,7 +24,6 @@ from .matrices import (
     adjoint,
     as_tensor,
     between,
-    came,
     conjugate,
     degenerate,
     eye_like,
@@ -165,7 +164,7 @@ def _svd(xp: Namespace, x: Array, /, full_matrices: bool) -> tuple[Array, ...]:
     return tuple(xp.linalg.svd(x, full_matrices=full_matrices))
 
 
-def _svd_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
+def _svd_x(xp: Namespace, g: tuple[Array, ...], x: Array, y: tuple[Array, ...]) -> Array:
     """``U (A S + S B + diag(g_S)) V^H + (1 - U U^H) g_U S^-1 V^H + U S^-1 g_V^H (1 - V V^H)``, with
     ``A_ij = (X - X^H)_ij / (s_j^2 - s_i^2)``, ``X = U^H g_U``, and B likewise of ``V^H g_V``.
 
@@ -174,10 +173,9 @@ def _svd_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     u, s, vh = y
     v, k = adjoint(xp, vh), s.shape[-1]
     if g[0] is None and g[2] is None:
-        return _of_values(xp, g[1], u[..., :k], s, vh[..., :k, :])
+        return _of_values(xp, g[1], x, u[..., :k], s, vh[..., :k, :])
     g_u = xp.zeros_like(u) if g[0] is None else conjugate(xp, g[0])
     g_v = xp.zeros_like(v) if g[2] is None else transposed(xp, g[2])
-    some = came(xp, g[1], g_u, g_v)
     if u.shape[-1] > k:
         u, g_u = u[..., :k], _inside(xp, u, g_u, k)
     if v.shape[-1] > k:
@@ -185,9 +183,9 @@ def _svd_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     row, column = xp.expand_dims(s, axis=-2), xp.expand_dims(s, axis=-1)
     left, right = adjoint(xp, u) @ g_u, adjoint(xp, v) @ g_v
     (gaps, equal), eye = between(xp, s * s), eye_like(xp, left)
-    a, b = (degenerate(xp, skew(xp, part) * (1 - eye) / gaps, equal, some) for part in (left, right))
+    a, b = (degenerate(xp, skew(xp, part) * (1 - eye) / gaps, equal) for part in (left, right))
     nothing = row == 0
-    inverse = degenerate(xp, 1 / xp.where(nothing, 1, row), nothing, some)
+    inverse = degenerate(xp, 1 / xp.where(nothing, 1, row), nothing)
     middle = a * row + column * b
     if g[1] is not None:
         middle = middle + eye * xp.expand_dims(g[1], axis=-2)
@@ -199,12 +197,12 @@ def _svd_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     if v.shape[-2] > k:
         h = h + (u * inverse) @ adjoint(xp, g_v - v @ right)
     divided = u.dtype.kind == "c" or u.shape[-2] != v.shape[-2]
-    return conjugate(xp, unsettled(xp, h, s, nothing if divided else None))
+    return conjugate(xp, unsettled(xp, h, x, s, g_u, g_v, more=nothing if divided else None))
 
 
-def _of_values(xp: Namespace, g: Array, u: Array, s: Array, vh: Array) -> Array:
+def _of_values(xp: Namespace, g: Array, x: Array, u: Array, s: Array, vh: Array) -> Array:
     h = conjugate(xp, (u * xp.expand_dims(g, axis=-2)) @ vh)
-    return unsettled(xp, h, s)
+    return unsettled(xp, h, x, s)
 
 
 _svd.vjp(x=_svd_x)
@@ -275,7 +273,7 @@ def svdvals(xp: Namespace, x: Array, /) -> Array:
 
 
 def _svdvals_x(xp: Namespace, g: Array, x: Array) -> Array:
-    return _of_values(xp, g, *_svd.on(xp, x, full_matrices=False))
+    return _of_values(xp, g, x, *_svd.on(xp, x, full_matrices=False))
 
 
 svdvals.vjp(x=_svdvals_x)

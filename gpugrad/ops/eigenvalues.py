@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..backend import Array, Namespace
 from ..core import primitive
-from .matrices import adjoint, between, came, conjugate, degenerate, eye_like, skew, unsettled
+from .matrices import adjoint, between, conjugate, degenerate, eye_like, skew, unsettled
 from .solving import solve
 
 
@@ -21,22 +21,22 @@ def _eigh(xp: Namespace, x: Array, /, upper: bool) -> tuple[Array, ...]:
     return tuple(xp.linalg.eigh(x, "U" if upper else "L"))
 
 
-def _eigh_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
+def _eigh_x(xp: Namespace, g: tuple[Array, ...], x: Array, y: tuple[Array, ...]) -> Array:
     """``V (diag(g_w) + A) V^H``, ``A_ij = (X - X^H)_ij / (2 (w_j - w_i))`` with ``X = V^H g_V``, 0 on the diagonal."""
     w, v = y
     if g[1] is None:
-        return _of_values(xp, g[0], w, v)
+        return _of_values(xp, g[0], x, w, v)
     g_v = conjugate(xp, g[1])
     gaps, equal = between(xp, w)
     skewed = skew(xp, adjoint(xp, v) @ g_v) * (1 - eye_like(xp, v)) / 2
-    h = v @ degenerate(xp, skewed / gaps, equal, came(xp, g[0], g_v)) @ adjoint(xp, v)
-    h = unsettled(xp, conjugate(xp, h), w)
-    return h if g[0] is None else h + _of_values(xp, g[0], w, v)
+    h = v @ degenerate(xp, skewed / gaps, equal) @ adjoint(xp, v)
+    h = unsettled(xp, conjugate(xp, h), x, w, g_v)
+    return h if g[0] is None else h + _of_values(xp, g[0], x, w, v)
 
 
-def _of_values(xp: Namespace, g: Array, w: Array, v: Array) -> Array:
+def _of_values(xp: Namespace, g: Array, x: Array, w: Array, v: Array) -> Array:
     h = conjugate(xp, (v * xp.expand_dims(g, axis=-2)) @ adjoint(xp, v))
-    return unsettled(xp, h, w)
+    return unsettled(xp, h, x, w)
 
 
 _eigh.vjp(x=_eigh_x)
@@ -86,7 +86,7 @@ def _eigvalsh(xp: Namespace, x: Array, /, upper: bool) -> Array:
 
 
 def _eigvalsh_x(xp: Namespace, g: Array, x: Array, upper: bool) -> Array:
-    return _of_values(xp, g, *_eigh.on(xp, x, upper=upper))
+    return _of_values(xp, g, x, *_eigh.on(xp, x, upper=upper))
 
 
 _eigvalsh.vjp(x=_eigvalsh_x)
@@ -121,7 +121,7 @@ def _eig(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
     return tuple(xp.astype(part, kind) for part in xp.linalg.eig(x))
 
 
-def _eig_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
+def _eig_x(xp: Namespace, g: tuple[Array, ...], x: Array, y: tuple[Array, ...]) -> Array:
     """``V^-H (diag(g_w) + B) V^H``, ``B_ij = (X - V^H V diag(re X))_ij / conj(w_j - w_i)`` with ``X = V^H g_V``: what
     makes a vector longer is taken out.
     """
@@ -130,13 +130,13 @@ def _eig_x(xp: Namespace, g: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     of_values = None if g[0] is None else eye * xp.expand_dims(conjugate(xp, g[0]), axis=-2)
     gaps, equal = between(xp, conjugate(xp, w))
     if g[1] is None:
-        return unsettled(xp, _pulled(xp, of_values, v), w)
+        return unsettled(xp, _pulled(xp, of_values, v), x, w)
     g_v, adjoint_v = conjugate(xp, g[1]), adjoint(xp, v)
-    x = adjoint_v @ g_v
-    along = xp.sum(eye * xp.real(x), axis=-2, keepdims=True)
-    turned = (x - (adjoint_v @ v) * along) * (1 - eye) / gaps
-    middle = degenerate(xp, turned, equal, came(xp, g[0], g_v))
-    return unsettled(xp, _pulled(xp, middle if of_values is None else middle + of_values, v), w)
+    turn = adjoint_v @ g_v
+    along = xp.sum(eye * xp.real(turn), axis=-2, keepdims=True)
+    turned = (turn - (adjoint_v @ v) * along) * (1 - eye) / gaps
+    middle = degenerate(xp, turned, equal)
+    return unsettled(xp, _pulled(xp, middle if of_values is None else middle + of_values, v), x, w, g_v)
 
 
 def _pulled(xp: Namespace, middle: Array, v: Array) -> Array:
@@ -196,7 +196,7 @@ def eigvals(xp: Namespace, x: Array, /) -> Array:
 
 def _eigvals_x(xp: Namespace, g: Array, x: Array) -> Array:
     w, v = _eig.on(xp, x)
-    return unsettled(xp, _pulled(xp, eye_like(xp, v) * xp.expand_dims(conjugate(xp, g), axis=-2), v), w)
+    return unsettled(xp, _pulled(xp, eye_like(xp, v) * xp.expand_dims(conjugate(xp, g), axis=-2), v), x, w)
 
 
 eigvals.vjp(x=_eigvals_x)

@@ -42,21 +42,13 @@ def eye_like(xp: Namespace, x: Array) -> Array:
     return xp.tril(xp.triu(xp.ones_like(x)))
 
 
-def degenerate(xp: Namespace, x: Array, zero: Array, came: Array) -> Array:
-    """``x``, but where ``zero`` holds, which is where vectors are not determined by their matrix: NaN, or 0 if no
-    gradient ``came`` for that matrix at all. Rules are for a gradient that comes for vectors, even if it is 0: in
-    ``U diag(S) V^H`` it is 0 at the zero matrix, and the derivative is not that of the values.
+def degenerate(xp: Namespace, x: Array, zero: Array) -> Array:
+    """``x``, but NaN where ``zero`` holds, which is where vectors are not determined by their matrix.
+
+    Rules ask where a gradient comes for vectors, whatever it is: in ``U diag(S) V^H`` it is 0 at the zero matrix, and
+    the derivative is not that of the values alone.
     """
-    return xp.where(zero & came, float("nan"), xp.where(zero, 0, x))
-
-
-def came(xp: Namespace, values: Array | None, *vectors: Array) -> Array:
-    """Whether a gradient other than 0 has come for a matrix: for its values, of shape ``(..., K)``, or its vectors."""
-    some = vectors if values is None else (xp.expand_dims(values, axis=-1), *vectors)
-    found = [xp.any(g != 0, axis=(-2, -1), keepdims=True) for g in some]
-    for more in found[1:]:
-        found[0] = found[0] | more
-    return found[0]
+    return xp.where(zero, float("nan"), x)
 
 
 def between(xp: Namespace, values: Array) -> tuple[Array, Array]:
@@ -66,15 +58,18 @@ def between(xp: Namespace, values: Array) -> tuple[Array, Array]:
     return xp.where(zero, 1, d), zero & (eye_like(xp, d) == 0)
 
 
-def unsettled(xp: Namespace, h: Array, values: Array, more: Array | None = None) -> Array:
-    """``h``, which has no derivative for a matrix with equal values, or one for which ``more`` holds somewhere."""
-    whole = xp.expand_dims(xp.sum(values, axis=-1, keepdims=True), axis=-1)
+def unsettled(xp: Namespace, h: Array, x: Array, values: Array, *upstream: Array, more: Array | None = None) -> Array:
+    """``h``, which has no derivative, by the matrix and by the gradients that came, for a matrix with equal values, or
+    one for which ``more`` holds somewhere.
+    """
 
     def lost() -> Array:
         equal = between(xp, values)[1]
         return xp.any(equal if more is None else equal | more, axis=(-2, -1), keepdims=True)
 
-    return marked(xp, h, whole, lost)
+    for by in (x, *(xp.sum(g, axis=(-2, -1), keepdims=True) for g in upstream)):
+        h = marked(xp, h, by, lost)
+    return h
 
 
 def each_matrix(xp: Namespace, f: Callable[..., Any], *operands: Array) -> Any:

@@ -105,7 +105,7 @@ def nanstd(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0,
 def _nanstd_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
     small = kept(x_shape, axis)
     y, g = xp.reshape(y, small), xp.reshape(g, small)
-    return over_length(xp, _centred(xp, x, axis, correction), g, y)
+    return over_length(xp, _centred(xp, x, axis, correction), g, y, x)
 
 
 nanstd.vjp(x=_nanstd_x)

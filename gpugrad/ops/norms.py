@@ -28,8 +28,8 @@ from .solving import inv, tolerance
 
 
 @primitive
-def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool) -> Array:
-    """Of a vector over one axis or several; ``ord`` is finite and not 0."""
+def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool, bounded: bool = False) -> Array:
+    """Of a vector over one axis or several; ``ord`` is finite and not 0. A bounded one is not used where it is 0."""
     if isinstance(axis, int):
         return xp.linalg.norm(x, ord, axis, keepdims)
     reduced = axes(axis, len(x.shape))
@@ -42,20 +42,24 @@ def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool) ->
     return xp.reshape(y, kept(x.shape, axis)) if keepdims else y
 
 
-def _norm_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, ord: float, axis: Axis) -> Array:
+def _norm_x(
+    xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, ord: float, axis: Axis, bounded: bool
+) -> Array:
     """``g conj(x) / |x| (|x| / y)^(p - 1)``; 0 where x or y is 0, and there is no second derivative where y is 0.
 
     With ``p < 2`` there is none where x is 0 either, with ``p < 3`` no third one.
     """
     small = kept(x_shape, axis)
     y, g = xp.reshape(y, small), xp.reshape(g, small)
+    by = None if bounded else x
     if ord == 2:
-        return over_length(xp, conjugate(xp, x), g, y)
+        return over_length(xp, conjugate(xp, x), g, y, by)
     size = xp.abs(x)
     zero = size == 0
     part = xp.where(zero, 0, (xp.where(zero, 1, size) / xp.where(y == 0, 1, y)) ** (ord - 2))
-    h = over_length(xp, conjugate(xp, x) * (marked(xp, part, size, lambda: zero) if 2 < ord < 3 else part), g, y)
-    return unless_zero(xp, h, g, x) if ord < 2 else h
+    part = marked(xp, part, size, lambda: zero) if 2 < ord < 3 else part
+    h = over_length(xp, conjugate(xp, x) * part, g, y, by)
+    return unless_zero(xp, h, x) if ord < 2 else h
 
 
 @primitive
@@ -70,8 +74,8 @@ def root(xp: Namespace, x: Array, /, ord: float) -> Array:
     return xp.where(nothing, 0, xp.where(nothing, 1, x) ** (1 / ord))
 
 
-def _root_x(xp: Namespace, g: Array, y: Array, ord: float) -> Array:
-    return over_length(xp, 1 / ord if ord == 2 else xp.where(y == 0, 1, y) ** (2 - ord) / ord, g, y)
+def _root_x(xp: Namespace, g: Array, x: Array, y: Array, ord: float) -> Array:
+    return over_length(xp, 1 / ord if ord == 2 else xp.where(y == 0, 1, y) ** (2 - ord) / ord, g, y, x)
 
 
 root.vjp(x=_root_x)
@@ -86,6 +90,22 @@ def _numbers(name: str, axis: Sequence[int], ndim: int) -> tuple[int, ...]:
     if len(set(numbers)) != len(numbers) or not all(0 <= i < ndim for i in numbers):
         raise ValueError(f"{name}: expected different axes of {ndim}, got {tuple(axis)}")
     return numbers
+
+
+def bounded_norm(x: Tensor, axis: Axis, ord: float = 2) -> Tensor:
+    """The norm as a divisor that has a lower bound, its axes kept: at 0 it is not used, and is no corner.
+
+    >>> import gpugrad as gg
+    >>> bounded_norm(gg.tensor([3.0, 4.0]), 0)
+    tensor([5.])
+    """
+    y: Tensor
+    if ord in (0, 1) or math.isinf(ord):
+        y = vector_norm(x, axis=axis, keepdims=True, ord=ord)
+    else:
+        over = _numbers("norm", axis, x.ndim) if isinstance(axis, tuple) else axis
+        y = _norm(x, ord, over, keepdims=True, bounded=True)
+    return y
 
 
 def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float | str = 2) -> Array:

@@ -166,7 +166,7 @@ def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, ke
 def _std_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Axis, correction: float) -> Array:
     small = kept(x_shape, axis)
     y, g = xp.reshape(y, small), xp.reshape(g, small)
-    return over_length(xp, _centred(xp, x, x_shape, axis, correction), g, y)
+    return over_length(xp, _centred(xp, x, x_shape, axis, correction), g, y, x)
 
 
 std.vjp(x=_std_x)

@@ -184,7 +184,7 @@ def _angle_x(xp: Namespace, g: Array, x: Array, deg: bool) -> Array:
         return xp.zeros_like(g)
     nothing = x == 0
     h = g * (-180j / math.pi if deg else -1j) * xp.where(nothing, 0, 1 / xp.where(nothing, 1, x))
-    return unless_zero(xp, h, g, x)
+    return unless_zero(xp, h, x)
 
 
 angle.vjp(x=_angle_x)

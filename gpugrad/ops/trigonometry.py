@@ -10,7 +10,7 @@ from math import factorial, pi
 
 from ..backend import Array, Namespace
 from ..core import primitive
-from .corners import unless_zero
+from .corners import marked
 from .rounding import real_ones
 
 
@@ -189,7 +189,8 @@ def hypot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 
 
 def _hypot_x(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
-    return unless_zero(xp, g * _share(xp, x, y), g, y)
+    h = g * _share(xp, x, y)
+    return marked(xp, marked(xp, h, y, lambda: y == 0), x, lambda: y == 0)
 
 
 hypot.vjp(x1=lambda xp, g, x1, y: _hypot_x(xp, g, x1, y), x2=lambda xp, g, x2, y: _hypot_x(xp, g, x2, y))
@@ -210,7 +211,8 @@ def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 
 def _turn(xp: Namespace, g: Array, across: Array, other: Array) -> Array:
     r = xp.hypot(across, other)
-    return unless_zero(xp, _share(xp, g * _share(xp, across, r), r), g, r)
+    h = _share(xp, g * _share(xp, across, r), r)
+    return marked(xp, marked(xp, h, across, lambda: r == 0), other, lambda: r == 0)
 
 
 atan2.vjp(

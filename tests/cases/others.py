@@ -14,6 +14,7 @@ ROWS: list[Row] = [
         torch=lambda torch, x: x.to(x.dtype)),
     Row("ops.creation._to_device", lambda x: creation._to_device(x, device=x.device), numpy=lambda x: x),
     Row("ops.corners._marked", lambda x: corners._marked(x * 1, x, x == 0), nonzero, numpy=lambda x: x),
+    Row("ops.corners._lost", lambda x: corners._lost(x, x == 9.0), nonzero, numpy=lambda x: 0 * x, flat=True),
     Row("ops.norms.root", norms.root, positive, variants=[{"ord": 2}, {"ord": 3}],
         numpy=lambda x, ord: x ** x.dtype.type(1 / ord)),
     Row("core.operation.identity", identity, numpy=lambda x: x, torch=lambda torch, x: x.clone()),

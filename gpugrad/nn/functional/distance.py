@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...core import Tensor
 from ...ops.arithmetic import clip, where
 from ...ops.creation import asarray
-from ...ops.norms import root, vector_norm
+from ...ops.norms import bounded_norm, root, vector_norm
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims, matrix_transpose, reshape
 from ...ops.stacking import broadcast_arrays
@@ -35,7 +35,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
     if not input.ndim and dim in (0, -1):
         number: Tensor = reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
         return number
-    size = vector_norm(input, axis=dim, keepdims=True, ord=p)
+    size = bounded_norm(input, dim, p)
     y: Tensor = input / clip(size, eps, None)
     return y
 
@@ -68,8 +68,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         x1, x2 = reshape(x1, (1,)), reshape(x2, (1,))
     if not -x1.ndim <= dim < x1.ndim:
         raise ValueError(f"cosine_similarity: there is no axis {dim} in the shape {x1.shape}")
-    sizes = [vector_norm(x, axis=dim, keepdims=True) for x in (x1, x2)]
-    units = [x / where(size == 0, eps, at_least(size, eps)) for x, size in zip((x1, x2), sizes, strict=True)]
+    units = [x / at_least(bounded_norm(x, dim), eps) for x in (x1, x2)]
     y: Tensor = sum(units[0] * units[1], axis=dim)
     return y
 

@@ -14,7 +14,7 @@ from ...core import Tensor
 from ...core.modes import no_grad
 from ...ops.arithmetic import divide, maximum, multiply
 from ...ops.linear import matmul
-from ...ops.norms import vector_norm
+from ...ops.norms import bounded_norm, vector_norm
 from ...ops.reduction import sum as total
 from ...ops.shaping import reshape
 from ...ops.stacking import moveaxis
@@ -96,7 +96,7 @@ class _SpectralNorm(Module):
         return matrix
 
     def _unit(self, x: Tensor) -> Tensor:
-        unit: Tensor = divide(x, maximum(vector_norm(x), self.eps))
+        unit: Tensor = divide(x, maximum(reshape(bounded_norm(x, None), ()), self.eps))
         return unit
 
     def _iterate(self, matrix: Tensor, times: int) -> None:
