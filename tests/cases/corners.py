@@ -164,6 +164,13 @@ SMOOTH: list[Smooth] = [
      lambda a, b, c, d, x, y: (d * x - b * y) / (a * d - b * c), [[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]),
     ("ops.solving._lstsq", lambda v: L.lstsq(v[:4].reshape(2, 2), v[4:])[0][0],
      lambda a, b, c, d, x, y: (d * x - b * y) / (a * d - b * c), [[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]),
+    *[(f"ops.matrix_functions.{name}", lambda v, name=name: getattr(L, name)(v.reshape(2, 2))[0, 1],
+       lambda a, b, c, d, name=name: getattr(mpmath, name)(mpmath.matrix([[a, b], [c, d]]))[0, 1], points)
+      for name, points in (("expm", [[0.0] * 4, [1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 0.0, 1.0]]),
+                           ("sqrtm", [[1.0, 0.0, 0.0, 1.0], [2.0, 1.0, 0.0, 2.0]]),
+                           ("logm", [[1.0, 0.0, 0.0, 1.0], [2.0, 1.0, 0.0, 2.0]]))],
+    ("ops.solving._solve_triangular", lambda v: L.solve_triangular(v[:4].reshape(2, 2), v[4:], lower=True)[1],
+     lambda a, b, c, d, x, y: (y - c * x / a) / d, [[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]),
     ("ops.decompositions._cholesky", lambda v: L.cholesky(v.reshape(2, 2))[1, 1],
      lambda a, b, c, d: mpmath.sqrt(d - ((b + c) / 2) ** 2 / a), [numpy.eye(2).ravel(), [2.0, 0.0, 0.0, 1.0]]),
     ("ops.linear.matmul", lambda v: (v.reshape(2, 2) @ v.reshape(2, 2))[0, 0], lambda a, b, c, d: a * a + b * c,
@@ -229,6 +236,7 @@ CLOSED: list[Closed] = [
     *[(name, f, at, NONE4) for name, f in (
         ("ops.decompositions._svd", _usv), ("ops.eigenvalues._eigh", _vwv), ("ops.eigenvalues._eig", _ewe),
         ("ops.decompositions.svdvals", lambda v: (L.svdvals(v.reshape(2, 2)) ** 2).sum()),
+        ("ops.solving._singular_values", lambda v: (L.lstsq(v.reshape(2, 2), v[:2])[3] ** 2).sum()),
         ("ops.eigenvalues._eigvalsh", lambda v: (L.eigvalsh(v.reshape(2, 2)) ** 2).sum()),
         ("ops.eigenvalues.eigvals", lambda v: gg.real(L.eigvals(v.reshape(2, 2)) ** 2).sum()),
     ) for at in ([0.0] * 4, [1.0, 0.0, 0.0, 1.0])],
@@ -308,8 +316,9 @@ FAMILIES = {
         "ops.linear._on_diagonal ops.padding._border ops.padding._pad ops.padding._unborder "
         "ops.pooling._average_back ops.pooling._average_pool ops.pooling._chosen ops.pooling._fold "
         "ops.pooling._returned ops.pooling._unfold ops.reduction.mean ops.reduction.sum ops.resampling.resample "
-        "ops.rounding.conj ops.rounding.imag ops.rounding.real ops.scans._diff ops.scans.cumulative_sum "
-        "ops.shaping._concat ops.shaping._split ops.shaping._stack ops.shaping._unstack ops.shaping.broadcast_to "
+        "ops.rounding.nextafter ops.rounding.conj ops.rounding.imag ops.rounding.real ops.scans._diff "
+        "ops.scans.cumulative_sum ops.shaping._concat ops.shaping._split ops.shaping._stack "
+        "ops.shaping._unstack ops.shaping.broadcast_to "
         "ops.shaping.expand_dims ops.shaping.flip ops.shaping.permute_dims ops.shaping.reshape ops.shaping.squeeze "
         "ops.softmax.of_label ops.stacking._repeat ops.stacking.roll ops.statistics.nansum"
     ),
@@ -318,6 +327,9 @@ FAMILIES = {
     ),
     "pieces that are linear, as those above, or smooth everywhere, with eps below each root": (
         "ops.interpolation._interp ops.margins.margins ops.normalization.normalize"
+    ),
+    "solutions of linear equations, as those above": (
+        "ops.factored._lu ops.factored._unit_lower ops.matrix_functions.solve_sylvester ops.structured._solve_banded"
     ),
     "composed of the activations above": ("ops.ctc.ctc ops.recurrent.gru ops.recurrent.lstm ops.recurrent.rnn"),
     "special functions with tables of their own: see tests/ops/test_special.py": (
