@@ -65,7 +65,7 @@ class Bounds:
         """For each device with checks since the last look, the streams they were launched on. Empty: nothing to do."""
         self.reports: dict[tuple[int, Any], Array] = {}
         """The report of each device and stream."""
-        self._texts: list[str] = []
+        self._texts: list[tuple[type[Exception], str]] = []
         self._numbers: dict[Any, int] = {}
 
     def check_index(self, index: Any, shape: tuple[int, ...], name: str) -> None:
@@ -104,8 +104,16 @@ class Bounds:
                 number = self._number(name, f"{name}: label {{value}} is out of range for {{size}} classes")
             self.launch(labels, number, 0, classes, ignored)
 
-    def _number(self, key: Any, text: str) -> int:
-        self._texts.append(text)
+    def check_values(self, wrong: Array, text: str) -> None:
+        """Look at bytes, which are 1 where a value cannot be, without waiting for what is found."""
+        if wrong.size:
+            number = self._numbers.get(text)
+            if number is None:
+                number = self._number(text, text.replace("{", "{{").replace("}", "}}"), ValueError)
+            self.launch(wrong, number, 0, 1)
+
+    def _number(self, key: Any, text: str, error: type[Exception] = IndexError) -> int:
+        self._texts.append((error, text))
         number = self._numbers[key] = len(self._texts) - 1
         return number
 
@@ -123,12 +131,15 @@ class Bounds:
         else:
             waiting.add(key[1])
 
-    def found(self, device: int, everything: bool = False) -> str | None:
-        """What was found on a device, now that the host has waited for its current stream, in words; None if nothing.
+    def found(self, device: int, everything: bool = False) -> tuple[type[Exception], str] | None:
+        """What was found on a device, now that the host has waited for its current stream; None if nothing.
 
         Args:
             device: its number.
             everything: the host has waited for all streams.
+
+        Returns:
+            The kind of error, and what to say.
         """
         waiting = self.pending.get(device)
         if not waiting:
@@ -138,12 +149,13 @@ class Bounds:
         waiting.difference_update(look)
         if not waiting:
             del self.pending[device]
-        text = None
+        first = None
         for one in look:
             there, number, value, size = self.owner.take(self.reports[device, one])
-            if there and text is None:
-                text = self._texts[number].format(value=value, size=size)
-        return text
+            if there and first is None:
+                error, text = self._texts[number]
+                first = error, text.format(value=value, size=size)
+        return first
 
 
 def indexed_axes(index: Any, shape: tuple[int, ...]) -> Iterator[tuple[Any, int, int]]:

@@ -121,6 +121,11 @@ class CUDABackend(Backend):
     def check_labels(self, labels: Array, classes: int, ignored: int | None = None, name: str = "labels") -> None:
         self.bounds.check_labels(labels, classes, ignored, name)
 
+    def check_values(self, x: Array, low: float, high: float, text: str) -> None:
+        if x.size:
+            with self._beside(x):
+                self.bounds.check_values(((x < low) | (x > high)).astype("uint8"), text)
+
     def look(self, array: Array, line: str | None = None) -> None:
         if self.bounds.pending:
             self._raise_found(self.device_id(array), line)
@@ -133,10 +138,11 @@ class CUDABackend(Backend):
             self._raise_found(index, everything=True)
 
     def _raise_found(self, device: int, line: str | None = None, everything: bool = False) -> None:
-        text = self.bounds.found(device, everything)
-        if text is not None:
+        wrong = self.bounds.found(device, everything)
+        if wrong is not None:
+            error, text = wrong
             found = f"made at {line}" if line else f"found when the host next waited for cuda:{device}"
-            raise IndexError(f"{text} [{found}{'' if line else '; gg.debug() names the line'}]")
+            raise error(f"{text} [{found}{'' if line else '; gg.debug() names the line'}]")
 
     def device_id(self, array: Array) -> int:
         """The number of the device that holds ``array``."""

@@ -15,6 +15,10 @@ uint8, uint16, uint32, uint64 = (numpy.dtype(f"uint{bits}") for bits in (8, 16, 
 float16, float32, float64 = (numpy.dtype(f"float{bits}") for bits in (16, 32, 64))
 complex64, complex128 = numpy.dtype("complex64"), numpy.dtype("complex128")
 
+COMMON = numpy.dtype("longdouble").num
+"""The largest type number of integers, booleans and of float32 and float64. Comparing with it takes no longer than
+looking at ``kind``, and leaves the rare dtypes: complex ones, float16, and bfloat16 of ``ml_dtypes``."""
+
 default_dtype: ContextVar[DType] = ContextVar("gpugrad_default_dtype", default=float32)
 
 
@@ -47,3 +51,12 @@ def is_floating(dtype: DType) -> bool:
     (True, False)
     """
     return dtype.kind in "fc" or dtype.name == "bfloat16"
+
+
+def is_short(dtype: DType) -> bool:
+    """Whether it is a floating-point dtype of 16 bits. These are computed with in float32, and rounded once at the end.
+
+    >>> is_short(float16), is_short(float32)
+    (True, False)
+    """
+    return dtype.num > COMMON and (dtype == float16 or dtype.name == "bfloat16")

@@ -143,6 +143,22 @@ class Backend:
         if wrong.any():
             raise IndexError(f"label {int(labels[wrong][0])} is out of range for {classes} classes")
 
+    def check_values(self, x: Array, low: float, high: float, text: str) -> None:
+        """See that numbers lie in [``low``, ``high``] or are NaN: now, or on a device without waiting.
+
+        Args:
+            x: any shape.
+            low: the smallest that can be.
+            high: the largest.
+            text: what was expected, for the error.
+
+        Raises:
+            ValueError: a number is outside; :meth:`look` raises it for what was found on the device.
+        """
+        wrong = (x < low) | (x > high)
+        if wrong.any():
+            raise ValueError(f"{text}, got {x[wrong].reshape(-1)[0]}")
+
     def look(self, array: Array, line: str | None = None) -> None:
         """Raise what checks have found on the device of ``array``, which the host has waited for.
 
@@ -154,6 +170,7 @@ class Backend:
 
         Raises:
             IndexError: an index or a label is out of bounds; names the operation, the value and the size.
+            ValueError: a value that cannot be, as a probability below 0; names the operation.
         """
 
     def synchronize(self, device: Device | None = None) -> None:

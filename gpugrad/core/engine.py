@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
+from ..kernels.wide import wider
 from . import modes
 from .errors import GradientError, describe, explain, look_closely, user_line
 from .node import Node, Parts, Watch
@@ -271,7 +272,9 @@ def unbroadcast(xp: Any, h: Any, shape: tuple[int, ...], node: Node) -> Any:
         )
     axes = tuple(i for i, n in enumerate(h.shape) if i < extra or (shape[i - extra] == 1 and n != 1))
     with backend.beside(h):
-        return xp.reshape(xp.sum(h, axis=axes) if any(h.shape[i] != 1 for i in axes) else h, shape)
+        if any(h.shape[i] != 1 for i in axes):
+            h = xp.sum(wider(xp, h), axis=axes)  # short floats are summed in float32
+        return xp.reshape(h, shape)
 
 
 def converted(xp: Any, h: Any, dtype: Any) -> Any:

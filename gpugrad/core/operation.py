@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, overload
 from weakref import WeakValueDictionary
 
 from ..backend import NAMESPACES, Array, Namespace
+from ..kernels.wide import common, lies_on_host, rounded, short, wider
 from . import calls
 from .errors import GradientError, user_line
 from .modes import careful, recording
@@ -126,16 +128,19 @@ class Plan:
         for i, tensor in zip(self.wanted, inputs, strict=True):
             arrays[i] = tensor
         params = {name: by_name[name] for name in op.params}
-        return inputs, lambda: op.reference(NAMESPACES[Tensor], *arrays, **params)
+        xp = NAMESPACES[Tensor]
+        return inputs, lambda: op.reference(xp, *[wider(xp, x) for x in arrays], **params)
 
 
 class Primitive:
     """An operation's forward, signature and gradient rules."""
 
     def __init__(
-        self, forward: Callable[..., Any], residuals: tuple[str, ...], outputs: Any, view: bool, reference: Any
-    ) -> None:
-        self.forward = forward
+        self, forward: Callable[..., Any], residuals: tuple[str, ...], outputs: Any, view: bool, reference: Any,
+        wide: bool | str = False,
+    ) -> None:  # fmt: skip
+        self.forward = _widened(forward, bool(residuals), bool(outputs), wide == "host") if wide else forward
+        self.wide = wide
         self.name = forward.__name__.strip("_")
         self.residuals = residuals
         self.outputs = bool(outputs)
@@ -213,6 +218,8 @@ class Primitive:
                     f"a reference, and the rule the names of all inputs and parameters (missing: {sorted(missing)})"
                 )
         sources = tuple(map(self.source, names))
+        if self.wide:
+            function = _wide_rule(function, skip == 3, self.wide == "host")
         return Rule(function, names, _taking_one(function, len(names), joint=skip == 3), sources)
 
     def source(self, name: str) -> tuple[str, Any]:
@@ -331,11 +338,56 @@ def _taking_one(function: RuleFunction, count: int, joint: bool) -> RuleFunction
     return lambda xp, g, kept: function(xp, g, *kept)
 
 
+def _is_to_widen(x: Any, on_host: bool) -> bool:
+    """Whether ``x`` is an array or Tensor of a short dtype, and, if asked for, on the host."""
+    if not short(x):
+        return False
+    return not on_host or lies_on_host(x.data if isinstance(x, Tensor) else x)
+
+
+def _widened(forward: Callable[..., Any], residuals: bool, outputs: bool, on_host: bool) -> Callable[..., Any]:
+    """A forward that computes with short floats in float32; its outputs are rounded, residuals are not."""
+
+    @wraps(forward)
+    def call(xp: Namespace, *arrays: Any, **static: Any) -> Any:
+        if not _is_to_widen(arrays[0], on_host) or static.get("dtype") is not None:
+            return forward(xp, *arrays, **static)
+        result = forward(xp, *(wider(xp, x) for x in arrays), **static)
+        dtype = common(arrays)
+        y, *rest = result if residuals else (result,)
+        y = tuple(rounded(xp, part, dtype) for part in y) if outputs else rounded(xp, y, dtype)
+        return (y, *rest) if residuals else y
+
+    return call
+
+
+def _wide_rule(rule: RuleFunction, joint: bool, on_host: bool) -> RuleFunction:
+    """A gradient rule that computes with short floats in float32; the engine rounds what it gives."""
+
+    def wide(xp: Namespace, value: Any) -> Any:
+        return tuple(wider(xp, part) for part in value) if isinstance(value, tuple) else wider(xp, value)
+
+    @wraps(rule)
+    def call(xp: Namespace, g: Any, *values: Any) -> Any:
+        if not any(_is_to_widen(part, on_host) for part in (g if isinstance(g, tuple) else (g,))):
+            return rule(xp, g, *values)
+        if joint:
+            return rule(xp, wide(xp, g), values[0], *(wide(xp, v) for v in values[1:]))
+        return rule(xp, wide(xp, g), *(wide(xp, v) for v in values))
+
+    return call
+
+
 @overload
 def primitive(forward: Callable[Concatenate[Any, P], Any], /) -> Operation[P]: ...
 @overload
 def primitive(
-    *, residuals: tuple[str, ...] = (), outputs: bool | str = False, view: bool = False, reference: Any = None
+    *,
+    residuals: tuple[str, ...] = (),
+    outputs: bool | str = False,
+    view: bool = False,
+    reference: Any = None,
+    wide: bool | str = False,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P]]: ...
 def primitive(
     forward: Callable[..., Any] | None = None,
@@ -345,6 +397,7 @@ def primitive(
     outputs: bool | str = False,
     view: bool = False,
     reference: Any = None,
+    wide: bool | str = False,
 ) -> Any:
     """Make a differentiable operation of a function on ``xp``; its gradient rules follow with ``.vjp(...)``.
 
@@ -356,6 +409,8 @@ def primitive(
             not used. With "partial" they get None for these.
         view: the output may share the memory of the input.
         reference: the same function composed of operations on ``xp``.
+        wide: compute with float16 and bfloat16 in float32, forward and in the gradient rules, and round once; for
+            operations that are several steps, or sums. ``"host"``: on the CPU only, where a GPU does so by itself.
 
     Raises:
         TypeError: no array parameters, a parameter called ``y`` or as something else that rules may name, or a rule
@@ -375,8 +430,8 @@ def primitive(
     tensor(12.)
     """
     if forward is None:
-        return lambda function: _operation(Primitive(function, residuals, outputs, view, reference))
-    return _operation(Primitive(forward, residuals, outputs, view, reference))
+        return lambda function: _operation(Primitive(function, residuals, outputs, view, reference, wide))
+    return _operation(Primitive(forward, residuals, outputs, view, reference, wide))
 
 
 def _operation(op: Primitive) -> Any:

@@ -13,6 +13,8 @@ from .elementwise import elementwise
 ROOT_2, ROOT_TAU, ROOT_2_PI = math.sqrt(2), math.sqrt(2 * math.pi), math.sqrt(2 / math.pi)
 CUBIC = 0.044715
 """Of the approximation of GELU by tanh."""
+FLAT = 30.0
+"""So far from 0 that approximation is 0 or x, in float64 too."""
 
 
 @elementwise("out = x <= T(0) ? T(0) : x;")  # a NaN stays
@@ -34,10 +36,52 @@ def sigmoid_forward(xp: Namespace, x: Array, /) -> Array:
     return e / (e + xp.exp(xp.minimum(-x, 0)))
 
 
-@elementwise("out = g * y * (T(1) - y);")
-def sigmoid_backward(xp: Namespace, g: Array, y: Array, /) -> Array:
-    """``g y (1 - y)``. Source: CS231n, backpropagation notes, the sigmoid gate."""
-    return g * y * (1 - y)
+@elementwise("const T e = exp(-fabs(x)), d = T(1) + e; out = g * (e / (d * d));")
+def sigmoid_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g s (1 - s)`` with ``s = sigmoid(x)``, exact where s is 1 to rounding: ``g e / (1 + e)^2`` with ``e = e^-|x|``.
+
+    Source: CS231n, backpropagation notes, the sigmoid gate.
+    """
+    e = xp.exp(-xp.abs(x))
+    d = 1 + e
+    return g * (e / (d * d))
+
+
+@elementwise("const T e = exp(-fabs(x)), s = T(2) * e / (T(1) + e * e); out = g * s * s;")
+def tanh_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g / cosh(x)^2``, which is ``g (1 - tanh(x)^2)``, exact where tanh is 1 to rounding."""
+    e = xp.exp(-xp.abs(x))
+    s = 2 * e / (1 + e * e)
+    return g * s * s
+
+
+TANH_DEPTH = 9
+"""Terms of the continued fraction of tanh that float64 needs up to 1."""
+
+
+@elementwise("""
+T w = T(0);
+for (int k = 9; k; --k) w = x * x / (T(2 * k + 1) + w);
+out = fabs(x) < T(1) ? x * (w / (T(1) + w)) : x - tanh(x);
+""")
+def tanhshrink_forward(xp: Namespace, x: Array, /) -> Array:
+    """``x - tanh(x)``; near 0, where that cancels, ``x w / (1 + w)`` with ``tanh(x) = x / (1 + w)``.
+
+    w is Lambert's continued fraction, ``x^2 / (3 + x^2 / (5 + ...))``.
+    """
+    near = xp.abs(x) < 1
+    square = xp.square(xp.where(near, x, 0))
+    w: Array | float = 0.0
+    for k in range(TANH_DEPTH, 0, -1):
+        w = square / (2 * k + 1 + w)
+    return xp.where(near, x * (w / (1 + w)), x - xp.tanh(x))
+
+
+@elementwise("const T t = tanh(x); out = g * t * t;")
+def tanhshrink_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g tanh(x)^2``."""
+    t = xp.tanh(x)
+    return g * t * t
 
 
 @elementwise("out = x > T(0) ? x : slope * x;")
@@ -58,10 +102,10 @@ def elu_forward(xp: Namespace, x: Array, /, scale: float, low: float, rate: floa
     return xp.where(x > 0, scale * x, low * xp.expm1(rate * xp.minimum(x, 0)))
 
 
-@elementwise("out = y > T(0) ? g * scale : g * rate * (y + low);")
-def elu_backward(xp: Namespace, g: Array, y: Array, /, scale: float, low: float, rate: float) -> Array:
-    """``scale g`` where y is positive, else ``rate (y + low) g``."""
-    return xp.where(y > 0, g * scale, g * rate * (y + low))
+@elementwise("out = x > T(0) ? g * scale : g * (low * rate * exp(x * rate));")
+def elu_backward(xp: Namespace, g: Array, x: Array, /, scale: float, low: float, rate: float) -> Array:
+    """``scale g`` where x is positive, else ``low rate e^(rate x) g``."""
+    return xp.where(x > 0, g * scale, g * (low * rate * xp.exp(rate * xp.where(x > 0, 0, x))))
 
 
 @elementwise("out = x / (T(1) + exp(-x));")
@@ -73,23 +117,23 @@ def silu_forward(xp: Namespace, x: Array, /) -> Array:
 @elementwise("const T s = T(1) / (T(1) + exp(-x)); out = g * s * (T(1) + x * (T(1) - s));")
 def silu_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
     """``g s (1 + x (1 - s))`` with ``s = sigmoid(x)``."""
-    s = sigmoid_forward.reference(xp, x)
-    return g * s * (1 + x * (1 - s))
+    s, rest = sigmoid_forward.reference(xp, x), sigmoid_forward.reference(xp, -x)
+    return g * s * (1 + x * rest)
 
 
 def _cdf(xp: Namespace, x: Array) -> Array:
-    """The normal distribution function, in the dtype of x: SciPy has none in float16."""
-    return xp.asarray(0.5 * (1 + special(xp).erf(x / ROOT_2)), dtype=x.dtype)
+    """The normal distribution function: by erfc, since on the left ``1 + erf`` cancels."""
+    return 0.5 * special(xp).erfc(-x / ROOT_2)
 
 
-@elementwise("out = T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440)));")
+@elementwise("out = T(0.5) * x * erfc(x * T(-0.70710678118654752440));")
 def gelu_forward(xp: Namespace, x: Array, /) -> Array:
     """``x`` times the normal distribution function of x. Source: Hendrycks and Gimpel 2016."""
     return x * _cdf(xp, x)
 
 
 @elementwise("""
-const T cdf = T(0.5) * (T(1) + erf(x * T(0.70710678118654752440)));
+const T cdf = T(0.5) * erfc(x * T(-0.70710678118654752440));
 out = g * (cdf + x * exp(T(-0.5) * x * x) * T(0.39894228040143267794));
 """)
 def gelu_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
@@ -97,28 +141,52 @@ def gelu_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
     return g * (_cdf(xp, x) + x * xp.exp(-0.5 * x * x) / ROOT_TAU)
 
 
-@elementwise("out = T(0.5) * x * (T(1) + tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)));")
+GELU_TANH = """
+const T c = gg_minimum(gg_maximum(x, T(-30)), T(30));
+const T u = T(0.79788456080286535588) * (c + T(0.044715) * c * c * c);
+const T e = exp(T(-2) * fabs(u)), s = (u > T(0) ? T(1) : e) / (T(1) + e);
+"""
+
+
+def _gelu_tanh(xp: Namespace, x: Array) -> tuple[Array, Array, Array]:
+    """x within 30 from 0, beyond which nothing changes and its cube would overflow; ``sigmoid(2 u)`` and ``2 u``."""
+    c = xp.minimum(xp.maximum(x, -FLAT), FLAT)
+    u = (2 * ROOT_2_PI) * (c + CUBIC * c * c * c)
+    return c, sigmoid_forward.reference(xp, u), u
+
+
+@elementwise(GELU_TANH + "out = x * s;")
 def gelu_tanh_forward(xp: Namespace, x: Array, /) -> Array:
-    """The approximation ``x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`` of GELU."""
-    return 0.5 * x * (1 + xp.tanh(ROOT_2_PI * (x + CUBIC * x * x * x)))
+    """The approximation ``x / 2 (1 + tanh(u))`` with ``u = sqrt(2 / pi) (x + 0.044715 x^3)`` of GELU.
+
+    It is computed as ``x sigmoid(2 u)``, which does not cancel on the left.
+    """
+    _, s, _ = _gelu_tanh(xp, x)
+    return x * s
+
+
+@elementwise(
+    GELU_TANH
+    + """
+const T slope = T(0.79788456080286535588) * (T(1) + T(3 * 0.044715) * c * c);
+out = g * (s * (T(1) + T(2) * c * slope * ((u > T(0) ? e : T(1)) / (T(1) + e))));
+"""
+)
+def gelu_tanh_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """The derivative of the approximation, ``s (1 + 2 x u' sigmoid(-2 u))`` with ``s = sigmoid(2 u)``, times ``g``."""
+    c, s, u = _gelu_tanh(xp, x)
+    slope = (2 * ROOT_2_PI) * (1 + 3 * CUBIC * c * c)
+    return g * (s * (1 + c * slope * sigmoid_forward.reference(xp, -u)))
 
 
 @elementwise("""
-const T t = tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x));
-const T slope = T(0.79788456080286535588) * (T(1) + T(3 * 0.044715) * x * x);
-out = g * T(0.5) * (T(1) + t) * (T(1) + x * (T(1) - t) * slope);
+const T z = x * beta;
+out = z > limit ? x : ((z > T(0) ? z : T(0)) + log1p(exp(-fabs(z)))) / beta;
 """)
-def gelu_tanh_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
-    """The derivative of the approximation, times ``g``; ``(1 + t)`` is taken out, since far left it is nearly 0."""
-    t = xp.tanh(ROOT_2_PI * (x + CUBIC * x * x * x))
-    return g * (0.5 * (1 + t) * (1 + x * (1 - t) * (ROOT_2_PI * (1 + 3 * CUBIC * x * x))))
-
-
-@elementwise("out = x * beta > limit ? x : log1p(exp(x * beta)) / beta;")
 def softplus_forward(xp: Namespace, x: Array, /, beta: float, limit: float) -> Array:
     """``log(1 + e^(beta x)) / beta``, and x itself where ``beta x`` is above the limit. Source: Dugas et al. 2001."""
     z = x * beta
-    return xp.where(z > limit, x, xp.log1p(xp.exp(xp.minimum(z, limit))) / beta)
+    return xp.where(z > limit, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
 
 
 @elementwise("out = x * beta > limit ? g : g / (T(1) + exp(-x * beta));")
@@ -244,8 +312,8 @@ def softsign_forward(xp: Namespace, x: Array, /) -> Array:
     return x / (1 + xp.abs(x))
 
 
-@elementwise("const T d = T(1) + fabs(x); out = g / (d * d);")
+@elementwise("const T d = T(1) + fabs(x); out = g / d / d;")
 def softsign_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
     """``g / (1 + |x|)^2``."""
     d = 1 + xp.abs(x)
-    return g / (d * d)
+    return g / d / d  # the square may overflow

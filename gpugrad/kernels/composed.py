@@ -65,6 +65,9 @@ def moments(xp: Namespace, x: Array, /, axes: tuple[int, ...]) -> tuple[Array, A
     return mean, xp.mean(centred * centred, axis=axes, keepdims=True)
 
 
+moments.rounds = 0  # they go into the normalization, and into running statistics
+
+
 @Composed
 def standardized(
     xp: Namespace, x: Array, weight: Array | None, bias: Array | None, mean: Array | None, var: Array | None, /,

@@ -168,11 +168,15 @@ def _elu(x: Array, scale: float, low: float, rate: float) -> Array:
 
 
 @routine(kernels.elu_backward)
-def _elu_back(g: Array, y: Array, scale: float, low: float, rate: float) -> Array:
-    below = y + low
-    below *= rate
+def _elu_back(g: Array, x: Array, scale: float, low: float, rate: float) -> Array:
+    below = x.clip(-numpy.inf, 0.0)
+    if rate != 1:
+        below *= rate
+    numpy.exp(below, out=below)
+    if low * rate != 1:
+        below *= low * rate
     below *= g
-    return select(y > 0, g * scale if scale != 1 else g, below)
+    return select(x > 0, g * scale if scale != 1 else g, below)
 
 
 @routine(kernels.hardtanh_forward)
@@ -301,11 +305,45 @@ def _sigmoid(x: Array) -> Array:
 
 
 @routine(kernels.sigmoid_backward)
-def _sigmoid_back(g: Array, y: Array) -> Array:
-    d = 1 - y
-    d *= y
+def _sigmoid_back(g: Array, x: Array) -> Array:
+    e = _exp_of_minus_abs(x)
+    d = e + 1
+    d *= d
+    numpy.divide(e, d, out=d)
     d *= g
     return d
+
+
+COSH_MOST = {
+    dtype: numpy.asarray(most, dtype) for dtype, most in ((numpy.dtype("float32"), 88), (numpy.dtype("float64"), 709))
+}
+"""Beyond, cosh overflows."""
+
+
+@kernels.tanh_backward.on_host
+def _tanh_back(g: Any, x: Any) -> Any:
+    most = COSH_MOST.get(x.dtype)
+    if most is None or not x.shape or x.shape != g.shape or type(g) is not numpy.ndarray or g.dtype is not x.dtype:
+        return NotImplemented
+    if x.size < SMALL:  # fewer calls
+        d = numpy.abs(x)
+        numpy.cosh(numpy.minimum(d, most, out=d), out=d)
+        h = g / d
+        return numpy.divide(h, d, out=h)
+    e = _exp_of_minus_abs(x)
+    d = e * e
+    d += 1
+    numpy.divide(e, d, out=d)
+    d *= d
+    d *= 4
+    d *= g
+    return d
+
+
+def _exp_of_minus_abs(x: Array) -> Array:
+    e = numpy.abs(x)
+    numpy.negative(e, out=e)
+    return numpy.exp(e, out=e)
 
 
 @routine(kernels.silu_forward)
@@ -326,11 +364,12 @@ def _silu_back(g: Array, x: Array) -> Array:
 
 @routine(kernels.softplus_forward)
 def _softplus(x: Array, beta: float, limit: float) -> Array:
-    z = x * beta if beta != 1 else x.copy()
+    z = x * beta if beta != 1 else x
     above = z > limit
-    z.clip(-numpy.inf, limit, out=z)
-    numpy.exp(z, out=z)
+    low = z.clip(0.0, numpy.inf)
+    z = _exp_of_minus_abs(z)
     numpy.log1p(z, out=z)
+    z += low
     if beta != 1:
         z /= beta
     return select(above, x, z) if above.any() else z

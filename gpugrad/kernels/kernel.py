@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from ..backend import BACKENDS, Backend, Namespace
+from ..backend import BACKENDS, Backend, Namespace, is_short
+from ..backend.dtypes import COMMON
+from .wide import common, rounded, wider
 
 REGISTRY: dict[str, Kernel] = {}
 """Every kernel of the library by name; the compile checks and the comparison with the references go through it."""
@@ -29,6 +31,8 @@ class Kernel:
 
     On any other array library, where the sources do not apply to the arrays, and when recorded (``xp`` is gpugrad),
     the reference runs. Complex numbers are refused: they have no order, and few of these functions.
+    Short floats are computed with in float32, by the sources as by the reference. Of several results the first is
+    rounded to the dtype of the arrays; the others, which are for gradient rules, stay in float32.
     A namespace that wants to see kernels whole has a method ``__kernel__(kernel, arguments)``.
     """
 
@@ -36,6 +40,8 @@ class Kernel:
         self.name = name or reference.__name__
         self.reference = reference
         self.routine: Callable[..., Any] | None = None
+        self.rounds = 1
+        """How many of several results are rounded to the short dtype of the arrays."""
         self.__doc__ = reference.__doc__
         parameters = list(inspect.signature(reference).parameters.values())[1:]
         self.arrays = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
@@ -44,7 +50,8 @@ class Kernel:
     def __call__(self, xp: Namespace, *arguments: Any) -> Any:
         first = arguments[0]
         dtype = getattr(first, "dtype", None)
-        if dtype is not None and dtype.kind == "c":
+        rare: Any = dtype if dtype is not None and dtype.num > COMMON else None
+        if rare is not None and rare.kind == "c":
             raise TypeError(f"{self.name}: expected real numbers, got {dtype}")
         whole = seen_whole(xp)
         if whole is not None:
@@ -58,7 +65,17 @@ class Kernel:
                 result = self.routine(*arguments)
             if result is not NotImplemented:
                 return result
+        if rare is not None and is_short(rare):
+            return self._wide(xp, arguments)
         return self.reference(xp, *arguments)
+
+    def _wide(self, xp: Namespace, arguments: tuple[Any, ...]) -> Any:
+        """The kernel on short floats, through float32."""
+        result = self(xp, *(wider(xp, a) for a in arguments))
+        short = common(arguments)
+        if isinstance(result, tuple):
+            return *(rounded(xp, part, short) for part in result[: self.rounds]), *result[self.rounds :]
+        return rounded(xp, result, short)
 
     def on_host(self, routine: Callable[..., Any]) -> Callable[..., Any]:
         """Declare a hand-written NumPy routine that does the same faster; it may give NotImplemented."""

@@ -37,7 +37,7 @@ def _planes(xp: Namespace, x: Array, ndim: int) -> Array:
 
 
 def _lowest(xp: Namespace, x: Array) -> Any:
-    return -inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
+    return -inf if backend.is_floating(x.dtype) else xp.iinfo(x.dtype).min
 
 
 def _reduced(xp: Namespace, x: Array, window: Window, join: Callable[..., Any], start: Any) -> Array:

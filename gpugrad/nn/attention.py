@@ -10,6 +10,7 @@ from ..ops.creation import arange, astype, empty, zeros
 from ..ops.functions import cos, exp, sin
 from ..ops.selection import take
 from ..ops.shaping import broadcast_to, concat, expand_dims, permute_dims, reshape, split, stack
+from ..ops.wide import computed_wide, computed_wide_on_host
 from . import functional, init
 from .functional.attention import additive_mask, attention_weights
 from .linear import Linear
@@ -106,6 +107,7 @@ class MultiheadAttention(Module):
             if bias is not None:
                 init.xavier_normal_(bias)
 
+    @computed_wide_on_host
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
         need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
@@ -247,6 +249,7 @@ class RotaryPositionalEmbeddings(Module):
         self.cache: Tensor
         self.register_buffer("cache", table, persistent=False)
 
+    @computed_wide
     def forward(self, x: Tensor, *, input_pos: Tensor | None = None) -> Tensor:
         if x.ndim != 4 or x.shape[-1] != self.dim:
             raise ValueError(f"RotaryPositionalEmbeddings: expected an input (B, S, H, {self.dim}), got {x.shape}")
@@ -298,6 +301,7 @@ class SinusoidalPositionalEncoding(Module):
         self.table: Tensor
         self.register_buffer("table", astype(table, zeros(0).dtype), persistent=False)
 
+    @computed_wide
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 2 or x.shape[-1] != self.embed_dim:
             raise ValueError(

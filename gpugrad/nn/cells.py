@@ -8,6 +8,7 @@ from typing import Any
 from ..core import Tensor
 from ..ops.creation import empty, zeros
 from ..ops.shaping import reshape
+from ..ops.wide import computed_wide
 from .module import Module
 from .parameter import Parameter
 from .recurrent import GATES, positive, run_layer, uniform
@@ -33,6 +34,7 @@ class _Cell(Module):
         """Draw all parameters anew, uniform in ``±1/sqrt(hidden_size)``."""
         uniform(self, self.hidden_size)
 
+    @computed_wide
     def _step(self, input: Tensor, states: Sequence[Tensor] | None, count: int) -> list[Tensor]:
         name = type(self).__name__
         if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:

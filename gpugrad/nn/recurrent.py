@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core import Tensor
+from ..kernels.wide import short
 from ..ops import recurrent
-from ..ops.creation import empty, zeros
+from ..ops.creation import astype, empty, zeros
 from ..ops.selection import take
 from ..ops.shaping import concat, permute_dims, reshape, squeeze, stack
+from ..ops.wide import computed_wide
 from . import functional, init
 from .module import Module
 from .parameter import Parameter
@@ -28,6 +30,8 @@ def run_layer(
     Returns:
         The states after all steps, and the last of each state.
     """
+    if short(weights[0]) and not short(x):
+        weights = [None if w is None else astype(w, x.dtype) for w in weights]
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     z = x @ w_ih.T  # type: ignore[union-attr]
     ops: Any = recurrent
@@ -144,6 +148,7 @@ class _Recurrent(Module):
         y = reshape(y, (len(sizes), sizes[0], y.shape[-1]))
         return permute_dims(y, (1, 0, 2)) if self.batch_first else y, self._states(lasts)
 
+    @computed_wide
     def _layers(self, x: Tensor, initial: list[Tensor], sizes: Sizes) -> tuple[Tensor, list[Tensor]]:
         """The rows after the last layer, and the last states of all layers."""
         keys = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")

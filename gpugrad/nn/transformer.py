@@ -10,6 +10,7 @@ from typing import Any
 from ..core import Tensor
 from ..ops.creation import full
 from ..ops.diagonals import triu
+from ..ops.wide import computed_wide_on_host
 from . import functional, init
 from .attention import MultiheadAttention
 from .container import ModuleList
@@ -81,6 +82,7 @@ class TransformerEncoderLayer(Module):
         self.dropout2 = Dropout(dropout)
         self.activation = _known("TransformerEncoderLayer", activation)
 
+    @computed_wide_on_host
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
@@ -140,6 +142,7 @@ class TransformerDecoderLayer(Module):
         self.dropout3 = Dropout(dropout)
         self.activation = _known("TransformerDecoderLayer", activation)
 
+    @computed_wide_on_host
     def forward(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
         tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,

@@ -29,7 +29,7 @@ relu.vjp(x=lambda xp, g, y: kernels.relu_backward(xp, g, y))
 
 @primitive
 def sigmoid(xp: Namespace, x: Array, /) -> Array:
-    """``1 / (1 + exp(-x))``; derivative ``y (1 - y)``.
+    """``1 / (1 + exp(-x))``; derivative ``y (1 - y)``, computed from x: where y is 1 to rounding it is not 0.
 
     Source: CS231n, backpropagation notes; ``torch.sigmoid``, ``scipy.special.expit``.
 
@@ -40,7 +40,31 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
     return kernels.sigmoid_forward(xp, x)
 
 
-sigmoid.vjp(x=lambda xp, g, y: kernels.sigmoid_backward(xp, g, y))
+@primitive
+def _sigmoid_back(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g sigmoid'(x)``; by x, ``-y tanh(x / 2)``."""
+    return kernels.sigmoid_backward(xp, g, x)
+
+
+sigmoid.vjp(x=lambda xp, g, x: _sigmoid_back.on(xp, g, x))
+_sigmoid_back.vjp(
+    g=lambda xp, h, x: _sigmoid_back.on(xp, h, x),
+    x=lambda xp, h, x, y: -h * y * xp.tanh(0.5 * x),
+)
+
+
+@primitive
+def tanhshrink(xp: Namespace, x: Array, /) -> Array:
+    """``x - tanh(x)``, precise near 0; derivative ``tanh(x)^2``.
+
+    >>> import gpugrad as gg
+    >>> tanhshrink(gg.tensor([0.0, 2.0]))
+    tensor([0.       , 1.0359724])
+    """
+    return kernels.tanhshrink_forward(xp, x)
+
+
+tanhshrink.vjp(x=lambda xp, g, x: kernels.tanhshrink_backward(xp, g, x))
 
 
 @primitive
@@ -68,7 +92,7 @@ def elu(xp: Namespace, x: Array, /, scale: float, low: float, rate: float) -> Ar
     return kernels.elu_forward(xp, x, scale, low, rate)
 
 
-elu.vjp(x=lambda xp, g, y, scale, low, rate: kernels.elu_backward(xp, g, y, scale, low, rate))
+elu.vjp(x=lambda xp, g, x, scale, low, rate: kernels.elu_backward(xp, g, x, scale, low, rate))
 
 
 @primitive

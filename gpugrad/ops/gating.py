@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..backend import Array, Namespace
 from ..core import primitive
 from ..kernels import activation as kernels
-from .activation import sigmoid
+from .activation import _sigmoid_back, sigmoid
 
 
 def _halves(x: Array, axis: int) -> tuple[Array, Array]:
@@ -13,7 +13,7 @@ def _halves(x: Array, axis: int) -> tuple[Array, Array]:
     return x[(*lead, slice(None, n))], x[(*lead, slice(n, None))]
 
 
-@primitive
+@primitive(wide=True)
 def glu(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
     """``a sigmoid(b)``, where a and b are the halves of x along the axis.
 
@@ -30,9 +30,7 @@ def glu(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
 
 def _of_halves(xp: Namespace, g: Array, x: Array, axis: int) -> Array:
     a, b = _halves(x, axis)
-    s = sigmoid.on(xp, b)
-    of_a = g * s
-    return xp.concat([of_a, of_a * (1 - s) * a], axis=axis)
+    return xp.concat([g * sigmoid.on(xp, b), _sigmoid_back.on(xp, g * a, b)], axis=axis)
 
 
 glu.vjp(x=_of_halves)

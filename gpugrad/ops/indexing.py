@@ -46,7 +46,7 @@ def _gather(xp: Namespace, x: Array, /, index: Any) -> Array:
     return x[index]
 
 
-@primitive
+@primitive(wide=True)
 def _scatter_add(xp: Namespace, part: Array, /, index: Any, shape: Shape) -> Array:
     """Zeros with ``part`` added up in the places that ``_gather`` reads."""
     return kernels.add_at(xp, part, index, shape)
@@ -56,7 +56,7 @@ _gather.vjp(x=lambda xp, g, index, x_shape: _scatter_add.on(xp, g, index=index, 
 _scatter_add.vjp(part=lambda xp, g, index: _gather.on(xp, g, index=index))
 
 
-@primitive
+@primitive(wide=True)
 def bags(xp: Namespace, x: Array, /, index: Any) -> Array:
     """The rows of x at an array of indices, in range, summed over the last axis of the indices.
 
@@ -69,7 +69,7 @@ def bags(xp: Namespace, x: Array, /, index: Any) -> Array:
     return kernels.sum_at(xp, x, index)
 
 
-@primitive
+@primitive(wide=True)
 def _unbag(xp: Namespace, g: Array, /, index: Any, shape: Shape) -> Array:
     """The transpose of ``bags``."""
     return kernels.add_sums_at(xp, g, index, shape)

@@ -11,8 +11,10 @@ from string import ascii_letters
 from typing import Any
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..backend.dtypes import COMMON
+from ..core import Tensor, primitive
 from ..kernels.indexing import place_at
+from ..kernels.wide import common, lies_on_host, rounded, short, wider
 from .creation import asarray, astype
 from .nested import together
 from .shaping import permute_dims
@@ -34,7 +36,22 @@ def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     >>> gg.matmul(gg.tensor([[1.0, 2.0]]), gg.tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
-    return xp.matmul(x1, x2)
+    try:
+        rare = x1.dtype.num > COMMON
+    except AttributeError:  # a number, which has no product
+        rare = False
+    return _product(xp, x1, x2) if rare else xp.matmul(x1, x2)
+
+
+def _product(xp: Namespace, x1: Array, x2: Array) -> Array:
+    """The matrix product of rare dtypes: of short floats on the CPU in float32, which BLAS knows, unlike them."""
+    a, b = _for_product(xp, x1), _for_product(xp, x2)
+    y = xp.matmul(a, b)
+    return y if a is x1 else rounded(xp, y, common((x1, x2)))
+
+
+def _for_product(xp: Namespace, x: Array) -> Array:
+    return wider(xp, x) if short(x) and lies_on_host(x.data if isinstance(x, Tensor) else x) else x
 
 
 def _T(xp: Namespace, x: Array) -> Array:  # noqa: N802
@@ -47,7 +64,8 @@ def _rows(xp: Namespace, x: Array) -> Array:
 
 
 def _matrices(xp: Namespace, g: Array, x1_shape: Shape, x2_shape: Shape) -> Array:
-    """``g`` with the axes that a vector operand left out."""
+    """``g`` with the axes that a vector operand left out; products with a wide g are computed as wide."""
+    g = _for_product(xp, g)
     if len(x1_shape) == 1:
         g = xp.expand_dims(g, axis=-1 if len(x2_shape) == 1 else -2)
     return xp.expand_dims(g, axis=-1) if len(x2_shape) == 1 else g
@@ -78,7 +96,7 @@ def _matmul_x2(xp: Namespace, g: Array, x1: Array, x1_shape: Shape, x2_shape: Sh
 matmul.vjp(x1=_matmul_x1, x2=_matmul_x2)
 
 
-@primitive
+@primitive(wide=True)
 def _einsum(xp: Namespace, *operands: Array, terms: tuple[str, ...], result: str) -> Array:
     return xp.einsum(f"{','.join(terms)}->{result}", *operands, optimize=_worth_planning(operands))
 

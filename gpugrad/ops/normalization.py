@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, Namespace
+from ..backend.dtypes import COMMON
 from ..core import primitive
 from ..kernels import composed as kernels
 from ..kernels.shapes import Shape
+from ..kernels.wide import common, rounded
 
 Axes = tuple[int, ...]
 
@@ -91,8 +93,11 @@ def normalize(
     >>> normalize(gg.tensor([1.0, 3.0]), axes=(0,), eps=0.0, centred=True)
     tensor([-1.,  1.])
     """
-    seen, weight, bias = _looked(xp, x, view), _looked(xp, weight, affine), _looked(xp, bias, affine)
+    seen: Any = _looked(xp, x, view)
+    weight, bias = _looked(xp, weight, affine), _looked(xp, bias, affine)
     y, shift, rstd = kernels.standardized(xp, seen, weight, bias, mean, var, axes, eps, centred)
+    if seen.dtype.num > COMMON:  # known moments are in float32
+        y = rounded(xp, y, common((seen, weight, bias)))
     return y if view is None else xp.reshape(y, x.shape), shift, rstd
 
 

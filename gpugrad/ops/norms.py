@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, Namespace
+from ..backend import Array, Namespace, is_floating
 from ..backend.dtypes import float64, int64
 from ..core import Tensor, primitive
 from ..kernels.shapes import Axis, Shape, axes, kept, length
@@ -25,6 +25,7 @@ from .reduction import max, min, sum
 from .rounding import real
 from .shaping import expand_dims, permute_dims, reshape
 from .solving import inv, tolerance
+from .wide import computed_wide
 
 
 @primitive
@@ -108,6 +109,7 @@ def bounded_norm(x: Tensor, axis: Axis, ord: float = 2) -> Tensor:
     return y
 
 
+@computed_wide
 def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float | str = 2) -> Array:
     """``(sum |x|^p)^(1/p)`` with ``p = ord``, over ``axis``, all axes for None.
 
@@ -135,7 +137,7 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
     if not isinstance(ord, int | float):
         raise TypeError(f"vector_norm: expected a number for ord, got {ord!r}")
     t = as_tensor(x)
-    if t.dtype.kind not in "fc":
+    if not is_floating(t.dtype):
         t = astype(t, float64)
     if isinstance(axis, tuple):
         axis = _numbers("vector_norm", axis, t.ndim)

@@ -50,7 +50,7 @@ def _chosen(xp: Namespace, x: Array, which: Array, /, window: Window) -> Array:
     return kernels.chosen(xp, x, which, window)
 
 
-@primitive
+@primitive(wide=True)
 def _returned(xp: Namespace, g: Array, which: Array, /, window: Window) -> Array:
     """The transpose of ``_chosen``."""
     return kernels.returned(xp, g, which, window)
@@ -71,12 +71,12 @@ def _places(xp: Namespace, which: Array, /, window: Window) -> Array:
 _places.nondifferentiable()
 
 
-@primitive
+@primitive(wide=True)
 def _average_pool(xp: Namespace, x: Array, /, window: Window, counts: Counts) -> Array:
     return kernels.average(xp, x, window, counts)
 
 
-@primitive
+@primitive(wide=True)
 def _average_back(xp: Namespace, g: Array, /, window: Window, counts: Counts) -> Array:
     """The transpose of ``_average_pool``."""
     return kernels.average_back(xp, g, window, counts)
@@ -91,7 +91,7 @@ def _unfold(xp: Namespace, x: Array, /, window: Window) -> Array:
     return folding.unfold(xp, x, window)
 
 
-@primitive
+@primitive(wide=True)
 def _fold(xp: Namespace, columns: Array, /, window: Window) -> Array:
     return folding.fold(xp, columns, window)
 

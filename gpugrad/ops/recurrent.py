@@ -79,7 +79,7 @@ def _transposed(xp: Namespace, w: Array) -> Array:
 # -------------------------------------------------------------------- plain
 
 
-@primitive(outputs=True)
+@primitive(outputs=True, wide=True)
 def rnn(
     xp: Namespace, z: Array, h0: Array, w_hh: Array, /, *, sizes: tuple[int, ...], reverse: bool = False,
     relu: bool = False,
@@ -164,7 +164,7 @@ def _lstm_forward(
     return (_rows(xp, states, reverse), *last), _rows(xp, gates, reverse), _rows(xp, cells, reverse)
 
 
-@primitive(outputs=True, residuals=("gates", "cells"), reference=lambda *a, **k: _lstm_forward(*a, **k)[0])
+@primitive(outputs=True, residuals=("gates", "cells"), reference=lambda *a, **k: _lstm_forward(*a, **k)[0], wide=True)
 def lstm(
     xp: Namespace, z: Array, h0: Array, c0: Array, w_hh: Array, w_hr: Array | None = None, /, *,
     sizes: tuple[int, ...], reverse: bool = False,
@@ -256,7 +256,9 @@ def _gru_forward(
     return (_rows(xp, states, reverse), last), *(_rows(xp, x, reverse) for x in (gates, parts, news))
 
 
-@primitive(outputs=True, residuals=("gates", "parts", "news"), reference=lambda *a, **k: _gru_forward(*a, **k)[0])
+@primitive(
+    outputs=True, residuals=("gates", "parts", "news"), reference=lambda *a, **k: _gru_forward(*a, **k)[0], wide=True
+)
 def gru(
     xp: Namespace, z: Array, h0: Array, w_hh: Array, b_hh: Array | None = None, /, *, sizes: tuple[int, ...],
     reverse: bool = False,

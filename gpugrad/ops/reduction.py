@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 
 from ..backend import Array, Namespace
+from ..backend.dtypes import COMMON, float32
 from ..core import modes, primitive
 from ..kernels.scan import exclusive_product
 from ..kernels.shapes import Axis, Shape, axes, kept, length
+from ..kernels.wide import rounded, short, wider
 from .corners import over_length
 
 
@@ -30,6 +32,8 @@ def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, kee
     >>> gg.sum(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([4., 6.])
     """
+    if x.dtype.num > COMMON and dtype is None and short(x):
+        return rounded(xp, xp.sum(x, axis=axis, dtype=float32, keepdims=keepdims), x.dtype)
     return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -49,6 +53,8 @@ def mean(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) 
     >>> gg.mean(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([1.5, 3.5])
     """
+    if x.dtype.num > COMMON and short(x):
+        return rounded(xp, xp.mean(x, axis=axis, dtype=float32, keepdims=keepdims), x.dtype)
     return _floating(xp, xp.mean(x, axis=axis, keepdims=keepdims), x)
 
 
@@ -86,6 +92,7 @@ def _shared(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: A
     small = kept(x_shape, axis)
     y = xp.reshape(y, small)
     chosen = (x == y) | (xp.isnan(x) & xp.isnan(y))
+    g = wider(xp, g)
     count = xp.sum(xp.astype(chosen, g.dtype), axis=axis, keepdims=True)
     return xp.where(chosen, xp.reshape(g, small) / count, 0)
 
@@ -106,11 +113,14 @@ def prod(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, ke
     >>> x.grad
     tensor([0., 6., 0.])
     """
+    if x.dtype.num > COMMON and dtype is None and short(x):
+        return rounded(xp, xp.prod(x, axis=axis, dtype=float32, keepdims=keepdims), x.dtype)
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 def _prod_x(xp: Namespace, g: Array, x: Array, x_shape: Shape, axis: Axis) -> Array:
     reduced = axes(axis, len(x_shape))
+    x = wider(xp, x)
     order = tuple(i for i in range(len(x_shape)) if i not in reduced) + reduced
     moved = xp.permute_dims(x, order)
     rows = xp.reshape(moved, (*moved.shape[: len(order) - len(reduced)], length(x_shape, axis)))
@@ -122,7 +132,7 @@ def _prod_x(xp: Namespace, g: Array, x: Array, x_shape: Shape, axis: Axis) -> Ar
 prod.vjp(x=_prod_x)
 
 
-@primitive
+@primitive(wide=True)
 def var(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The variance over ``axis``: ``sum(|x - mean|^2) / (n - correction)``, real for complex numbers too.
 
@@ -148,7 +158,7 @@ var.vjp(
 )
 
 
-@primitive
+@primitive(wide=True)
 def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The standard deviation over ``axis``, the root of :func:`var`.
 

@@ -58,7 +58,7 @@ def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
 log_softmax.vjp(x=lambda xp, g, y, axis: kernels.log_softmax_backward(xp, g, y, axis))
 
 
-@primitive
+@primitive(wide=True)
 def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """``log(sum(exp(x)))`` over ``axis`` (None: all), a smooth maximum; the gradient is ``g softmax(x)``.
 
@@ -211,7 +211,7 @@ def _soft_cross_entropy_reference(xp: Namespace, logits: Array, target: Array, /
     return -xp.sum(_possible(xp, logp, target) * target, axis=axis)
 
 
-@primitive(residuals=("shift", "total"), reference=_soft_cross_entropy_reference)
+@primitive(residuals=("shift", "total"), reference=_soft_cross_entropy_reference, wide=True)
 def soft_cross_entropy(xp: Namespace, logits: Array, target: Array, /) -> tuple[Array, ...]:
     """``sum_c t_c (lse - x_c)`` for each row of logits x with target t; see :func:`cross_entropy`.
 

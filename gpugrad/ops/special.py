@@ -16,6 +16,7 @@ from .activation import sigmoid
 
 HALF_ROOT_PI = math.sqrt(math.pi) / 2
 ROOT_TAU = math.sqrt(2 * math.pi)
+ROOT_2 = math.sqrt(2)
 
 expit = sigmoid
 """SciPy's name of :func:`gpugrad.sigmoid`."""
@@ -129,7 +130,7 @@ ndtr.vjp(x=lambda xp, g, x: g * xp.exp(-x * x / 2) / ROOT_TAU)
 
 @primitive
 def log_ndtr(xp: Namespace, x: Array, /) -> Array:
-    """``log(ndtr(x))``, precise far out on the left; derivative ``e^(-x^2 / 2 - y) / sqrt(2 pi)``.
+    """``log(ndtr(x))``, precise far out on the left; derivative ``sqrt(2 / pi) / erfcx(-x / sqrt(2))``.
 
     >>> import gpugrad as gg
     >>> gg.special.log_ndtr(gg.tensor([0.0, -20.0]))
@@ -138,7 +139,7 @@ def log_ndtr(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).log_ndtr(x), x)
 
 
-log_ndtr.vjp(x=lambda xp, g, x, y: g * xp.exp(-x * x / 2 - y) / ROOT_TAU)
+log_ndtr.vjp(x=lambda xp, g, x: g * (2 / ROOT_TAU) / erfcx.on(xp, -x / ROOT_2))
 
 
 @primitive

@@ -37,7 +37,7 @@ def count_nonzero(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool 
 count_nonzero.nondifferentiable()
 
 
-@primitive
+@primitive(wide=True)
 def nansum(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The sum of what is not NaN; NaN gets gradient 0, and the sum of nothing is 0.
 

@@ -43,9 +43,16 @@ def _leg(xp: Namespace, x: Array) -> Array:
     """``sqrt(1 - x^2)``, not rounded near 1; of complex numbers on a branch cut, on the side of ``x``."""
     if x.dtype.kind == "c":
         return xp.sqrt(-(x - 1)) * xp.sqrt(x - -1)  # 1 - x and x + 1 would lose the sign of an imaginary part of 0
-    return xp.sqrt((1 - x) * (1 + x))
+    return xp.sqrt(_one_less_square.on(xp, x))
 
 
+@primitive
+def _one_less_square(xp: Namespace, x: Array, /) -> Array:
+    """``1 - x^2``, not rounded near 1; derivative ``-2 x``, whereas those of the factors would cancel near 0."""
+    return (1 - x) * (1 + x)
+
+
+_one_less_square.vjp(x=lambda xp, g, x: -2 * g * x)
 asin.vjp(x=lambda xp, g, x: g / _leg(xp, x))
 
 arcsin = asin
@@ -164,7 +171,7 @@ def atanh(xp: Namespace, x: Array, /) -> Array:
     return xp.atanh(x)
 
 
-atanh.vjp(x=lambda xp, g, x: g / ((1 - x) * (1 + x)))
+atanh.vjp(x=lambda xp, g, x: g / _one_less_square.on(xp, x))
 
 arctanh = atanh
 """NumPy's name of :func:`atanh`."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .domains import above_one, apart, nonzero, positive, within
+import numpy
+
+from gpugrad.ops.functions import _tanh_back
+from gpugrad.ops.trigonometry import _one_less_square
+
+from .domains import LARGE_PAIR, PAIRS, above_one, apart, nonzero, positive, within
 from .row import Row, binary, complex_too, unary
 
 ROWS: list[Row] = [
@@ -15,6 +20,8 @@ ROWS: list[Row] = [
     unary("functions", "sin"),
     unary("functions", "cos"),
     unary("functions", "tanh"),
+    Row("ops.functions._tanh_back", _tanh_back, shapes=PAIRS, large=LARGE_PAIR,
+        numpy=lambda g, x: g / numpy.cosh(x) ** 2, torch=lambda torch, g, x: g / torch.cosh(x) ** 2),
     unary("functions", "exp2"),
     unary("functions", "log2", positive),
     unary("functions", "log10", positive),
@@ -22,6 +29,8 @@ ROWS: list[Row] = [
     binary("functions", "logaddexp"),
     *[unary("trigonometry", name) for name in ("sinh", "cosh", "atan", "asinh", "sinc")],
     *[unary("trigonometry", name, within, single=1e-4) for name in ("tan", "asin", "acos", "atanh")],
+    Row("ops.trigonometry._one_less_square", _one_less_square, numpy=lambda x: 1 - x * x,
+        torch=lambda torch, x: 1 - x * x),
     unary("trigonometry", "acosh", above_one, single=1e-4),
     binary("trigonometry", "hypot", nonzero),
     binary("trigonometry", "atan2", nonzero),
@@ -37,6 +46,7 @@ ROWS: list[Row] = [
     unary("rounding", "nan_to_num", variants=[{}, {"nan": 2.0, "posinf": 3.0, "neginf": -3.0}]),
 ]  # fmt: skip
 
-REAL = """functions.logaddexp trigonometry.hypot trigonometry.atan2 rounding.floor rounding.ceil rounding.trunc
+REAL = """functions.logaddexp functions._tanh_back trigonometry.hypot trigonometry.atan2
+rounding.floor rounding.ceil rounding.trunc
 rounding.round rounding.copysign rounding.nextafter rounding.nan_to_num activation.relu"""
 ROWS = complex_too(ROWS, *REAL.split())

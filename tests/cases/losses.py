@@ -43,6 +43,8 @@ def _all_paths(log_probs, skip, ends, frames):
 ROWS: list[Row] = [
     Row("ops.losses.binary_cross_entropy", losses.binary_cross_entropy, _probabilities, PAIRS, large=LARGE_PAIR,
         numpy=lambda p, t: -t * numpy.log(p) - (1 - t) * numpy.log(1 - p), half=False),
+    Row("ops.losses._slope", losses._slope, _probabilities, PAIRS, large=LARGE_PAIR,
+        numpy=lambda p, t: (p - t) / (p * (1 - p)), torch=lambda torch, p, t: (1 - t) / (1 - p) - t / p),
     Row("ops.losses.logistic", losses.logistic, shapes=PAIRS, large=LARGE_PAIR,
         numpy=lambda x, t: numpy.log1p(numpy.exp(x)) - t * x, half=False,
         torch=lambda torch, x, t: torch.nn.functional.softplus(x) - t * x),

@@ -125,3 +125,9 @@ def test_wrong_labels(labels, error, message):
     with pytest.raises(error, match=message):
         F.multilabel_margin_loss(gg.zeros((1, 3)), gg.tensor(labels))
         gg.synchronize()
+
+
+def test_a_class_at_the_hinge_gets_no_gradient():
+    x = gg.tensor([[1.0, 0.0, -1.0]], requires_grad=True)  # 1 - 1 + 0 is exactly 0
+    F.multilabel_margin_loss(x, gg.tensor([[0, -1, -1]])).backward()
+    assert x.grad.tolist() == [[0.0, 0.0, 0.0]]

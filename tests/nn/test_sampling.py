@@ -218,3 +218,17 @@ def test_wrong_dtypes():
         F.interpolate(gg.ones((1, 1, 2), dtype=gg.int64), size=3, mode="area")
     with pytest.raises(TypeError, match="grid_sample: expected input and grid of the same dtype, got float32 and fl"):
         F.grid_sample(gg.ones((1, 1, 2, 2)), gg.ones((1, 1, 2, 2), dtype=gg.float64))
+
+
+def test_nearest_places_are_exact():
+    """Every pair of sizes up to 40 by integers, and as PyTorch's; a factor likewise."""
+    with gg.default_dtype("float64"):
+        for n in range(1, 41):
+            x = gg.arange(n, dtype="float64").reshape((1, 1, n))
+            for m in range(1, 41):
+                places = numpy.arange(m)
+                assert (F.interpolate(x, size=m).numpy() == places * n // m).all(), (n, m)
+                exact = F.interpolate(x, size=m, mode="nearest-exact").numpy()
+                assert (exact == (2 * places + 1) * n // (2 * m)).all(), (n, m)
+        assert F.interpolate(gg.tensor([[[0.0, 1.0]]]), size=98)[0, 0, 49] == 1
+        assert F.interpolate(gg.tensor([[[0.0, 1.0]]]), scale_factor=49)[0, 0, 49] == 1

@@ -10,10 +10,11 @@ from ...ops import activation as ops
 from ...ops import special
 from ...ops.activation import relu as rectified
 from ...ops.creation import zeros_like
-from ...ops.functions import log, tanh
+from ...ops.functions import log
 from ...ops.gating import glu as gate
 from ...ops.selection import put_along_axis
 from ...ops.shaping import reshape
+from ...ops.wide import computed_wide
 from ...random import Generator
 from .basic import softmax, written
 
@@ -49,6 +50,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return written(input, y) if inplace else y
 
 
+@computed_wide
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """``x`` where it is positive, else ``w x`` with a learned w.
 
@@ -279,7 +281,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     >>> gg.nn.functional.tanhshrink(gg.tensor([0.0, 2.0]))
     tensor([0.       , 1.0359724])
     """
-    y: Tensor = input - tanh(input)
+    y: Tensor = ops.tanhshrink(input)
     return y
 
 
@@ -333,6 +335,7 @@ def softmin(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tensor:
     return softmax(-input, dim, dtype)
 
 
+@computed_wide
 def gumbel_softmax(
     logits: Tensor, tau: float = 1.0, hard: bool = False, dim: int = -1, *, generator: Generator | None = None
 ) -> Tensor:

@@ -14,6 +14,7 @@ from ...ops.diagonals import tril
 from ...ops.reduction import all as all_of
 from ...ops.softmax import softmax
 from ...ops.stacking import repeat
+from ...ops.wide import computed_wide_on_host
 from ...random import Generator
 from .dropout import dropout
 
@@ -37,6 +38,7 @@ def causal_mask(steps: int, keys: int, like: Tensor) -> Tensor:
     return additive_mask("causal", tril(ones((steps, keys), dtype="bool", device=like.device)), like.dtype, False)
 
 
+@computed_wide_on_host
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
     """``softmax(scale q k^T + mask)``, shape ``(..., L, S)``; a row that is ``-inf`` throughout is NaN."""
     factor = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
@@ -45,6 +47,7 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: fl
     return y
 
 
+@computed_wide_on_host
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False, *,

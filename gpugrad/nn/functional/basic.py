@@ -13,6 +13,7 @@ from ...ops.creation import asarray, astype
 from ...ops.inplace import take
 from ...ops.linear import einsum
 from ...ops.shaping import reshape
+from ...ops.wide import computed_wide, computed_wide_on_host
 
 
 def written(input: Tensor, result: Tensor) -> Tensor:
@@ -30,6 +31,7 @@ def written(input: Tensor, result: Tensor) -> Tensor:
     return input
 
 
+@computed_wide_on_host
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input weight^T + bias``.
 
@@ -57,6 +59,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return y if bias is None else y + bias
 
 
+@computed_wide
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``y_k = x1^T A_k x2 + b_k``.
 
@@ -93,7 +96,11 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 def _along_axis(operation: Any, input: Tensor, dim: int | None, dtype: Any) -> Any:
     """An operation along one axis: for None that which PyTorch takes. A number counts as a vector of one element."""
-    x = input if dtype is None else astype(input, dtype)
+    return _along(input if dtype is None else astype(input, dtype), operation, dim)
+
+
+@computed_wide
+def _along(x: Tensor, operation: Any, dim: int | None) -> Any:
     if dim is None:
         dim = 0 if x.ndim in (0, 1, 3) else 1
     if x.ndim:

@@ -13,6 +13,7 @@ from ...ops.beside import beside
 from ...ops.creation import asarray
 from ...ops.selection import take_along_axis
 from ...ops.shaping import broadcast_to, expand_dims
+from ...ops.wide import computed_wide
 from .reducing import known_reduction, reduced
 
 
@@ -67,6 +68,7 @@ def _sequences(targets: Any, lengths: list[int], classes: int, blank: int) -> li
     return sequences
 
 
+@computed_wide
 def ctc_loss(
     log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0,
     reduction: str = "mean", zero_infinity: bool = False,

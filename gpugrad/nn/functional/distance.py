@@ -9,11 +9,13 @@ from ...ops.norms import bounded_norm, root, vector_norm
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims, matrix_transpose, reshape
 from ...ops.stacking import broadcast_arrays
+from ...ops.wide import computed_wide
 from .reducing import at_least
 
 MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
 
+@computed_wide
 def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
     """``x / max(|x|_p, eps)``: vectors along the axis ``dim`` made as long as 1.
 
@@ -40,6 +42,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
     return y
 
 
+@computed_wide
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """``x1 x2 / (max(|x1|, eps) max(|x2|, eps))``, the cosine of the angle between vectors along the axis ``dim``.
 
@@ -73,6 +76,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return y
 
 
+@computed_wide
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``|x1 - x2 + eps|_p`` along the last axis.
 
@@ -99,6 +103,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return y
 
 
+@computed_wide
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) -> Tensor:
     """``|x1_i - x2_j|_p`` for each two rows; the gradient between equal rows is 0.
 

@@ -7,6 +7,7 @@ import math
 from ... import random
 from ...core import Tensor
 from ...ops import activation as ops
+from ...ops.wide import computed_wide
 from ...random import Generator
 from .activation import SELU_ALPHA, SELU_SCALE
 from .basic import written
@@ -171,6 +172,7 @@ def feature_alpha_dropout(
     return written(input, y) if inplace else y
 
 
+@computed_wide
 def _alpha(input: Tensor, p: float, training: bool, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
     if not training or p == 0:
         return input

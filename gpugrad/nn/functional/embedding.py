@@ -16,6 +16,7 @@ from ...ops.indexing import bags
 from ...ops.norms import vector_norm
 from ...ops.reduction import max, min, sum
 from ...ops.shaping import broadcast_to, concat, expand_dims, reshape
+from ...ops.wide import computed_wide
 
 MODES = ("sum", "mean", "max")
 TINY = 1e-7
@@ -209,6 +210,15 @@ def embedding_bag(
     padding = place_of_padding(name, padding_idx, weight.shape[0])
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
+    return _reduced_bags(weight, index, offsets, factors, include_last_offset, padding, mode, scale_grad_by_freq)
+
+
+@computed_wide
+def _reduced_bags(
+    weight: Tensor, index: Tensor, offsets: Any, factors: Tensor | None, include_last_offset: bool,
+    padding: int | None, mode: str, scale_grad_by_freq: bool,
+) -> Tensor:  # fmt: skip
+    """:func:`embedding_bag` of arguments that were looked at."""
     all_alike = padding is None and offsets is None and factors is None and not scale_grad_by_freq
     if all_alike and mode != "max" and index.shape[1]:
         y: Tensor = bags(weight, index=index.data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from math import floor
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from ... import backend
 from ...core import Tensor
 from ...ops.resampling import Table, resample, table
+from ...ops.wide import computed_wide
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 AXES = {"nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "area": (1, 2, 3), "linear": (1,), "bilinear": (2,),
@@ -41,8 +43,11 @@ def _smooth(x: float) -> float:
 
 
 @lru_cache(maxsize=256)
-def places_of(mode: str, size: int, wanted: int, scale: float, align_corners: bool) -> Table:
+def places_of(mode: str, size: int, wanted: int, scale: float | Fraction, align_corners: bool) -> Table:
     """The table that makes ``wanted`` places of ``size``, whose distance is ``scale`` places of the input.
+
+    Of the nearest modes the scale is a fraction, since rounding would miss places that are exact: ``49 (2 / 98)`` is
+    below 1 in floating point.
 
     >>> places_of("linear", 2, 3, 0.5, True)
     Table(places=((0, 0, 1), (0, 1, 1)), weights=((1.0, 0.5, 1.0), (0.0, 0.5, 0.0)))
@@ -50,7 +55,8 @@ def places_of(mode: str, size: int, wanted: int, scale: float, align_corners: bo
     rows: list[list[tuple[int, float]]] = []
     for i in range(wanted):
         if mode.startswith("nearest"):
-            rows.append([(min(floor((i + (0.5 if mode == "nearest-exact" else 0)) * scale), size - 1), 1.0)])
+            source = (i + Fraction(mode == "nearest-exact", 2)) * scale
+            rows.append([(min(floor(source), size - 1), 1.0)])
             continue
         source = i * scale if align_corners else (i + 0.5) * scale - 0.5
         if mode == "cubic":
@@ -80,6 +86,12 @@ def _antialiased(mode: str, size: int, wanted: int, scale: float) -> Table:
     return table(rows)
 
 
+def _plain_fraction(scale: float) -> Fraction:
+    """The inverse of a factor as a fraction of small numbers, if it is one to rounding: 1 / 49, 10 / 17."""
+    small = Fraction(scale).limit_denominator(10_000)
+    return small if float(small) == scale else Fraction(scale)
+
+
 def _sizes(
     input: Tensor, size: Any, scale_factor: Any, recompute: bool | None
 ) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
@@ -103,6 +115,7 @@ def _sizes(
     return wanted, (None,) * len(inner) if size is not None or recompute else tuple(1 / factor for factor in each)
 
 
+@computed_wide
 def interpolate(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
     align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False,
@@ -154,8 +167,10 @@ def interpolate(
         n = y.shape[axis]
         if n == m and kind == "linear":
             continue  # whatever the factor, as in PyTorch
-        scale = n / m if given is None else given
-        if align_corners:
+        scale: float | Fraction = n / m if given is None else given
+        if kind.startswith("nearest"):
+            scale = Fraction(n, m) if given is None else _plain_fraction(given)
+        elif align_corners:
             scale = (n - 1) / (m - 1) if m > 1 else 0.0
         terms = _antialiased(kind, n, m, scale) if antialias else places_of(kind, n, m, scale, bool(align_corners))
         if terms != Table((tuple(range(n)),), (None,)):

@@ -17,13 +17,15 @@ from ...backend import NAMESPACES
 from ...core import Tensor
 from ...kernels import labels as kernels
 from ...ops import softmax as ops
-from ...ops.arithmetic import clip, where
+from ...ops.activation import relu
+from ...ops.arithmetic import where
 from ...ops.creation import arange, asarray, astype
 from ...ops.margins import margins
 from ...ops.reduction import sum as sum_of
 from ...ops.scans import cumprod
 from ...ops.selection import take_along_axis
 from ...ops.shaping import expand_dims, reshape
+from ...ops.wide import computed_wide
 from .reducing import known_reduction, reduced
 
 
@@ -95,6 +97,7 @@ def _weight(name: str, input: Tensor, weight: Tensor | None) -> Tensor | None:
     return weight if weight.dtype == input.dtype else astype(weight, input.dtype)
 
 
+@computed_wide
 def cross_entropy(
     input: Tensor, target: Any, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -160,6 +163,7 @@ def _with_probabilities(
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def nll_loss(
     input: Tensor, target: Any, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -186,6 +190,7 @@ def nll_loss(
     )
 
 
+@computed_wide
 def multi_margin_loss(
     input: Tensor, target: Any, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *,
     reduction: str = "mean",
@@ -230,6 +235,7 @@ def multi_margin_loss(
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def multilabel_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> Tensor:
     """``sum_(j, i) max(0, 1 - x_(t_j) + x_i) / C`` over labels t_j and the classes i that are none: a hinge loss.
 
@@ -272,7 +278,7 @@ def multilabel_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean
     hits = _one_hots(label, classes) & expand_dims(counts, axis=-1)
     other = ~hits.any(axis=-2, keepdims=True) & expand_dims(counts, axis=-1)  # (..., labels, classes)
     own = expand_dims(take_along_axis(input, label, axis=-1), axis=-1)
-    hinge = where(other, clip(1 - own + expand_dims(input, axis=-2), 0, None), 0)
+    hinge = where(other, relu(1 - own + expand_dims(input, axis=-2)), 0)
     loss = hinge.sum(axis=(-2, -1)) * (1 / classes)
     return reduced(loss, reduction, loss.size)
 

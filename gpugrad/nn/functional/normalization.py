@@ -12,6 +12,7 @@ from ...ops import normalization as ops
 from ...ops.inspection import finfo
 from ...ops.padding import pad
 from ...ops.shaping import reshape
+from ...ops.wide import computed_wide
 
 
 def batch_norm(
@@ -53,11 +54,7 @@ def batch_norm(
             if not input.size:  # nothing to normalize
                 return input * 1
             raise ValueError("batch_norm: expected running_mean and running_var when not training, got None")
-        w, b, old_mean, old_var = (_by_channel(p, input) for p in (weight, bias, running_mean, running_var))
-        scale = (old_var + eps) ** -0.5
-        scale = scale if w is None else scale * w
-        y: Tensor = (input - old_mean) * scale
-        return y if b is None else y + b
+        return _by_running(input, running_mean, running_var, weight, bias, eps)
     axes = (0, *range(2, input.ndim))
     count = input.size // channels if channels else 0
     if not count:  # nothing to normalize, and nothing for the running statistics to follow
@@ -73,6 +70,17 @@ def batch_norm(
     affine = None if input.ndim == 2 else (1, channels, *(1,) * (input.ndim - 2))
     normalized: Tensor = ops.normalize(input, weight, bias, mean, var, axes=axes, eps=eps, centred=True, affine=affine)
     return normalized
+
+
+@computed_wide
+def _by_running(
+    input: Tensor, running_mean: Tensor, running_var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
+    w, b, mean, var = (_by_channel(p, input) for p in (weight, bias, running_mean, running_var))
+    scale = (var + eps) ** -0.5
+    scale = scale if w is None else scale * w
+    y: Tensor = (input - mean) * scale
+    return y if b is None else y + b
 
 
 def _by_channel(parameter: Tensor | None, input: Tensor) -> Any:
@@ -236,6 +244,7 @@ def group_norm(
     return y
 
 
+@computed_wide
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """``x / (k + alpha mean(x^2))^beta`` with the mean over ``size`` neighbouring channels, those outside being 0.
 

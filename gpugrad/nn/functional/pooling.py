@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core import Tensor
 from ...ops import pooling as ops
+from ...ops.wide import computed_wide
 
 
 def max_pool1d(
@@ -133,6 +134,7 @@ def avg_pool3d(
     )
 
 
+@computed_wide
 def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """``(sum_k x[n, c, stride p + k]^norm_type)^(1/norm_type)``; see :func:`lp_pool2d`.
 
@@ -144,6 +146,7 @@ def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     return ops.norm_pool("lp_pool1d", input, norm_type, kernel_size, stride, ceil_mode, 1)
 
 
+@computed_wide
 def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """``y[n, c, p] = (sum_k x[n, c, stride p + k]^norm_type)^(1/norm_type)``; 1 for sums, large ones for maxima.
 
@@ -170,6 +173,7 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     return ops.norm_pool("lp_pool2d", input, norm_type, kernel_size, stride, ceil_mode, 2)
 
 
+@computed_wide
 def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """The norm of each window of ``(N, C, D, H, W)``; see :func:`lp_pool2d`.
 
@@ -225,6 +229,7 @@ def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = 
     return ops.adaptive_max_pool("adaptive_max_pool3d", input, output_size, return_indices, 3)
 
 
+@computed_wide
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The averages of ``output_size`` windows; see :func:`adaptive_avg_pool2d`.
 
@@ -236,6 +241,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     return ops.adaptive_average_pool("adaptive_avg_pool1d", input, output_size, 1)
 
 
+@computed_wide
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """The averages of ``output_size`` windows that cover the input, ``[floor(i n / m), ceil((i + 1) n / m))``.
 
@@ -257,6 +263,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     return ops.adaptive_average_pool("adaptive_avg_pool2d", input, output_size, 2)
 
 
+@computed_wide
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
     """The averages of ``output_size`` windows of ``(N, C, D, H, W)``; see :func:`adaptive_avg_pool2d`.
 

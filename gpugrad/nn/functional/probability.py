@@ -15,7 +15,8 @@ from ...ops.creation import asarray, astype
 from ...ops.functions import exp
 from ...ops.inspection import broadcast_shapes
 from ...ops.special import log_expit, xlogy
-from .reducing import as_weight, broadcasting, fitting, known_reduction, reduced
+from ...ops.wide import computed_wide
+from .reducing import as_weight, broadcasting, fitting, known_reduction, possible, reduced
 
 
 def _factors(name: str, input: Tensor, weight: Any, what: str = "weight") -> Tensor:
@@ -39,17 +40,19 @@ def _log_sigmoid(x: Tensor) -> Tensor:
     return astype(y, x.dtype, copy=False)  # SciPy makes float64 of float16
 
 
+@computed_wide
 def binary_cross_entropy(input: Tensor, target: Any, weight: Any = None, *, reduction: str = "mean") -> Tensor:
     """``-t log(p) - (1 - t) log(1 - p)`` for probabilities p, each logarithm at least -100.
 
     Args:
-        input: p in [0, 1], shape ``(...)``. Outside, the loss is NaN (PyTorch looks at each, and raises).
+        input: p in [0, 1], shape ``(...)``.
         target: t in [0, 1], of the same shape, or a number.
         weight: factors that broadcast to the input.
         reduction: ``"mean"``, over the elements; ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: shapes do not fit, or the reduction is not known.
+        ValueError: shapes do not fit, the reduction is not known, or a probability is outside [0, 1]; on a GPU the
+            last is raised when the host next waits for a value.
 
     Source: ``torch.nn.functional.binary_cross_entropy``.
 
@@ -59,12 +62,15 @@ def binary_cross_entropy(input: Tensor, target: Any, weight: Any = None, *, redu
     """
     known_reduction(reduction)
     t = as_weight(input, fitting("binary_cross_entropy", input, target))
+    possible("binary_cross_entropy", "probabilities as input", input, 0, 1)
+    possible("binary_cross_entropy", "probabilities as target", target, 0, 1)
     loss = ops.binary_cross_entropy(input, t)
     if weight is not None:
         loss = loss * _factors("binary_cross_entropy", input, weight)
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
 ) -> Tensor:
@@ -99,6 +105,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def kl_div(input: Tensor, target: Any, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """``t (log t - x)``: each element's part of the Kullback-Leibler divergence of ``e^x`` from t.
 
@@ -129,6 +136,7 @@ def kl_div(input: Tensor, target: Any, *, reduction: str = "mean", log_target: b
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def soft_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> Tensor:
     """``log(1 + exp(-t x))`` for labels t of 1 and -1: logistic regression; exact for x of any size.
 
@@ -152,6 +160,7 @@ def soft_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> 
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def multilabel_soft_margin_loss(input: Tensor, target: Any, weight: Any = None, *, reduction: str = "mean") -> Tensor:
     """:func:`binary_cross_entropy_with_logits` of C classes that do not exclude each other, their mean.
 

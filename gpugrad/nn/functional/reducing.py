@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 from typing import Any
 
+from ... import backend
 from ...core import Tensor
 from ...ops.arithmetic import maximum
 from ...ops.beside import beside
@@ -63,6 +64,25 @@ def broadcasting(name: str, input: Tensor, target: Any) -> Any:
         raise ValueError(f"{name}: expected a target that broadcasts to the shape of the input, {input.shape}, or the "
                          f"other way round, got {shape}")  # fmt: skip
     return target
+
+
+def possible(name: str, what: str, x: Any, low: float, high: float = inf) -> None:
+    """Check that numbers lie in [``low``, ``high``]; NaN passes. On a GPU the error comes when the host next waits.
+
+    Raises:
+        ValueError: one is outside.
+
+    >>> import gpugrad as gg
+    >>> possible("binary_cross_entropy", "probabilities", gg.tensor([0.5, 1.0]), 0, 1)
+    """
+    expected = f"from {low:g} to {high:g}" if high < inf else f"of at least {low:g}"
+    text = f"{name}: expected {what} {expected}"
+    if isinstance(x, int | float):
+        if x < low or x > high:
+            raise ValueError(f"{text}, got {x}")
+        return
+    array = asarray(x).data
+    backend.backend_of(array).check_values(array, low, high, text)
 
 
 def as_weight(input: Tensor, weight: Any) -> Tensor:

@@ -17,7 +17,8 @@ from ...ops.functions import exp, log
 from ...ops.losses import huber
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims
-from .reducing import as_weight, at_least, broadcasting, fitting, known_reduction, reduced
+from ...ops.wide import computed_wide
+from .reducing import as_weight, at_least, broadcasting, fitting, known_reduction, possible, reduced
 
 
 def _weighted(name: str, loss: Tensor, weight: Any, reduction: str, by_weight: bool = True) -> Tensor:
@@ -31,6 +32,7 @@ def _weighted(name: str, loss: Tensor, weight: Any, reduction: str, by_weight: b
     return reduced(loss * w, reduction, loss.size)
 
 
+@computed_wide
 def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any = None) -> Tensor:
     """``(input - target)^2``, element by element.
 
@@ -56,6 +58,7 @@ def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any
     return _weighted("mse_loss", difference * difference, weight, reduction)
 
 
+@computed_wide
 def l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any = None) -> Tensor:
     """``|input - target|``, element by element; the gradient where they are equal is 0.
 
@@ -78,6 +81,7 @@ def l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any 
     return _weighted("l1_loss", abs(input - fitting("l1_loss", input, target)), weight, reduction)
 
 
+@computed_wide
 def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Tensor:
     """With the error ``e = |input - target|``: ``e^2 / 2`` up to delta, ``delta (e - delta / 2)`` above it.
 
@@ -104,6 +108,7 @@ def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float
     return _weighted("huber_loss", loss, weight, reduction, by_weight=False)
 
 
+@computed_wide
 def smooth_l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """With the error ``e = |input - target|``: ``e^2 / (2 beta)`` below beta, ``e - beta / 2`` above it.
 
@@ -132,6 +137,7 @@ def smooth_l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", beta:
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def poisson_nll_loss(
     input: Tensor, target: Any, log_input: bool = True, full: bool = False, *, eps: float = 1e-8,
     reduction: str = "mean",
@@ -165,6 +171,7 @@ def poisson_nll_loss(
     return reduced(loss, reduction, loss.size)
 
 
+@computed_wide
 def gaussian_nll_loss(
     input: Tensor, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
@@ -175,12 +182,12 @@ def gaussian_nll_loss(
         target: a number, or of a shape that broadcasts to that of the input, or the other way round.
         var: v, a number, or of the shape of the input, of that without the last axis, or with one axis of size 1.
         full: add the constant ``log(2 pi) / 2``.
-        eps: what smaller variances count as, negative ones too; their gradient passes as if they were larger.
+        eps: what smaller variances count as; their gradient passes as if they were larger.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: shapes do not fit, a number for ``var`` is negative, or the reduction is not known. PyTorch also
-            looks for negative elements of ``var``; that would be a wait for the device.
+        ValueError: shapes do not fit, the reduction is not known, or a variance is negative; on a GPU the last is
+            raised when the host next waits for a value.
 
     Source: Nix and Weigend 1994; ``torch.nn.functional.gaussian_nll_loss``.
 
@@ -190,9 +197,8 @@ def gaussian_nll_loss(
     """
     known_reduction(reduction)
     difference = input - broadcasting("gaussian_nll_loss", input, target)
+    possible("gaussian_nll_loss", "variances", var, 0)
     if isinstance(var, int | float):
-        if var < 0:
-            raise ValueError(f"gaussian_nll_loss: expected a variance of at least 0, got {var}")
         v = asarray(var, dtype=input.dtype, device=input.device)
     else:
         v = asarray(var)

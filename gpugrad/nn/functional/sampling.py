@@ -12,11 +12,13 @@ from ...ops.comparison import isnan
 from ...ops.creation import arange, astype
 from ...ops.rounding import floor, round
 from ...ops.shaping import broadcast_to, expand_dims, matrix_transpose, permute_dims, reshape, stack
+from ...ops.wide import computed_wide
 from .interpolation import CUBIC
 
 Pad = Callable[[Tensor, int], Tensor]
 
 
+@computed_wide
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """Where each place of an image goes under an affine map, for :func:`grid_sample`.
 
@@ -111,6 +113,7 @@ def _cubic(t: Tensor) -> list[Tensor]:
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
+@computed_wide
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:

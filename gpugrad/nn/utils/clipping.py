@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ...backend import is_short
 from ...core import Tensor
 from ...core.modes import no_grad
 from ...ops.arithmetic import clip, divide, minimum
@@ -30,6 +31,8 @@ def _with_gradient(name: str, parameters: Any) -> list[Tensor]:
 def get_total_norm(tensors: Params, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
     """The norm of all elements of all Tensors as one vector: ``(sum |x|^p)^(1/p)``; 0 of none.
 
+    For float16 and bfloat16 it is computed, and given, in float32: it may be larger than they can hold.
+
     Args:
         tensors: of any shapes and devices; the result is on the device of the first.
         norm_type: p; ``inf`` for the largest absolute value.
@@ -47,7 +50,7 @@ def get_total_norm(tensors: Params, norm_type: float = 2.0, error_if_nonfinite: 
     given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not given:
         return Tensor(zeros(()).data)
-    norms = [vector_norm(x, ord=norm_type) for x in given]
+    norms = [vector_norm(astype(x, "float32") if is_short(x.dtype) else x, ord=norm_type) for x in given]
     first = norms[0]
     norms = [to(norm, device=first.device) for norm in norms]
     norm: Tensor = vector_norm(stack(norms), ord=norm_type)
@@ -96,7 +99,7 @@ def clip_grad_norm_(
         scale = minimum(divide(max_norm, norm + 1e-6), 1.0)
         for p in reached:
             g: Any = p.grad
-            p.grad = g * astype(to(scale, device=g.device), g.dtype)
+            p.grad = astype(g * to(scale, device=g.device), g.dtype, copy=False)
     return norm
 
 

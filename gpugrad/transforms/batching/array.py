@@ -204,6 +204,10 @@ class BatchedBackend(Backend):
         inner = labels.data.data
         BACKENDS[type(inner)].check_labels(inner, classes, ignored, name)
 
+    def check_values(self, x: Array, low: float, high: float, text: str) -> None:
+        inner = x.data.data
+        BACKENDS[type(inner)].check_values(inner, low, high, text)
+
 
 namespace = BatchedNamespace(gpugrad, raw)
 backend.register_array_type(Batched, namespace, BatchedBackend())
