@@ -363,12 +363,13 @@ class Checkpointer:
         """
         return read(self.store, name)
 
-    def restore(self, name: str | None = None) -> Checkpoint | None:
+    def restore(self, name: str | None = None, check: Callable[[Checkpoint], None] | None = None) -> Checkpoint | None:
         """Set all parts, and ``gg.random``, to a checkpoint.
 
         Args:
             name: which one; None for the newest that is whole. Damaged ones are reported on the logger ``gpugrad`` and
                 passed over.
+            check: called with the checkpoint before anything is set; what it raises leaves all parts as they are.
 
         Returns:
             What was restored; None if there is no checkpoint.
@@ -381,6 +382,8 @@ class Checkpointer:
         checkpoint = self.load(name) if name is not None else self._newest()
         if checkpoint is None:
             return None
+        if check is not None:
+            check(checkpoint)
         missing = [part for part in self.parts if part not in checkpoint.parts]
         if missing:
             raise CheckpointError(

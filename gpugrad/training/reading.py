@@ -61,8 +61,8 @@ class OtherRunError(CheckpointError):
     ...     try:
     ...         fit(folder, lr=0.2)
     ...     except OtherRunError as error:
-    ...         print(str(error).partition("trainer: ")[2])
-    lr is 0.2, the run was begun with 0.1; choose another folder, or resume=False
+    ...         print(str(error).partition(". ")[0])
+    000001-step-1: lr is 0.2, the run was started with 0.1
     """
 
 

@@ -20,8 +20,9 @@ from .log import Log
 from .metrics import Mean, Metric
 from .place import Place
 from .preemption import Interrupted, Preemption
+from .program import Description, compared
 from .progress import Progress
-from .reading import CheckpointError, OtherRunError
+from .reading import Checkpoint, CheckpointError, OtherRunError
 from .report import write_report
 from .source import Source
 
@@ -80,6 +81,7 @@ class Run:
         self._positions: dict[str, Any] = {}
         self._random = default_generator.state
         self._going: Preemption | None = None
+        self._program: Description = {}
         self._log: Log | None = None
         self._rows: int | None = 0  # of the log, when the state was saved that was restored
         self._bar: Progress | None = None
@@ -173,23 +175,12 @@ class Run:
             "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
             "callbacks": [callback.state_dict() for callback in self.callbacks],
             "seconds": self.seconds,
-            "settings": _plain(self.settings),
+            "program": self._program,
             "rows": 0 if self._log is None else self._log.rows,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; loaders that :meth:`fit` has been given are set to their places.
-
-        Raises:
-            OtherRunError: the run was begun with other settings, metrics or callbacks.
-        """
-        here, there = _plain(self.settings), state["settings"]
-        pairs = [(name, here.get(name), there.get(name)) for name in sorted({*here, *there})]
-        pairs.append(("metrics", sorted(self.metrics), sorted(state["metrics"])))
-        pairs.append(("the number of callbacks", len(self.callbacks), len(state["callbacks"])))
-        other = [f"{name} is {mine}, the run was begun with {its}" for name, mine, its in pairs if mine != its]
-        if other:
-            raise OtherRunError(f"{'; '.join(other)}; choose another folder, or resume=False")
+        """Continue from there; loaders that :meth:`fit` has been given are set to their places."""
         self.step, self.epoch, self._phase = state["step"], state["epoch"], state["phase"]
         self.results, self._sums, self._spent = dict(state["results"]), list(state["sums"]), state["seconds"]
         self._window.load_state_dict(state["window"])
@@ -208,6 +199,8 @@ class Run:
     def _open(self, stack: ExitStack, model: Module, total: int | None) -> None:
         """Everything that is there during a run of so many steps, and the state of the one before."""
         fresh = self.step == 0
+        if fresh:
+            self._program = self._describe()
         if self.checkpointer is not None:
             stack.enter_context(self.checkpointer)  # an error ends the run, but not before the save under way
             self.checkpointer.own()
@@ -228,14 +221,34 @@ class Run:
             self._bar.start(done=self.step)
             stack.callback(self._bar.finish)
             if self.step:
-                self._say(f"going on behind step {self.step}, in epoch {self.epoch + 1}")
+                self._say(f"resuming from step {self.step}, epoch {self.epoch + 1}")
         self._going = stack.enter_context(Preemption(self.grace, self.metadata))
 
     def _restore(self, checkpointer: Checkpointer) -> None:
         if not self.resume:
             checkpointer.begin_anew()
-        elif checkpointer.restore() is not None:
-            logger.info("going on behind step %d, in epoch %d", self.step, self.epoch + 1)
+        elif checkpointer.restore(check=self._compare) is not None:
+            logger.info("resuming from step %d, epoch %d", self.step, self.epoch + 1)
+
+    def _compare(self, checkpoint: Checkpoint) -> None:
+        """See that a checkpoint is of this program.
+
+        Raises:
+            OtherRunError: it is not; the message says what differs, and what to do.
+        """
+        saved = checkpoint.parts.get("trainer", {}).get("program", {})
+        refused, told = compared(self._program, saved)
+        if refused:
+            raise OtherRunError(
+                f"{checkpoint.name}: {'; '.join(refused)}. Choose another folder, or start again with resume=False "
+                "(gpugrad train --fresh)"
+            )
+        if told:
+            logger.warning("the program is not the one that has saved %s: %s", checkpoint.name, "; ".join(told))
+
+    def _describe(self) -> Description:
+        """The program, for :mod:`.program`."""
+        return {}
 
     def _opened_log(self, place: Place, fresh: bool) -> Log:
         if fresh and self.resume:
@@ -271,6 +284,8 @@ class Run:
         """A line for whoever watches."""
         if self._bar is not None:
             self._bar.line(text)
+        else:
+            logger.info("%s", text)
 
     def _tell(self, event: str) -> None:
         """The last words of the log, and the report."""
@@ -282,8 +297,3 @@ class Run:
         except (OSError, ValueError) as error:
             logger.warning("no report: %s", error)
         self._place.push()
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they can be kept and compared."""
-    return {k: v if isinstance(v, str | bool | int | float | None) else str(v) for k, v in settings.items()}

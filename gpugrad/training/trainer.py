@@ -18,6 +18,7 @@ from ..optim import Optimizer
 from .callbacks import Callback
 from .metrics import Mean, Metric
 from .preemption import Interrupted
+from .program import Description, described
 from .run import EVALUATE, TRAIN, Run
 from .source import Source
 
@@ -141,6 +142,8 @@ class Trainer(Run):
         self.stopped, self._most, self._epochs = False, steps, epochs
         with ExitStack() as stack:
             self._open(stack, self.model, self._total(epochs))
+            if self.epoch >= epochs or self._over():
+                self._say(f"complete: {self.epoch} of {epochs} epochs, {self.step} steps are done; nothing to train")
             try:
                 for callback in self.callbacks:
                     callback.on_start(self)
@@ -190,6 +193,14 @@ class Trainer(Run):
             self._train()
         if self._phase == EVALUATE:
             self._end_epoch(self._evaluated())
+
+    def _describe(self) -> Description:
+        return described(
+            model=self.model, loss=self.loss, optimizer=self.optimizer, scheduler=self.scheduler, ema=self.ema,
+            data=self._sources[TRAIN].batches, metrics=self.metrics, callbacks=len(self.callbacks),
+            settings=self.settings,
+            options={name: getattr(self, name) for name in ("accumulate", "clip_grad_norm", "schedule")},
+        )  # fmt: skip
 
     def _total(self, epochs: int) -> int | None:
         """How many steps the run will have made, where that is known."""

@@ -153,11 +153,11 @@ def test_a_folder_that_cannot_be_written(folder, capsys):
 def test_the_folder_of_another_run(folder, capsys):
     assert cli.main(["train", "train.toml", "--out", "runs/a", "--epochs", "1"]) == 0
     assert cli.main(["train", "train.toml", "--out", "runs/a", "--set", "optimizer.lr=0.3"]) == 2
-    assert "optimizer.lr is 0.3, the run was begun with 0.1" in capsys.readouterr().err
+    assert "optimizer.lr is 0.3, the run was started with 0.1" in capsys.readouterr().err
 
 
 WRONG = [
-    ("train.toml", ["--set", "optimizer.lr=0.3"], "the run was begun with 0.1"),
+    ("train.toml", ["--set", "optimizer.lr=0.3"], "the run was started with 0.1"),
     ("train.toml", ["--set", "optimizer.use=Adm"], "there is no 'Adm'"),
     ("train.toml", ["--seed", "-1"], "expected seed from 0"),
     ("train.toml", ["--epochs", "-1"], "expected epochs from 0 on"),

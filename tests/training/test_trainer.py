@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 
 import numpy
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import gpugrad as gg
 from gpugrad import data, nn, optim
 from gpugrad.training import (
+    F1,
     Accuracy,
     Callback,
     Checkpointer,
@@ -395,11 +397,11 @@ def test_options_out_of_range(options):
         (
             {"settings": {"a": 1, "b": 8}},
             {"settings": {"a": 1, "b": 9}},
-            "trainer: b is 9, the run was begun with 8; choose",
+            "b is 9, the run was started with 8. Choose another folder",
         ),
-        ({"metrics": {"accuracy": Accuracy()}}, {}, r"metrics is \[\], the run was begun with \['accuracy'\]"),
-        ({"callbacks": [Callback()]}, {}, "the number of callbacks is 0, the run was begun with 1"),
-        ({}, {"settings": {"a": 1}}, "a is 1, the run was begun with None"),
+        ({"metrics": {"accuracy": Accuracy()}}, {}, r"metrics is \[\], the run was started with \['accuracy'\]"),
+        ({"callbacks": [Callback()]}, {}, "callbacks is 0, the run was started with 1"),
+        ({}, {"settings": {"a": 1}}, "a is 1, the run was started with None"),
         ({}, {"model": nn.Linear(4, 3)}, "does not fit model"),
     ],
 )
@@ -407,6 +409,64 @@ def test_a_run_that_is_another(before, after, message, tmp_path):
     trainer(folder=tmp_path, **before).fit(batches())
     with pytest.raises(CheckpointError if "model" in after else OtherRunError, match=message):
         trainer(folder=tmp_path, **after).fit(batches())
+
+
+CHANGES = {
+    "lr": (lambda: {"lr": 0.5}, r"optimizer.lr is 0.5, the run was started with 0.01, which is used", False),
+    "weight decay": (lambda: {"wd": 0.3}, "optimizer.weight_decay is 0.3", False),
+    "optimizer": (lambda: {"kind": optim.AdamW}, "optimizer is AdamW, the run was started with Adam", True),
+    "clipping": (lambda: {"clip_grad_norm": 0.1}, "clip_grad_norm is 0.1, the run was started with None$", False),
+    "accumulation": (lambda: {"accumulate": 2}, "accumulate is 2", False),
+    "length": (lambda: {"n": 24}, "data.length is 24, the run was started with 32", True),
+    "batch size": (lambda: {"size": 16}, "data.batch_size is 16, the run was started with 8", True),
+    "order": (lambda: {"shuffle": False}, "data.shuffle is False", True),
+    "seed": (lambda: {"seed": 9}, "data.seed is 9, the run was started with 0, which is used", False),
+    "data": (lambda: {"scale": 2.0}, "data.content is ", False),
+    "dropout": (lambda: {"p": 0.5}, r"model is .*Dropout\(p=0.5.*the run was started with .*p=0.1", False),
+    "loss": (lambda: {"loss": nn.functional.mse_loss}, "loss is mse_loss", False),
+    "schedule added": (lambda: {"cosine": 50}, "scheduler is CosineAnnealingLR, the run was started with None", True),
+    "average removed": (lambda: {"average": False}, "ema is None, the run was started with ExponentialMovingA", True),
+    "metrics": (lambda: {"metrics": {"f1": F1()}}, r"metrics is \['f1'\]", True),
+}  # fmt: skip
+
+
+def changed(folder, lr=0.01, wd=0.0, kind=None, n=32, size=8, shuffle=True, seed=0, scale=1.0, p=0.1, loss=None,
+            cosine=None, average=True, **options):  # fmt: skip
+    gg.random.seed(1)
+    x = numpy.ones((n, 4), "float32") * scale
+    model = nn.Sequential(nn.Linear(4, 2), nn.Dropout(p))
+    optimizer = (kind or optim.Adam)(model.parameters(), lr=lr, weight_decay=wd)
+    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, cosine) if cosine else None
+    ema = optim.swa_utils.ExponentialMovingAverage(model, 0.9) if average else None
+    made = Trainer(model, loss or nn.MSELoss(), optimizer, folder=folder, scheduler=schedule, ema=ema, progress=False,
+                   save_every=2, save_seconds=None, **options)  # fmt: skip
+    loader = data.DataLoader(data.ArrayDataset(x, x[:, :2]), size, shuffle=shuffle, seed=seed, prefetch=0)
+    return made, loader
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_program_that_changed_is_told_or_refused(name, tmp_path, caplog):
+    options, message, refused = CHANGES[name]
+    first, loader = changed(tmp_path)
+    first.fit(loader, epochs=3, steps=5)
+    before = sorted(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    second, loader = changed(tmp_path, **options())
+    with caplog.at_level("INFO", logger="gpugrad"):
+        if refused:
+            with pytest.raises(OtherRunError, match=f"{message}.*resume=False"):
+                second.fit(loader, epochs=3)
+            assert sorted(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()) == before
+            assert second.step == 0
+        else:
+            second.fit(loader, epochs=3)
+            assert any(re.search(message, record.getMessage()) for record in caplog.records)
+            caplog.clear()
+            changed_back, loader = changed(tmp_path, **options())
+            changed_back.fit(loader, epochs=3)
+            assert [record.getMessage() for record in caplog.records if "complete" in record.getMessage()] == [
+                f"complete: 3 of 3 epochs, {second.step} steps are done; nothing to train"
+            ]
+            assert "is not the one" not in caplog.text
 
 
 # ------------------------------------------------------------------------------------------- a bucket
