@@ -7,7 +7,7 @@ from .engine import walk
 from .errors import GradientError
 from .node import Argument, Hook, Leaf, Node
 from .operation import OPERATIONS, Operation, identity, primitive
-from .tensor import Tensor, connected
+from .tensor import Tensor, check_unconnected, connected
 
 __all__ = [
     "OPERATIONS",
@@ -18,6 +18,7 @@ __all__ = [
     "Node",
     "Operation",
     "Tensor",
+    "check_unconnected",
     "connected",
     "identity",
     "primitive",

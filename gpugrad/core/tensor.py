@@ -360,4 +360,17 @@ def connected(x: Tensor) -> bool:
     return x.node is not None and not isinstance(x.node, Leaf)
 
 
+def check_unconnected(name: str, x: Any) -> None:
+    """Refuse values that are copied into leaves, where the gradient of a tensor in the graph would be lost.
+
+    Raises:
+        GradientError: ``x`` is a result that needs a gradient, or an argument of a transform, while recording.
+    """
+    if isinstance(x, Tensor) and connected(x) and modes.recording():
+        raise GradientError(
+            f"{name}: expected values outside the graph, got a tensor that needs a gradient, which would be lost "
+            f"[{user_line()}]: use x.detach()"
+        )
+
+
 from . import engine, rows  # noqa: E402  they need Tensor; importing in each call took as long as most rules

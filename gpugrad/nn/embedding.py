@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from ..backend import Device
-from ..core import Tensor
+from ..core import Tensor, check_unconnected
 from ..core.modes import no_grad
 from ..ops.creation import asarray, empty
 from . import functional, init
@@ -64,6 +64,7 @@ class _Table(Module):
             raise ValueError(f"{cls.__name__}.from_pretrained: expected shape (V, D), got {given.shape}")
         kind: Any = cls  # each has arguments of its own
         made: Self = kind(*given.shape, **options, device=given.device, dtype=given.dtype)
+        check_unconnected("from_pretrained", given)
         with no_grad():
             made.weight[...] = given
         made.weight.requires_grad = not freeze

@@ -23,7 +23,7 @@ import math
 from typing import Any
 
 from .. import backend, random
-from ..core import GradientError, Tensor
+from ..core import GradientError, Tensor, check_unconnected
 from ..ops.arithmetic import clip, multiply, where
 from ..ops.creation import astype, eye, zeros
 from ..ops.decompositions import qr
@@ -39,6 +39,7 @@ def _write(name: str, tensor: Tensor, value: Any) -> Tensor:
     if not tensor.is_leaf:
         raise GradientError(f"{name}: only a leaf has a value of its own to begin with, this is the result of "
                             f"{tensor.node.name if tensor.node else 'an operation'}")  # fmt: skip
+    check_unconnected(name, value)
     with backend.backend_of(tensor.data).using(tensor.device):
         backend.overwrite(tensor.data, value.data if isinstance(value, Tensor) else value)
     tensor.mark_changed()

@@ -6,9 +6,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Device
-from ..core import GradientError, Tensor, connected
-from ..core.errors import user_line
-from ..core.modes import recording
+from ..core import Tensor, check_unconnected
 from ..ops.creation import empty, tensor, to
 
 
@@ -34,12 +32,9 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        if isinstance(data, Tensor) and recording() and connected(data):
-            raise GradientError(
-                "Parameter: expected data outside the graph, got a tensor that needs a gradient, which would be lost "
-                f"[{user_line()}]: use x.detach() for a new leaf"
-            )
-        super().__init__((data if isinstance(data, Tensor) else tensor(data)).data)
+        made = data if isinstance(data, Tensor) else tensor(data)
+        check_unconnected("Parameter", made)
+        super().__init__(made.data)
         self.requires_grad = requires_grad
 
     def __repr__(self) -> str:

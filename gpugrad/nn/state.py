@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import backend
-from ..core import Hook, Tensor
+from ..core import Hook, Tensor, check_unconnected
 from ..ops.creation import asarray
 from .attributes import BUFFER, PARAMETER, Attributes, dotted
 from .parameter import Parameter, Uninitialized
@@ -154,6 +154,7 @@ class State(Attributes):
 
 def _like(value: Any, old: Tensor) -> Tensor:
     """``value`` in the dtype and on the device of ``old``."""
+    check_unconnected("load_state_dict", value)
     data = Tensor(value.data) if isinstance(value, Tensor) else value
     if isinstance(old, Uninitialized):
         return asarray(data, dtype=old.hidden.dtype, device=backend.device_of(old.hidden))

@@ -16,7 +16,7 @@ import numpy
 
 from .. import backend
 from ..backend import Array, Device, Namespace
-from ..core import GradientError, Tensor, connected, modes, primitive
+from ..core import Tensor, check_unconnected, connected, modes, primitive
 from ..core.errors import user_line
 from . import nested
 from .arithmetic import positive
@@ -46,17 +46,13 @@ def tensor(data: Any, dtype: Any = None, device: Device | str | None = None, req
     tensor([[1., 2.],
             [3., 4.]], dtype=float64)
     """
-    if isinstance(data, Tensor) and modes.recording() and requires_grad and connected(data):
-        raise GradientError(
-            "tensor: expected data outside the graph for a new leaf (requires_grad=True), got a tensor that needs a "
-            f"gradient already [{user_line()}]: use gg.tensor(x) for a copy, or gg.tensor(x.detach(), "
-            "requires_grad=True) for a leaf that is not connected to it"
-        )
-    if isinstance(data, Tensor) and (requires_grad or not modes.recording()):
-        data = data.data
-    if device is None and isinstance(data, numpy.ndarray):
+    if isinstance(data, Tensor) and not connected(data):
+        data = Tensor(data.data, None if requires_grad or not modes.recording() else data.node)
+    if device is None and isinstance(data.data if isinstance(data, Tensor) else data, numpy.ndarray):
         device = modes.get_default_device()
     made = asarray(data, dtype=dtype, device=device, copy=True)
+    if requires_grad:
+        check_unconnected("tensor", made)
     return made.requires_grad_() if requires_grad else made
 
 

@@ -130,12 +130,26 @@ def test_a_copy_of_a_leaf_is_a_leaf():
 
 
 def test_what_would_cut_a_variable_off_is_refused():
-    makers = (pickle.dumps, lambda v: gg.tensor(v, requires_grad=True), gg.nn.Parameter)
+    nn, layer = gg.nn, gg.nn.Linear(1, 1)
+    makers = (
+        pickle.dumps,
+        lambda v: gg.tensor(v, requires_grad=True),
+        lambda v: gg.tensor([v[0], v[1]], requires_grad=True),
+        nn.Parameter,
+        lambda v: nn.Parameter([v[0], 1.0]),
+        lambda v: nn.utils.vector_to_parameters(v, layer.parameters()),
+        lambda v: layer.load_state_dict({"weight": v[:1].reshape(1, 1)}, strict=False),
+        lambda v: nn.init.constant_(layer.weight, v[0]),
+        lambda v: nn.init.uniform_(layer.weight, v[0], 3.0),
+        lambda v: nn.Embedding.from_pretrained(v.reshape(1, 2)),
+    )
+    before = [p.tolist() for p in layer.parameters()]
     for make in makers:
         with pytest.raises(gg.GradientError, match=r"x\.detach\(\)"):
             gg.grad(lambda v, make=make: make(v) or v.sum())(gg.ones(2))
         with pytest.raises(gg.GradientError, match=r"x\.detach\(\)"):
-            make(gg.tensor(1.0, requires_grad=True) * 2)
+            make(gg.tensor([1.0, 2.0], requires_grad=True) * 2)
+    assert [p.tolist() for p in layer.parameters()] == before
 
 
 # ---------------------------------------------------------------- operators

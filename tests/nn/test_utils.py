@@ -187,7 +187,7 @@ def test_on_the_second_gpu():
         model[3].register_full_backward_hook(lambda m, before, after: (before[0] * 2,))
         model(x).sum().backward()
         norm = utils.clip_grad_norm_(model.parameters(), 0.1)
-        utils.vector_to_parameters(utils.parameters_to_vector(model.parameters()), model.parameters())
+        utils.vector_to_parameters(utils.parameters_to_vector(model.parameters()).detach(), model.parameters())
         assert nn.summary(model, x).parameters == sum(p.size for p in model.parameters())
         optimizer = gg.optim.Adam(model.parameters(), lr=0.1)
         found = gg.diagnose(model, x, lambda y: (y * y).mean(), optimizer=optimizer)

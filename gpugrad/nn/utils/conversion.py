@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import backend
-from ...core import Tensor
+from ...core import Tensor, check_unconnected
 from ...ops.shaping import concat, reshape
 
 
@@ -39,6 +39,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         parameters: with n elements in all.
 
     Raises:
+        GradientError: ``vec`` is a result that needs a gradient, or an argument of a transform.
         TypeError: ``vec`` is no Tensor.
         ValueError: it has another number of elements; nothing was written.
 
@@ -52,6 +53,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """
     if not isinstance(vec, Tensor):
         raise TypeError(f"vector_to_parameters: expected vec as a Tensor, got {type(vec).__name__}")
+    check_unconnected("vector_to_parameters", vec)
     given = list(parameters)
     n = sum(p.size for p in given)
     if vec.shape != (n,):
