@@ -20,6 +20,9 @@ from .nested import is_table
 
 Shape = tuple[int, ...]
 
+LISTED = (list, tuple, range, bool)
+"""What becomes an array in an index."""
+
 PLAIN = frozenset({int, type(None)})
 """What is to be left as it is in a slice."""
 
@@ -210,7 +213,7 @@ def _plain_entry(entry: Any, x: Tensor) -> Any:
         if type(start) in PLAIN and type(stop) in PLAIN and type(step) in PLAIN:
             return entry
         return slice(*(None if s is None else operator.index(s) for s in (start, stop, step)))
-    if isinstance(entry, list | tuple | range | bool) or is_table(entry):
+    if isinstance(entry, LISTED) or is_table(entry):
         listed = asarray(entry, device=x.device)
         entry = listed if listed.size else astype(listed, backend.dtypes.int64)
     if isinstance(entry, Tensor):

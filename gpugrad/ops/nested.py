@@ -28,6 +28,8 @@ def is_table(value: object) -> bool:
 def holds_tensors(data: Any) -> bool:
     """Whether there is a Tensor or an array of a GPU somewhere in nested lists."""
     kinds = set(map(type, data))
+    if kinds <= WEAK:
+        return False
     if any(issubclass(kind, Tensor) or (kind.__module__.partition(".")[0] == "cupy") for kind in kinds):
         return True
     return not kinds.isdisjoint((list, tuple)) and any(holds_tensors(v) for v in data if type(v) in (list, tuple))
@@ -54,7 +56,10 @@ def together(name: str, *values: Any) -> tuple[Any, ...]:
     >>> together("dot", [1, 2], gg.tensor([3.0, 4.0]))[0]
     tensor([1, 2])
     """
-    if all(isinstance(v, Tensor) for v in values):
+    for v in values:
+        if not isinstance(v, Tensor):
+            break
+    else:
         return values
     others = [v for v in values if hasattr(v, "dtype") and not is_table(v)]
     return tuple(

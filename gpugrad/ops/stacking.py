@@ -207,8 +207,21 @@ def meshgrid(*arrays: Array, indexing: str = "xy", sparse: bool = False) -> tupl
 
 def _each(one: Callable[[Tensor], Array], arrays: Sequence[Any]) -> Any:
     """What a function gives for an array, or the tuple of what it gives for several."""
-    made = tuple(one(x if isinstance(x, Tensor) else asarray(x)) for x in arrays)
+    made = tuple([one(x if isinstance(x, Tensor) else asarray(x)) for x in arrays])
     return made[0] if len(made) == 1 else made
+
+
+def _at_least_1d(x: Array) -> Array:
+    return asarray(x) if x.shape else reshape(x, (1,))
+
+
+def _at_least_2d(x: Array) -> Array:
+    return asarray(x) if len(x.shape) > 1 else reshape(x, (1, math.prod(x.shape)))
+
+
+def _at_least_3d(x: Array) -> Array:
+    shape = x.shape
+    return asarray(x) if len(shape) > 2 else reshape(x, (*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1))
 
 
 def atleast_1d(*arrays: Array) -> Any:
@@ -218,7 +231,7 @@ def atleast_1d(*arrays: Array) -> Any:
     >>> gg.atleast_1d(gg.tensor(1.0)).shape
     (1,)
     """
-    return _each(lambda x: asarray(x) if x.shape else reshape(x, (1,)), arrays)
+    return _each(_at_least_1d, arrays)
 
 
 def atleast_2d(*arrays: Array) -> Any:
@@ -228,7 +241,7 @@ def atleast_2d(*arrays: Array) -> Any:
     >>> gg.atleast_2d(gg.zeros(3)).shape
     (1, 3)
     """
-    return _each(lambda x: asarray(x) if x.ndim > 1 else reshape(x, (1, x.size)), arrays)
+    return _each(_at_least_2d, arrays)
 
 
 def atleast_3d(*arrays: Array) -> Any:
@@ -240,13 +253,7 @@ def atleast_3d(*arrays: Array) -> Any:
     >>> gg.atleast_3d(gg.zeros(3)).shape
     (1, 3, 1)
     """
-
-    def one(x: Tensor) -> Array:
-        if x.ndim > 2:
-            return asarray(x)
-        return reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, *(x.shape or (1,)), 1))
-
-    return _each(one, arrays)
+    return _each(_at_least_3d, arrays)
 
 
 def vstack(arrays: Sequence[Array], /) -> Array:
@@ -257,7 +264,7 @@ def vstack(arrays: Sequence[Array], /) -> Array:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return concat([atleast_2d(x) for x in together("vstack", *arrays)], axis=0)
+    return concat([_at_least_2d(x) for x in together("vstack", *arrays)], axis=0)
 
 
 def hstack(arrays: Sequence[Array], /) -> Array:
@@ -267,7 +274,7 @@ def hstack(arrays: Sequence[Array], /) -> Array:
     >>> gg.hstack([gg.tensor([1.0, 2.0]), gg.tensor([3.0])])
     tensor([1., 2., 3.])
     """
-    listed = [atleast_1d(x) for x in together("hstack", *arrays)]
+    listed = [_at_least_1d(x) for x in together("hstack", *arrays)]
     return concat(listed, axis=1 if listed and len(listed[0].shape) > 1 else 0)
 
 
@@ -278,7 +285,7 @@ def dstack(arrays: Sequence[Array], /) -> Array:
     >>> gg.dstack([gg.zeros((2, 3)), gg.ones((2, 3))]).shape
     (2, 3, 2)
     """
-    return concat([atleast_3d(x) for x in together("dstack", *arrays)], axis=2)
+    return concat([_at_least_3d(x) for x in together("dstack", *arrays)], axis=2)
 
 
 def column_stack(arrays: Sequence[Array], /) -> Array:
@@ -292,7 +299,7 @@ def column_stack(arrays: Sequence[Array], /) -> Array:
     listed = list(together("column_stack", *arrays))
     if listed and all(len(x.shape) == 1 for x in listed):
         return stack(listed, axis=1)
-    return concat([x if len(x.shape) > 1 else expand_dims(atleast_1d(x), 1) for x in listed], axis=1)
+    return concat([x if len(x.shape) > 1 else expand_dims(_at_least_1d(x), 1) for x in listed], axis=1)
 
 
 def array_split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
