@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pickle
 import subprocess
 import sys
@@ -337,6 +338,18 @@ def test_arrays_of_cupy_are_handed_to_cupy(device):
         lambda x: (lambda out: (out.__setitem__(0, x[0] ** 2), out[np.arange(1)].sum())[1])(np.zeros(2))
     )
     assert isinstance(on_device(a), cupy.ndarray)
+
+
+def test_functions_of_scipy_for_any_array_take_tensors_inside_a_transform():
+    special = pytest.importorskip("scipy.special")
+
+    def f(x):
+        assert type(special.logsumexp(X)) is numpy.float64
+        return special.logsumexp(2 * x)
+
+    numpy.testing.assert_allclose(gg.grad(f)(X), 2 * special.softmax(2 * X))
+    switch = importlib.import_module("scipy._lib._array_api").SCIPY_ARRAY_API
+    assert bool(switch) == bool(os.environ.get("SCIPY_ARRAY_API"))
 
 
 # ---------------------------------------------------------------- types

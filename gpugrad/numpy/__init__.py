@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from numpy import *  # noqa: F403
     from numpy import __all__ as __all__
 else:
+    from .scipy_arrays import install as _install
     from .wrapping import named as _named
 
+    _install()
     __all__ = [*_numpy.__all__]
 
     def __getattr__(name: str) -> _Any:

@@ -12,7 +12,7 @@ from .. import backend
 from ..backend import BACKENDS
 from ..core import Tensor, modes
 from ..ops import creation, shaping
-from .nested import LISTS, PLAIN, all_plain, assembled, holds_tensors
+from .nested import LISTS, PLAIN, all_plain, assembled, holds_tensors, strangers
 
 inside = modes.inside
 
@@ -50,9 +50,10 @@ def _converter(name: str, copies: bool) -> Callable[..., Any]:
         value: Any = args[0] if args else None
         kind = type(value)
         if kind not in PLAIN and (kind not in LISTS or not all_plain(map(type, value))):
-            if issubclass(kind, Tensor) or (issubclass(kind, list | tuple) and holds_tensors(value)):
+            kinds = strangers(value) if issubclass(kind, list | tuple) else (kind,)
+            if kinds and any(issubclass(k, Tensor) for k in kinds):
                 return _as_tensor(name, copies, *args, **kwargs)
-            if (library := _library(value)) is not numpy:
+            if kinds and (library := _library(value)) is not numpy:
                 return getattr(library, name)(*args, **kwargs)
         if inside() is None:
             return function(*args, **kwargs)

@@ -22,6 +22,19 @@ all_plain = PLAIN.issuperset
 LISTS = frozenset({list, tuple})
 
 
+def strangers(values: Iterable[Any]) -> set[type]:
+    """The types in a list, and in the lists in it, that are not plain."""
+    found: set[type] = set()
+    while not all_plain(map(type, values)):  # a level at a time, so that long lists are looked at by C code
+        kinds = set(map(type, values))
+        if kinds <= LISTS:
+            values = [*chain.from_iterable(values)]
+        else:
+            found |= kinds - PLAIN - LISTS
+            values = [*chain.from_iterable(v for v in values if type(v) in LISTS)]
+    return found
+
+
 def holds_tensors(values: Iterable[Any]) -> bool:
     """Whether there is a Tensor in a list, or in a list in it.
 
@@ -29,17 +42,7 @@ def holds_tensors(values: Iterable[Any]) -> bool:
     >>> holds_tensors([1.0, [gg.tensor(2.0)]]), holds_tensors([[1.0, 2.0], [3.0, 4.0]])
     (True, False)
     """
-    while not all_plain(map(type, values)):  # a level at a time, so that long lists are looked at by C code
-        kinds = set(map(type, values))
-        if kinds <= LISTS:
-            values = [*chain.from_iterable(values)]
-        elif any(issubclass(kind, Tensor) for kind in kinds):
-            return True
-        elif kinds.isdisjoint(LISTS):
-            return False
-        else:
-            values = [*chain.from_iterable(v for v in values if type(v) in LISTS)]
-    return False
+    return not all_plain(map(type, values)) and any(issubclass(kind, Tensor) for kind in strangers(values))
 
 
 def assembled(data: Any, dtype: Any = None) -> Tensor:
