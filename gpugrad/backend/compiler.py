@@ -1,8 +1,7 @@
 """CUDA sources to machine code with NVRTC, kept on disk; needs no GPU, so images can be filled in advance.
 
-The cache is a folder of ``.cubin`` files named by a hash of source, architecture, options and compiler version. Files
-are written under a temporary name and renamed, so processes that share the folder, on a network file system too, never
-see half a file. Where the folder cannot be written, a temporary one lasts as long as the process.
+The cache is a folder of ``.cubin`` files named by a hash of source, architecture, options and compiler version (see
+:mod:`.codecache`). Where the folder cannot be written, a temporary one lasts as long as the process.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from .codecache import CodeCache, distrust, make_folder
 
 logger = logging.getLogger("gpugrad")
 
@@ -103,7 +104,7 @@ def wanted_folder() -> Path | None:
 def writable(path: Path) -> bool:
     """Whether files can be made in a folder, which is made if it is not there."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path, 0o755 if os.environ.get("GPUGRAD_CACHE_DIR") else 0o700)  # an image's is for its users
         with tempfile.TemporaryFile(dir=path):
             return True
     except OSError:
@@ -114,21 +115,32 @@ def writable(path: Path) -> bool:
 def folder() -> Path:
     """Where compiled kernels are kept: :func:`wanted_folder`, else a temporary one for this process.
 
-    A folder that cannot be written to is read: an image may have filled it.
+    A folder that cannot be written to is read: an image may have filled it. One that others can write to is not used.
     """
     path = wanted_folder()
+    reason = "no home" if path is None else f"{path} cannot be written"
     if path is not None and (writable(path) or path.is_dir()):
-        return path
+        distrusted = distrust(path.resolve())
+        if distrusted is None:
+            return path
+        reason = distrusted
+        logger.warning("the kernel cache is not used: %s", distrusted)
     temporary = Path(tempfile.mkdtemp(prefix="gpugrad-kernels-"))
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-    logger.info("kernels are compiled anew in each process: %s", f"{path} cannot be written" if path else "no home")
+    logger.info("kernels are compiled again in each process: %s", reason)
     return temporary
 
 
-def cached_path(source: str, name: str, architecture: str) -> Path:
-    """The file of the cache for a source; what fills the cache and what loads from it both ask here."""
+@cache
+def entries(path: Path) -> CodeCache:
+    """The kernels that a folder holds."""
+    return CodeCache(path, ".cubin")
+
+
+def stem(source: str, name: str, architecture: str) -> str:
+    """The name of a source in the cache; what fills the cache and what loads from it both ask here."""
     key = "\n".join([source, architecture, *OPTIONS, compiler_version()])
-    return folder() / f"{name}-{architecture}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
+    return f"{name}-{architecture}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 def compatible(architecture: str) -> list[str]:
@@ -150,27 +162,17 @@ def cached(source: str, name: str, architecture: str) -> Path | bytes:
     Code for an architecture that was compiled in advance is taken where it runs too.
     """
     for like in compatible(architecture):
-        path = cached_path(source, name, like)
-        if os.access(path, os.R_OK):
+        path = entries(folder()).find(stem(source, name, like))
+        if path is not None:
             return path
     return keep(source, name, architecture)
 
 
 def keep(source: str, name: str, architecture: str) -> Path | bytes:
     """Compile a source for exactly this architecture into the cache, unless it is there; see :func:`cached`."""
-    path = cached_path(source, name, architecture)
-    if os.access(path, os.R_OK):
+    known, entry = entries(folder()), stem(source, name, architecture)
+    path = known.find(entry)
+    if path is not None:
         return path
     code = compile_source(source, name, architecture)
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix="new-", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(code)
-        temporary.chmod(0o644)  # an image is filled by one user and used by another
-        temporary.replace(path)
-    except OSError:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        return code
-    return path
+    return known.put(entry, code) or code

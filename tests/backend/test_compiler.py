@@ -20,7 +20,7 @@ SOURCE = 'extern "C" __global__ void twice(float* x) {{ x[threadIdx.x] *= {}.0f;
 
 @pytest.fixture(autouse=True)
 def _forget():
-    cached = (compiler.folder, compiler.compiler_version, compiler.nvrtc)
+    cached = (compiler.folder, compiler.entries, compiler.compiler_version, compiler.nvrtc)
     yield
     for function in cached:
         function.cache_clear()
@@ -133,6 +133,7 @@ def test_sources_are_listed_once():
 def test_a_folder_that_is_only_read(compiled, monkeypatch, tmp_path):
     filled = compiler.cached("source", "k", "sm_90")
     compiler.folder.cache_clear()
+    compiler.entries.cache_clear()
     read_only(monkeypatch)
     assert compiler.folder() == tmp_path
     assert compiler.cached("source", "k", "sm_90") == filled
@@ -162,7 +163,7 @@ def test_without_a_home(compiled, monkeypatch, caplog):
         path = compiler.cached("source", "k", "sm_90")
     assert path.read_bytes() == b"code for sm_90"
     assert path == compiler.cached("source", "k", "sm_90")
-    assert "kernels are compiled anew in each process: no home" in caplog.text
+    assert "kernels are compiled again in each process: no home" in caplog.text
 
 
 def test_a_home_that_is_a_file(compiled, monkeypatch, tmp_path):
@@ -190,6 +191,58 @@ def test_two_processes_fill_at_once(nvrtc, tmp_path):
     assert [process.wait(timeout=120) for process in running] == [0, 0]
     assert len(list(tmp_path.iterdir())) == 6
     assert all(path.read_bytes()[:4] == b"\x7fELF" for path in tmp_path.iterdir())
+
+
+def damaged(content, way):
+    at = way * 7919 % len(content)
+    return (content[:at], content[:at] + bytes([content[at] ^ (1 << way % 8)]) + content[at + 1 :], b"")[way % 3]
+
+
+def test_a_damaged_entry_is_compiled_again(compiled, tmp_path, caplog):
+    right = compiler.cached("source", "k", "sm_90").read_bytes()
+    for way in range(100):
+        path = compiler.cached("source", "k", "sm_90")
+        path.write_bytes(damaged(right, way))
+        compiler.entries.cache_clear()
+        assert compiler.cached("source", "k", "sm_90").read_bytes() == right
+    assert len(compiled) == 101
+    assert len(list(tmp_path.iterdir())) == 1
+    assert "is not what was written" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_code_of_another_user_is_not_loaded(compiled, monkeypatch, tmp_path, caplog):
+    path = compiler.cached("source", "k", "sm_90")
+    os.chown(path, 12345, 12345)
+    compiler.entries.cache_clear()
+    assert compiler.cached("source", "k", "sm_90").stat().st_uid == 0
+    assert "belongs to user 12345" in caplog.text
+    os.chown(tmp_path, 12345, 12345)
+    compiler.folder.cache_clear()
+    assert compiler.folder() != tmp_path
+    assert len(compiled) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs owners of files")
+def test_a_folder_that_others_can_write_to_and_links_are_not_used(compiled, monkeypatch, tmp_path, caplog):
+    path = compiler.cached("source", "k", "sm_90")
+    other = tmp_path / "other"
+    path.rename(other)
+    path.symlink_to(other)
+    compiler.entries.cache_clear()
+    assert not compiler.cached("source", "k", "sm_90").is_symlink()
+    assert "is a link" in caplog.text
+    tmp_path.chmod(0o777)
+    compiler.folder.cache_clear()
+    assert compiler.folder() != tmp_path
+    assert "can be written to by other users (mode 0777)" in caplog.text
+
+
+def test_folders_are_made_for_their_user_alone(monkeypatch, tmp_path):
+    monkeypatch.delenv("GPUGRAD_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiler.folder.cache_clear()
+    assert stat.S_IMODE(compiler.folder().stat().st_mode) == 0o700
 
 
 # -------------------------------------------------------------------- the compiler

@@ -395,6 +395,24 @@ def test_a_home_that_cannot_be_written_to(monkeypatch, tmp_path):
         compiler.cache_folder.cache_clear()
 
 
+def test_a_damaged_library_is_compiled_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiler.cache_folder.cache_clear()
+    source = 'extern "C" __global__ void damaged_once(int* out) { *out = 1; }'
+    try:
+        first = compiler._compiled(source, (), ("damaged_once",))
+        right = first.read_bytes()
+        for wrong in (right[: len(right) // 2], right[:-1] + b"?"):
+            first.write_bytes(wrong)
+            compiler._entries.cache_clear()
+            assert compiler._compiled(source, (), ("damaged_once",)) == first
+            assert first.read_bytes() == right
+        assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
+    finally:
+        compiler.cache_folder.cache_clear()
+        compiler._entries.cache_clear()
+
+
 def test_gpugrads_own_kernels_run_as_kernels(cp):
     import gpugrad as gg
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
 import functools
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -12,6 +15,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+from ...backend.codecache import CodeCache, distrust, make_folder
+
+logger = logging.getLogger("gpugrad")
 
 INCLUDE = Path(__file__).parent / "include"
 FLAGS = (
@@ -93,10 +100,11 @@ def _compiled(source: str, options: tuple[str, ...], expressions: tuple[str, ...
     text = f'#include "cuda_host.hpp"\n#line 1 "kernel.cu"\n{body}\n#line 1 "launchers"\n{launchers}'
     compiler = find_compiler()
     key = hashlib.sha256("\0".join((text, *flags, *FLAGS, platform.machine(), _identity(compiler))).encode())
-    path = cache_folder() / f"{key.hexdigest()[:32]}.so"
-    if path.exists():
+    kept, stem = _entries(cache_folder()), key.hexdigest()[:32]
+    path = kept.find(stem)
+    if path is not None:
         return path
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix="build-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gpugrad-build-") as folder:
         file = Path(folder) / "kernel.cpp"
         file.write_text(text)
         made = file.with_suffix(".so")
@@ -104,7 +112,9 @@ def _compiled(source: str, options: tuple[str, ...], expressions: tuple[str, ...
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CompileException(done.stderr, source, expressions[0] if expressions else "", options)
-        made.replace(path)  # complete or not there, also when two processes build it
+        path = kept.put(stem, made.read_bytes())
+    if path is None:
+        raise OSError(f"the CUDA simulator cannot write to {cache_folder()}")
     return path
 
 
@@ -131,17 +141,20 @@ def _identity(compiler: str) -> str:
 
 @functools.cache
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: the user's cache folder, or a temporary one if that cannot be written to."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    for folder in (
-        Path(home) / "gpugrad" / "cuda_simulator",
-        Path(tempfile.gettempdir()) / f"gpugrad-simulator-{user}",
-    ):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return Path(tempfile.mkdtemp(prefix="gpugrad-simulator-"))
+    """Where compiled kernels are kept: in the user's cache, or in a temporary folder of this process."""
+    with contextlib.suppress(OSError, RuntimeError):
+        path = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "gpugrad" / "cuda_simulator"
+        make_folder(path)
+        with tempfile.TemporaryFile(dir=path):
+            reason = distrust(path.resolve())
+        if reason is None:
+            return path
+        logger.warning("the CUDA simulator's cache is not used: %s", reason)
+    temporary = Path(tempfile.mkdtemp(prefix="gpugrad-simulator-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    return temporary
+
+
+@functools.cache
+def _entries(path: Path) -> CodeCache:
+    return CodeCache(path, ".so")
