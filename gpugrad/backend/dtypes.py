@@ -23,7 +23,10 @@ default_dtype: ContextVar[DType] = ContextVar("gpugrad_default_dtype", default=f
 
 
 def as_dtype(dtype: Any) -> DType:
-    """A NumPy dtype from anything that names one.
+    """A NumPy dtype of numbers from anything that names one.
+
+    Raises:
+        TypeError: it names none, or one of objects, text or times.
 
     >>> as_dtype("float64"), as_dtype(float)
     (dtype('float64'), dtype('float64'))
@@ -32,6 +35,8 @@ def as_dtype(dtype: Any) -> DType:
         wanted: DType = numpy.dtype(dtype)
     except TypeError as error:
         raise TypeError(f"expected a dtype such as gpugrad.float32, got {dtype!r}") from error
+    if wanted.kind in "OSUMm":
+        raise TypeError(f"expected a dtype of numbers, such as gpugrad.float32, got {wanted}")
     return wanted
 
 

@@ -777,6 +777,8 @@ pd.isna(t) * u + t
 """
 
 GPUGRAD = """
+gg.astype(v, object).sum()
+gg.tensor(v, dtype=object).sum()
 !gg.tensor([t, u]).sum()
 !gg.tensor([[t, u], [1.0, 2.0]]).sum()
 !gg.asarray([t, u]).sum()
