@@ -12,11 +12,13 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
-from ..core import GradientError, Tensor, primitive, temporary
+from ..core import GradientError, Tensor, calls, primitive, temporary
 from ..core.modes import careful, recording
 from ..kernels import indexing as kernels
+from .arithmetic import where
 from .creation import asarray, astype
 from .nested import is_table
+from .shaping import reshape
 
 Shape = tuple[int, ...]
 
@@ -167,7 +169,29 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
     floating = isinstance(value, float) or (given is not None and backend.is_floating(given))
     if floating and not backend.is_floating(x.dtype):
         raise TypeError(f"cannot write floating-point values into a tensor of {x.dtype}")
+    if careful.on and _differs(key, x, value):
+        return _set_where(x, key[0] if isinstance(key, tuple) else key, value)
     y: Tensor = _set_at(x, value, index=key)
+    return y
+
+
+def _differs(key: Any, x: Tensor, value: Any) -> bool:
+    """Whether a key is one mask that differs from sample to sample, and every place that it names gets the same."""
+    entries = _entries(key)
+    mask = entries[0] if len(entries) == 1 else None
+    return (
+        backend.is_array(mask) and mask.dtype.kind == "b" and calls.mapped(mask)
+        and len(getattr(value, "shape", ())) <= x.ndim - len(mask.shape)
+        and tuple(mask.shape) == x.shape[: len(mask.shape)]
+    )  # fmt: skip
+
+
+def _set_where(x: Tensor, mask: Array, value: Any) -> Tensor:
+    """:func:`set_at` without a gather in its gradient, whose shape would differ from sample to sample."""
+    if backend.is_array(value) or isinstance(value, Tensor):
+        value = astype(asarray(value), x.dtype, copy=False)
+    extra = x.ndim - len(mask.shape)
+    y: Tensor = where(reshape(Tensor(mask), (*mask.shape, *(1,) * extra)), value, x)
     return y
 
 

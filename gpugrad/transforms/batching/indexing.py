@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core import Tensor
+from ...core.calls import mapped
 from ...ops.creation import arange
 from ...ops.indexing import is_basic
 from ...ops.shaping import reshape
@@ -107,7 +108,7 @@ def _everything(entries: tuple[Any, ...], shape: Shape) -> tuple[list[Batched | 
     taken = 0
     for e in entries:
         if hasattr(e, "dtype") and e.dtype.kind == "b":
-            if not e.shape or (isinstance(e, Batched) and e.each):
+            if not e.shape or (isinstance(e, Batched) and (e.each or mapped(e.data))):
                 return None, 0
             taken += len(e.shape)
         elif e is not None and e is not Ellipsis:
