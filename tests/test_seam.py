@@ -318,6 +318,7 @@ KNOWN = {
     "core/calls.py": {"numpy"},  # scalars of NumPy among operands
     "core/tensor.py": {"numpy"},  # text, and the way out
     "ops/creation.py": {"numpy"},  # nested lists and numbers become arrays
+    "ops/inplace.py": {"numpy"},  # which of NumPy's functions write
     "ops/keywords.py": {"numpy"},  # what NumPy's functions are called with
     "ops/nested.py": {"numpy"},  # nested lists beside tensors
     "ops/protocols.py": {"numpy"},  # which functions are NumPy's own

@@ -113,7 +113,8 @@ def _from_python(data: Any, dtype: Any) -> numpy.ndarray[Any, Any]:
     """Numbers and nested lists as a NumPy array; Python's floats and complex numbers get the default dtypes."""
     array: numpy.ndarray[Any, Any] = nested.numbers(data)
     if dtype is None:
-        return array if isinstance(data, numpy.generic) else array.astype(_default_for(array.dtype), copy=False)
+        kept = hasattr(data, "dtype") or nested.is_table(data)
+        return array if kept else array.astype(_default_for(array.dtype), copy=False)
     _no_part_lost("asarray", array.dtype, dtype)
     return array.astype(dtype)
 

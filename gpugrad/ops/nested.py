@@ -21,8 +21,9 @@ LISTS = (list, tuple, range)
 
 
 def is_table(value: object) -> bool:
-    """Whether it is a Series, an Index or a DataFrame of pandas."""
-    return hasattr(type(value), "__pandas_priority__") and not isinstance(value, Tensor)
+    """Whether it is a Series, an Index or a DataFrame of pandas, or an array of NumPy in a file."""
+    kind = type(value)
+    return (hasattr(kind, "__pandas_priority__") and not isinstance(value, Tensor)) or kind is numpy.memmap
 
 
 def holds_tensors(data: Any) -> bool:
@@ -88,6 +89,8 @@ def numbers(data: Any) -> Any:
         ValueError: nested lists of unequal length.
         TypeError: they are no numbers.
     """
+    if isinstance(data, numpy.ma.MaskedArray):
+        raise TypeError("expected numbers, got a masked array, whose mask would be lost: use x.filled(...) or gg.where")
     try:
         array = numpy.asarray(data)
     except ValueError as error:

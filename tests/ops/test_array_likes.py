@@ -76,6 +76,21 @@ def test_tables_of_pandas(device):
         x * pandas.Series(["a", "b", "c"])
 
 
+def test_arrays_of_other_classes(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    numpy.save(tmp_path / "a.npy", numpy.array([0.1, 2.0]))
+    in_file = numpy.load(tmp_path / "a.npy", mmap_mode="r")
+    x = gg.tensor([1.0, 1.0], dtype=F64)
+    for y in (x * in_file, in_file * x, gg.tensor(in_file), gg.asarray(pandas.Series([0.1, 2.0]))):
+        assert (y.dtype, y.tolist()) == (F64, [0.1, 2.0])
+    assert gg.tensor(pandas.DataFrame([[1.0, 0.1]])).dtype == F64
+    with pytest.raises(TypeError, match="masked array, whose mask would be lost"):
+        gg.tensor(numpy.ma.array([1.0, 2.0], mask=[True, False]))
+    for other in (numpy.recarray(2, [("a", "f8")]), numpy.ma.array([1.0, 2.0])):  # their operators are others
+        with pytest.raises(TypeError, match="multiply: expected a tensor, an array or a number"):
+            x * other
+
+
 INDICES = [
     (0, 1), ((0, 1),), (slice(None), (0, 2)), range(2), (range(2), range(1, 3)), [True, False], [[0, 1], [1, 0]], [],
     (slice(None), []), (..., [2]), ([0, 1], None, [1, 2]), numpy.True_, numpy.int64(1), (numpy.array(1), [0]),
