@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import threading
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy
@@ -21,6 +22,13 @@ SHARED = 48 * 1024
 SHARED_OPT_IN = 227 * 1024
 MOST_BLOCKS = (2**31 - 1, 65535, 65535)
 DIVERGED, STUCK, FAULT, SPIN, SHARED_OVERRUN, TRAP, MASK, DIVISION = range(1, 9)
+
+
+@cache
+def _pointers(count: int) -> Any:
+    """ctypes' type of an array of pointers; a new type each time would be a cycle of references."""
+    return ctypes.c_void_p * count
+
 
 
 class CUDADriverError(RuntimeError):
@@ -127,7 +135,7 @@ class RawKernel:
         if len(args) != len(parameters):
             raise TypeError(f"kernel {self.name} takes {len(parameters)} arguments, {len(args)} were given")
         values = [self._argument(i, *pair) for i, pair in enumerate(zip(args, parameters, strict=True))]
-        pointers = (ctypes.c_void_p * (len(values) + 1))(*(v.ctypes.data for v in values))
+        pointers = _pointers(len(values) + 1)(*(v.ctypes.data for v in values))
         counters.launch(self.name)
         with _lock:
             launch = _Launch(
