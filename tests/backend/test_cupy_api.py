@@ -24,7 +24,12 @@ PACKAGE = Path(gpugrad.__file__).parent
 ROOTS = {"xp": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
 """Names that stand for an array library in the sources."""
 
-DYNAMIC = {"custom/expressions.py": tuple(FUNCTIONS)}
+DYNAMIC = {
+    "custom/expressions.py": tuple(FUNCTIONS),
+    "backend/cupy_functions.py": ("all", "any", "argmax", "argmin", "count_nonzero", "max", "min", "nanargmax",
+                                  "nanargmin", "nanmax", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod",
+                                  "ptp", "sum"),
+}  # fmt: skip
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
 BESIDE = {"special": "special", "matrix_functions": "linalg"}

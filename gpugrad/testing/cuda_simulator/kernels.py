@@ -30,7 +30,6 @@ def _pointers(count: int) -> Any:
     return ctypes.c_void_p * count
 
 
-
 class CUDADriverError(RuntimeError):
     """An error code of the CUDA driver."""
 
