@@ -25,8 +25,9 @@ def _lost(xp: Namespace, g: Array, where: Array, /) -> Array:
     Along axes of which the mask has one element, any g that is not 0 counts.
     """
     asked = g != 0
-    spread = tuple(i for i, (n, m) in enumerate(zip(where.shape, g.shape, strict=False)) if n == 1 != m)
-    if spread and len(where.shape) == len(g.shape):
+    more = len(g.shape) - len(where.shape)
+    spread = tuple(i + more for i, n in enumerate(where.shape) if n == 1 != g.shape[i + more])
+    if spread:
         asked = xp.any(asked, axis=spread, keepdims=True) | (g != g)
     return xp.astype(xp.where(where & asked, float("nan"), 0), g.dtype)
 

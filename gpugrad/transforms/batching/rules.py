@@ -58,6 +58,16 @@ def elementwise(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     return inner(op, *(aligned(x, rank) for x in operands), **params)
 
 
+def marked(op: Any, size: int, operands: list[Any], params: Params) -> Any:
+    """Element by element, with the shape of the first operand, which so must have the samples."""
+    rank = rank_of(operands)
+    first, *others = operands
+    h = everywhere(first, size)
+    if rank + 1 > len(h.shape):
+        h = reshape(h, (size, *(1,) * (rank + 1 - len(h.shape)), *h.shape[1:]))
+    return inner(op, h, *(aligned(x, rank) for x in others), **params)
+
+
 def reduction(op: Any, size: int, operands: list[Any], params: Params) -> Any:
     """Over one, several or (None) all axes."""
     (x,) = operands

@@ -70,7 +70,8 @@ FAMILIES: list[tuple[rules.Rule, list[Any]]] = [
     (rules.elementwise, _all_of(bessel, gammas, incomplete, trigonometry, ufuncs)),
     (rules.elementwise, [*_all_of(determinants, decompositions, eigenvalues), solving.inv, solving._pinv, norms._rank]),
     (rules.elementwise, [identity, creation._astype, creation._to_device, diagonals.tril, diagonals.triu]),
-    (rules.elementwise, [conditions.isclose, corners._marked, corners._lost, norms.root, products._cross]),
+    (rules.elementwise, [conditions.isclose, norms.root, products._cross]),
+    (rules.marked, [corners._marked, corners._lost]),
     (
         rules.reduction,
         [
