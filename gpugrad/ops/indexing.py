@@ -178,8 +178,8 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
 def _differs(key: Any, x: Tensor, value: Any) -> bool:
     """Whether a key is one mask that differs from sample to sample, and every place that it names gets the same."""
     entries = _entries(key)
-    mask = entries[0] if len(entries) == 1 else None
-    return (
+    mask: Any = entries[0] if len(entries) == 1 else None
+    return bool(
         backend.is_array(mask) and mask.dtype.kind == "b" and calls.mapped(mask)
         and len(getattr(value, "shape", ())) <= x.ndim - len(mask.shape)
         and tuple(mask.shape) == x.shape[: len(mask.shape)]
