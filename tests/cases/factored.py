@@ -105,8 +105,10 @@ def exchanged(back):
 ROWS: list[Row] = [
     # -------------------------------------------------------- functions
     row("matrix_functions.expm", L.expm, one_by_one(scipy.linalg.expm), lambda t, x: t.linalg.matrix_exp(x)),
-    row("matrix_functions.sqrtm", lambda x: L.sqrtm(ours(x)), lambda x: one_by_one(scipy.linalg.sqrtm)(theirs(x))),
-    row("matrix_functions.logm", lambda x: L.logm(ours(x)), lambda x: one_by_one(scipy.linalg.logm)(theirs(x))),
+    row("matrix_functions.sqrtm", lambda x: L.sqrtm(ours(x)), lambda x: one_by_one(scipy.linalg.sqrtm)(theirs(x)),
+        host_only=True),
+    row("matrix_functions.logm", lambda x: L.logm(ours(x)), lambda x: one_by_one(scipy.linalg.logm)(theirs(x)),
+        host_only=True),
     row("matrix_functions.solve_sylvester", lambda a, b, q: L.solve_sylvester(ours(a), ours(b), q),
         lambda a, b, q: one_by_one(scipy.linalg.solve_sylvester)(theirs(a), theirs(b), q),
         shapes=[((3, 3), (2, 2), (3, 2)), ((2, 2, 2), (1, 1), (2, 2, 1)), ((0, 0), (2, 2), (0, 2))]),

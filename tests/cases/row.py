@@ -42,6 +42,8 @@ class Row:
     single: float = 1e-5
     """Tolerance in float32, relative and absolute."""
     label: str = ""
+    host_only: bool = False
+    """Not there on a GPU, where it raises."""
 
     @property
     def name(self) -> str:
