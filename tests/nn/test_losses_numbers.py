@@ -284,7 +284,7 @@ def test_shapes_that_differ_are_refused(name):
     (lambda x: F.mse_loss(x, x, weight=gg.ones(3)), r"mse_loss: expected weights of the shape of the input"),
     (lambda x: F.huber_loss(x, x, delta=0), "huber_loss: expected a positive delta, got 0"),
     (lambda x: F.smooth_l1_loss(x, x, beta=-1.0), "smooth_l1_loss: expected a beta of at least 0, got -1.0"),
-    (lambda x: F.gaussian_nll_loss(x, x, -1.0), "gaussian_nll_loss: expected a variance of at least 0, got -1.0"),
+    (lambda x: F.gaussian_nll_loss(x, x, -1.0), "gaussian_nll_loss: expected variances of at least 0, got -1.0"),
     (lambda x: F.gaussian_nll_loss(x, x, gg.ones(3)), r"expected variances of shape \(2, 3\), \(2,\), .* got \(3,\)"),
     (lambda x: F.binary_cross_entropy(x, x, gg.ones(2)), r"weight that broadcasts to \(2, 3\), got shape \(2,\)"),
     (lambda x: F.binary_cross_entropy_with_logits(x, x, pos_weight=gg.ones((4, 2, 3))), "expected a pos_weight that"),
