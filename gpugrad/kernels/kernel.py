@@ -49,6 +49,12 @@ class Kernel:
 
     def __call__(self, xp: Namespace, *arguments: Any) -> Any:
         first = arguments[0]
+        if self.routine is not None and type(xp) is ModuleType:  # the short way; routines know no rare dtypes
+            owner = BACKENDS.get(type(first))
+            if owner is not None and owner.routines:
+                result = self.routine(*arguments)
+                if result is not NotImplemented:
+                    return result
         dtype = getattr(first, "dtype", None)
         rare: Any = dtype if dtype is not None and dtype.num > COMMON else None
         if rare is not None and rare.kind == "c":
@@ -58,11 +64,7 @@ class Kernel:
             return whole(self, arguments)
         owner = BACKENDS.get(type(first))
         if owner is not None:
-            result = NotImplemented
-            if owner.compiles:
-                result = self.launch(xp, owner, arguments)
-            elif self.routine is not None and owner.routines:
-                result = self.routine(*arguments)
+            result = self.launch(xp, owner, arguments) if owner.compiles else NotImplemented
             if result is not NotImplemented:
                 return result
         if rare is not None and is_short(rare):

@@ -19,6 +19,7 @@ from typing import Any
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
 from ..kernels import convolution as kernels
+from ..kernels.wide import wider
 from ..kernels.windows import Window
 from .creation import asarray
 from .windows import AXES, batched, sizes, sliding
@@ -40,7 +41,7 @@ def _filters(xp: Namespace, x: Array, g: Array, /, *, window: Window, groups: in
 
 
 def _channel_sums(xp: Namespace, g: Array) -> Array:
-    return xp.sum(g, axis=(0, *range(2, len(g.shape))))
+    return xp.sum(wider(xp, g), axis=(0, *range(2, len(g.shape))))
 
 
 _convolve.vjp(

@@ -9,7 +9,7 @@ import math
 
 from ..backend import Array, Namespace
 from ..backend.dtypes import COMMON
-from ..core import primitive
+from ..core import Tensor, primitive
 from ..kernels import activation as kernels
 from .activation import sigmoid
 
@@ -226,10 +226,13 @@ def _tanh_back(xp: Namespace, g: Array, x: Array, /) -> Array:
 
 
 def _tanh_x(xp: Namespace, g: Array, x: Array) -> Array:
-    if x.dtype.num > COMMON and x.dtype.kind == "c":
-        y = xp.tanh(x)
-        return g - g * y * y
-    return _tanh_back.on(xp, g, x)
+    if type(g) is Tensor:
+        if x.dtype.kind != "c":
+            return _tanh_back(g, x)
+    elif x.dtype.num <= COMMON or x.dtype.kind != "c":
+        return kernels.tanh_backward(xp, g, x)
+    y = xp.tanh(x)
+    return g - g * y * y
 
 
 tanh.vjp(x=_tanh_x)

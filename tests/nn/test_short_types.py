@@ -34,6 +34,13 @@ ROUGH = {"LSTM", "LSTMCell", "TransformerDecoderLayer"}
 """Some numbers on their way are 1e5 times as large as some gradients, whose units float32 does not reach."""
 
 
+OF_PRODUCTS = {
+    "Conv1d", "Conv2d", "ConvTranspose2d", "MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer",
+    "attention", "Linear", "matmul",
+}  # fmt: skip
+"""On a GPU these leave it to its units for products to sum in float32."""
+
+
 def complain(name, what, got, want, rough):
     got, want = got.astype("float64"), numpy.asarray(want, "float64")
     if got.shape != want.shape:
@@ -228,8 +235,10 @@ def computed(make, arrays, variables, parameters, upstream, dtype):
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_one_rounding(row, name):
+def test_one_rounding(row, name, device):
     dtype = short_dtype(name)
+    if not device.is_host and (name == "bfloat16" or row[0] in OF_PRODUCTS):
+        pytest.skip("CuPy has no bfloat16, and products are those of the GPU")
     _, make, inputs, *count = row
     problems = []
     for scale in SCALES:
