@@ -18,7 +18,7 @@ import numpy
 import gpugrad as gg
 from gpugrad import inf, nan
 from gpugrad.nn import functional as F
-from gpugrad.ops import activation, corners, determinants, gating, losses, norms, softmax
+from gpugrad.ops import activation, corners, determinants, functions, gating, losses, norms, softmax, trigonometry
 from gpugrad.ops import special as own
 
 S, L = gg.special, gg.linalg
@@ -107,6 +107,13 @@ SMOOTH: list[Smooth] = [
     ("ops.losses.logistic", _two(losses.logistic), lambda x, t: (1 - t) * x + _softplus(-x), PAIR),
     ("ops.losses.binary_cross_entropy", _two(losses.binary_cross_entropy),
      lambda p, t: -t * mpmath.log(p) - (1 - t) * mpmath.log(1 - p), [[0.5, 0.0], [0.5, 1.0], [1e-3, 0.5]]),
+    ("ops.losses._slope", _two(losses._slope), lambda p, t: (p - t) / (p * (1 - p)),
+     [[0.5, 0.0], [0.5, 0.5], [0.1, 1.0]]),
+    ("ops.activation._sigmoid_back", _two(activation._sigmoid_back),
+     lambda g, x: g * _logistic(x) * _logistic(-x), PAIR),
+    ("ops.functions._tanh_back", _two(functions._tanh_back), lambda g, x: g * mpmath.sech(x) ** 2, PAIR),
+    ("ops.activation.tanhshrink", _one(F.tanhshrink), lambda x: x - mpmath.tanh(x), [[0.0], [0.7], [-5.0]]),
+    ("ops.trigonometry._one_less_square", _one(trigonometry._one_less_square), lambda x: 1 - x * x, ZERO),
     ("ops.arithmetic.multiply", _two(gg.multiply), lambda x, y: x * y, PAIR),
     ("ops.arithmetic.divide", _two(gg.divide), lambda x, y: x / y, [[0.0, 1.0], [1.0, 1.0], [0.0, -2.0]]),
     ("ops.arithmetic.pow", _two(gg.pow), lambda x, y: x**y, [[1.0, 0.0], [2.0, 0.0], [1.0, 1.0], [2.0, -1.0]]),
