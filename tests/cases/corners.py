@@ -96,8 +96,19 @@ SMOOTH: list[Smooth] = [
     ("ops.special._polygamma", _one(lambda x: S.polygamma(1, x)), lambda x: mpmath.polygamma(1, x), [[1e-3], [1.0]]),
     ("ops.special.erfcinv", _one(S.erfcinv), lambda x: mpmath.erfinv(1 - x), [[1.0], [0.5]]),
     ("ops.special.ndtri", _one(S.ndtri), lambda x: mpmath.sqrt(2) * mpmath.erfinv(2 * x - 1), [[0.5], [0.25]]),
-    ("ops.bessel.i0", _one(S.i0), lambda x: mpmath.besseli(0, x), [*ZERO, [5.0]]),
-    ("ops.bessel.i1", _one(S.i1), lambda x: mpmath.besseli(1, x), [*ZERO, [5.0]]),
+    *[(f"ops.bessel.{letter}{n}", _one(getattr(S, f"{letter}{n}")), partial(function, n), points)
+      for letter, function, points in (
+        ("i", mpmath.besseli, [*ZERO, [5.0]]), ("j", mpmath.besselj, [*ZERO, [5.0]]),
+        ("y", mpmath.bessely, [[1e-3], [5.0]]), ("k", mpmath.besselk, [[1e-3], [5.0]]),
+      ) for n in (0, 1)],
+    *[(f"ops.bessel.{name}", _one(partial(getattr(S, name), 2)), partial(function, 2), [[0.01], [5.0]])
+      for name, function in (("jv", mpmath.besselj), ("yv", mpmath.bessely), ("iv", mpmath.besseli),
+                             ("kv", mpmath.besselk), ("yn", mpmath.bessely))],
+    ("ops.gammas.rgamma", _one(S.rgamma), mpmath.rgamma, [[0.0], [-2.0], [0.49], [0.5], [5.0]]),
+    ("ops.gammas.beta", _two(S.beta), mpmath.beta, [[1.0, 1.0], [0.01, 3.0]]),
+    ("ops.special.erfcx", _one(S.erfcx), lambda x: mpmath.exp(x * x) * mpmath.erfc(x), [*ZERO, [7.99], [8.01], [20.0]]),
+    ("ops.incomplete.gammainc", _two(S.gammainc), lambda a, x: mpmath.gammainc(a, 0, x, regularized=True),
+     [[1.0, 1e-3], [2.0, 2.5], [0.01, 0.1]]),
     ("ops.activation.silu", _one(F.silu), lambda x: x * _logistic(x), ZERO),
     ("ops.activation.gelu", _one(F.gelu), lambda x: x * _normal(x), [*ZERO, [5.0], [-5.0]]),
     ("ops.activation.gelu_tanh", _one(partial(F.gelu, approximate="tanh")), _gelu_tanh, ZERO),
@@ -339,11 +350,9 @@ FAMILIES = {
         "ops.factored._lu ops.factored._unit_lower ops.matrix_functions.solve_sylvester ops.structured._solve_banded"
     ),
     "composed of the activations above": ("ops.ctc.ctc ops.recurrent.gru ops.recurrent.lstm ops.recurrent.rnn"),
-    "special functions with tables of their own: see tests/ops/test_special.py": (
-        "ops.bessel._over_power ops.bessel.i0e ops.bessel.i1e ops.bessel.iv ops.bessel.ive ops.bessel.j0 "
-        "ops.bessel.j1 ops.bessel.jv ops.bessel.k0 ops.bessel.k0e ops.bessel.k1 ops.bessel.k1e ops.bessel.kv "
-        "ops.bessel.kve ops.bessel.y0 ops.bessel.y1 ops.bessel.yn ops.bessel.yv ops.gammas._multigammaln "
-        "ops.gammas.beta ops.gammas.betaln ops.gammas.gammasgn ops.gammas.rgamma ops.incomplete.betainc "
-        "ops.incomplete.gammainc ops.incomplete.gammaincc ops.special.erfcx"
+    "special functions with tables of their own: see tests/ops/test_special_functions.py": (
+        "ops.bessel._over_power ops.bessel.i0e ops.bessel.i1e ops.bessel.ive ops.bessel.k0e ops.bessel.k1e "
+        "ops.bessel.kve ops.gammas._multigammaln ops.gammas.betaln ops.gammas.gammasgn ops.incomplete.betainc "
+        "ops.incomplete.gammaincc"
     ),
 }
