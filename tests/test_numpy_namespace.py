@@ -308,6 +308,9 @@ def test_what_cannot_be_an_array():
         np.array([t[0], "a"])
     with pytest.raises(gg.GradientError, match=r"import gpugrad\.numpy as np"):
         numpy.array([t[0], t[1]])
+    with pytest.raises(TypeError, match=r"np\.nditer: a write would not reach the tensor"):
+        np.nditer(gg.tensor(X), op_flags=["readwrite"])
+    assert [float(v) for v in np.nditer(X)] == X.tolist()
     with pytest.raises(gg.GradientError, match=r"gpugrad has no numpy\.busday_count"):
         np.busday_count(t, 2)
 

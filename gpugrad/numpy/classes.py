@@ -9,6 +9,7 @@ import numpy
 
 from .. import backend
 from ..core import Tensor
+from ..core.errors import user_line
 from ..ops import creation
 from . import arrays
 from .arrays import inside
@@ -136,4 +137,18 @@ def _numbered(x: Tensor) -> Iterator[tuple[tuple[int, ...], Tensor]]:
     return ((place, x[place]) for place in numpy.ndindex(x.shape))
 
 
-OWN: dict[str, Any] = {"vectorize": vectorize, "ndenumerate": ndenumerate}
+def nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
+    """``numpy.nditer``; refused for Tensors that it would write to, because it writes to copies.
+
+    Raises:
+        TypeError: an operand is a Tensor, and the flags of one ask for writing; names the line.
+    """
+    flags = str(kwargs.get("op_flags", args[1:2]))
+    if "write" in flags and any(isinstance(v, Tensor) for v in (op if isinstance(op, list | tuple) else (op,))):
+        raise TypeError(
+            f"np.nditer: a write would not reach the tensor: use x[i] = v, i in np.ndindex(x.shape) [{user_line()}]"
+        )
+    return numpy.nditer(op, *args, **kwargs)
+
+
+OWN: dict[str, Any] = {"vectorize": vectorize, "ndenumerate": ndenumerate, "nditer": nditer}

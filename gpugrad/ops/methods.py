@@ -82,7 +82,10 @@ def in_place(op: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
         value = op(self, other)
         if value is NotImplemented:
             return NotImplemented
-        inplace.take(self, value)
+        if value.shape == self.shape and value.dtype == self.dtype:
+            self.become(value)
+        else:
+            inplace.take(self, value)
         return self
 
     return update
