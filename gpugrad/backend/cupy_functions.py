@@ -36,9 +36,8 @@ def remainder(x1: Any, x2: Any, /) -> Array:
     if not _is_floating(x1, x2):
         return cupy.remainder(x1, x2)
     rest = cupy.fmod(x1, x2)
-    divisor = cupy.asarray(x2, dtype=rest.dtype)
-    wrong = (rest != 0) & ((rest < 0) != (divisor < 0))
-    return cupy.where(rest == 0, cupy.copysign(rest, divisor), cupy.where(wrong, rest + divisor, rest))
+    y = cupy.where((rest < 0) != (x2 < 0), rest + x2, rest)
+    return cupy.where(rest == 0, cupy.copysign(rest, x2), y)
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Array:
@@ -46,12 +45,11 @@ def floor_divide(x1: Any, x2: Any, /) -> Array:
     if not _is_floating(x1, x2):
         return cupy.floor_divide(x1, x2)
     rest = cupy.fmod(x1, x2)
-    dividend, divisor = cupy.asarray(x1, dtype=rest.dtype), cupy.asarray(x2, dtype=rest.dtype)
-    ratio = dividend / divisor
-    quotient = (dividend - rest) / divisor
-    quotient = cupy.rint(quotient - ((rest != 0) & ((rest < 0) != (divisor < 0))))
+    ratio = cupy.divide(x1, x2)
+    lower = (rest != 0) & ((rest < 0) != (x2 < 0))
+    quotient = cupy.rint(cupy.divide(x1 - rest, x2) - lower)
     quotient = cupy.where(quotient == 0, cupy.copysign(quotient, ratio), quotient)
-    return cupy.where(divisor == 0, ratio, quotient)
+    return cupy.where(cupy.equal(x2, 0), ratio, quotient)
 
 
 def divmod(x1: Any, x2: Any, /) -> tuple[Array, Array]:
