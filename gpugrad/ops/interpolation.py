@@ -222,7 +222,7 @@ def trapezoid(y: Array, x: Array | None = None, dx: Any = 1.0, axis: int = -1) -
         return sum(heights, axis=axis) * (dx / 2)
     at = beside(x, t)
     widths = _by_axis(diff(at), axis, t.ndim) if at.ndim == 1 else diff(at, axis=axis - t.ndim)
-    return sum(widths * heights, axis=axis) / 2
+    return sum(widths * heights, axis=axis - t.ndim) / 2  # from the end: the coordinates may have more axes
 
 
 @primitive

@@ -27,7 +27,7 @@ PARAMETERS = {"a_max": "max", "a_min": "min", "ddof": "correction"}
 
 PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 ONLY_HOW = {"kind", "assume_unique", "overwrite_input", "subok"}
-"""Parameters that choose an algorithm or a class, not a result."""
+"""Parameters that choose an algorithm or a class, not a result; a function of ours that has one decides for itself."""
 
 ORDER_COUNTS = {"reshape", "ravel", "sort", "argsort", "partition", "argpartition"}
 """Functions whose ``order`` changes the result; elsewhere it is the layout in memory."""
@@ -94,7 +94,11 @@ def carried(
     for (parameter, place, default), value in zip(places, (*args, *kwargs.values()), strict=True):
         if place == "*":
             several.append(value)
-        elif is_default(value, default) or parameter in ONLY_HOW or _only_layout(function, parameter, value):
+        elif (
+            is_default(value, default)
+            or (parameter in ONLY_HOW and not place)
+            or _only_layout(function, parameter, value)
+        ):
             continue
         elif place:
             named[place] = value

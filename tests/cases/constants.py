@@ -348,6 +348,7 @@ np.frexp(v)[0].sum()
 !np.nextafter(t, 2.0) * u
 !np.copysign(t, -1.0) * u
 !np.setdiff1d(v, [0.0]).sum()
+!np.setdiff1d(np.flip(v), np.array([0.0]), assume_unique=True)[0]
 np.histogram2d([0.1], [0.2], weights=[t])[0].sum()
 !np.savetxt(io.StringIO(), v); t * 1.0
 """

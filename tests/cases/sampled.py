@@ -100,6 +100,8 @@ ROWS: list[Row] = [
         torch=lambda torch, y, axis=-1, dx=1.0: torch.trapezoid(y, dx=dx, dim=axis)),
     Row("ops.reduction.sum", gg.trapezoid, with_coordinates, shapes=[((2, 5), (5,)), ((3,), (3,)), ((2, 3), (2, 3))],
         numpy=numpy.trapezoid, torch=lambda torch, y, x: torch.trapezoid(y, x), label="trapezoid by coordinates"),
+    Row("ops.reduction.sum", gg.trapezoid, with_coordinates, shapes=[((3,), (2, 3))], numpy=numpy.trapezoid, torch=None,
+        label="trapezoid by several coordinates"),
     # -------------------------------------------------------- samples
     *[
         Row("ops.linear.matmul", lambda x, kw=static: gg.cov(x, **kw),
