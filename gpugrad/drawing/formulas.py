@@ -58,8 +58,8 @@ def formulas(
         ``missing``: the names of operations that cannot be written down.
 
     >>> import gpugrad as gg
-    >>> formulas({1: Recipe(gg.sigmoid.op, (Ref(0),), {})})["nodes"][1]["local"]
-    [['multiply', ['y'], ['subtract', 1, ['y']]]]
+    >>> formulas({1: Recipe(gg.tan.op, (Ref(0),), {})})["nodes"][1]["local"]
+    [['add', 1, ['multiply', ['y'], ['y']]]]
     """
     nodes: dict[int, dict[str, Any]] = {}
     missing: list[str] = []

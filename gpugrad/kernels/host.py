@@ -320,6 +320,8 @@ NEAR = 7000.0
 
 @kernels.tanh_backward.on_host
 def _tanh_back(g: Any, x: Any) -> Any:
+    if type(x) is not numpy.ndarray:
+        return NotImplemented
     if x.size < SMALL:  # few calls: this is on the way of every small recurrent step
         if x.dtype not in BITS or not numpy.vdot(x, x) < NEAR:
             return NotImplemented
