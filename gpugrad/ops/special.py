@@ -25,8 +25,10 @@ expit = sigmoid
 def as_short(xp: Namespace, y: Array, *given: Array) -> Array:
     """The result in the dtype of the inputs, where SciPy, which has no functions of float16, answers in float64."""
     dtypes = [x.dtype for x in given if hasattr(x, "dtype")]
-    widest = max(dtypes, key=lambda dtype: dtype.itemsize, default=y.dtype)
-    longer = widest.kind == "f" and y.dtype.itemsize > widest.itemsize and all(d.kind == "f" for d in dtypes)
+    widest = max(dtypes, key=lambda dtype: (dtype.itemsize, dtype.kind == "c"), default=y.dtype)
+    parts = 2 if widest.kind == "c" else 1
+    fits = all(d.kind == widest.kind or (d.kind == "f" and parts * d.itemsize <= widest.itemsize) for d in dtypes)
+    longer = widest.kind in "fc" and y.dtype.itemsize > widest.itemsize and fits
     return xp.asarray(y, dtype=widest) if longer else y
 
 

@@ -71,6 +71,7 @@ gg.histogram(x, bins=3, weights=x) | x[[0, 1], [0, 1, 2]] | x[[0, 1], [[0], [2]]
 SPECIAL = """
 gg.special.polygamma(2, p) | gg.special.polygamma(0, y) | gg.special.digamma(p) | gg.special.xlog1py(s * 0, y)
 gg.special.xlog1py(0.0, y) | gg.special.xlog1py(x, 2.0) | gg.special.xlogy(0.0, y) | gg.special.xlogy(x, 2.0)
+gg.special.xlogy(c, x) | gg.special.xlog1py(c, wide[:3]) | gg.special.xlog1py(p, c)
 """
 GRADIENTS = """
 lambda x: x % 0.7 | lambda x: 5 % (x + 0.1) | lambda x: gg.clip(x, nan, 1) | lambda x: x * 2**66

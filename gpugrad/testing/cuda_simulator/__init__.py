@@ -15,7 +15,9 @@ thread by thread, with shared memory, barriers, warp functions and atomics; what
 writes out of bounds, threads that part at a barrier, arguments of the wrong type. A race shows when the result changes
 with :func:`thread_order`.
 
-What is a speed, and what differs between GPUs, it cannot say.
+It cannot measure speed or show what differs between GPUs. Its results and errors are compared with a table of CuPy's
+(``tests/testing/cupy_outcomes.txt``); where a message is CuPy's, word for word, that is on purpose, so that code which
+reads messages behaves the same.
 
 To add a function of CuPy, write its line in ``table.py``.
 """
