@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
+import operator
+from typing import Any
 
 Axis = int | tuple[int, ...] | None
 Shape = tuple[int, ...]
 
 
+def several(value: Any) -> tuple[int, ...]:
+    """One number, of Python or of NumPy, or several, as a tuple.
+
+    >>> several(3), several([1, 2])
+    ((3,), (1, 2))
+    """
+    if isinstance(value, int):
+        return (value,)
+    return (operator.index(value),) if getattr(value, "shape", None) == () else tuple(value)
+
+
 def axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """The reduced axes as sorted numbers from 0."""
-    listed = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    listed = range(ndim) if axis is None else several(axis)
     return tuple(sorted(a % ndim for a in listed))
 
 

@@ -18,6 +18,7 @@ from .. import backend
 from ..backend import Array, Device, Namespace
 from ..core import Tensor, check_unconnected, connected, modes, primitive
 from ..core.errors import user_line
+from ..kernels.shapes import several
 from . import nested
 from .arithmetic import positive
 from .shaping import broadcast_to, permute_dims, reshape, which_axis
@@ -187,7 +188,7 @@ def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Device | s
     tensor([7, 7])
     """
     if isinstance(fill_value, Tensor):
-        filled = positive(broadcast_to(fill_value, (shape,) if isinstance(shape, int) else shape))
+        filled = positive(broadcast_to(fill_value, several(shape)))
         return to(filled, device=modes.get_default_device() if device is None else device, dtype=dtype)
     if dtype is None and not isinstance(fill_value, float):
         dtype = asarray(fill_value).dtype

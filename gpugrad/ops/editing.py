@@ -11,6 +11,7 @@ from typing import Any
 
 from ..backend import Array
 from ..core import Tensor
+from ..kernels.shapes import several
 from .beside import beside
 from .creation import asarray, zeros
 from .nested import together
@@ -171,7 +172,7 @@ def trim_zeros(x: Array, trim: str = "fb", axis: int | Sequence[int] | None = No
     if ends not in ("fb", "bf", "f", "b"):
         raise ValueError(f"trim_zeros: expected trim 'f', 'b' or 'fb', got {trim!r}")
     t = x if isinstance(x, Tensor) else asarray(x)
-    chosen = range(t.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    chosen = range(t.ndim) if axis is None else several(axis)
     trimmed = {_axis("trim_zeros", i, t.ndim) for i in chosen}
     box = []
     for i, places in enumerate(nonzero(t) if t.ndim else ()):
@@ -191,6 +192,7 @@ def _places(name: str, index: Any, n: int, last: int) -> list[int]:
         return list(range(*index.indices(n)))
     found = index.tolist() if hasattr(index, "tolist") else index
     listed = list(found) if isinstance(found, list | tuple | range) else [found]
+    listed = [i.item() if hasattr(i, "item") else i for i in listed]
     if listed and all(isinstance(i, bool) for i in listed):
         if len(listed) != n:
             raise IndexError(f"{name}: expected {n} booleans, got {len(listed)}")
@@ -255,7 +257,7 @@ def apply_over_axes(function: Callable[..., Any], x: Array, axes: int | Sequence
     tensor([[10.]])
     """
     y = asarray(x)
-    for given in [axes] if isinstance(axes, int) else axes:
+    for given in several(axes):
         axis = _axis("apply_over_axes", given, y.ndim)
         part = beside(function(y, axis), y)
         if part.ndim not in (y.ndim, y.ndim - 1):
@@ -275,7 +277,7 @@ def resize(x: Array, shape: int | tuple[int, ...], /) -> Array:
             [3., 1.]])
     """
     t = ravel(asarray(x))
-    wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+    wanted = several(shape)
     size = math.prod(wanted)
     if not t.size:
         return zeros(wanted, dtype=t.dtype, device=t.device)

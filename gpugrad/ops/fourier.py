@@ -18,6 +18,7 @@ from typing import Any
 from .. import backend
 from ..backend import Array, Device, Namespace
 from ..core import Tensor, modes, primitive
+from ..kernels.shapes import several
 from .arithmetic import divide
 from .creation import arange, asarray, astype
 from .rounding import conj
@@ -411,5 +412,5 @@ def ifftshift(x: Array, /, axes: int | Axes = None) -> Array:
 
 
 def _shifted(x: Array, axes: int | Axes, sign: int) -> Array:
-    along = tuple(range(-len(x.shape), 0)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+    along = tuple(range(-len(x.shape), 0)) if axes is None else several(axes)
     return roll(x, tuple(sign * (x.shape[a] // 2) for a in along), along) if along else asarray(x)

@@ -12,6 +12,7 @@ from .. import backend
 from ..backend import Array, Namespace
 from ..backend.dtypes import float64
 from ..core import Tensor, primitive
+from ..kernels.shapes import several
 from .arithmetic import remainder, where
 from .beside import beside
 from .creation import asarray, astype
@@ -149,7 +150,7 @@ def gradient(
     """
     t = asarray(f)
     t = t if backend.is_floating(t.dtype) else astype(t, float64)
-    listed = range(t.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    listed = range(t.ndim) if axis is None else several(axis)
     if not all(-t.ndim <= a < t.ndim for a in listed):
         raise ValueError(f"gradient: axis {axis} is out of bounds for shape {t.shape}")
     axes = [a % t.ndim for a in listed]

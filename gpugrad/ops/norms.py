@@ -13,7 +13,7 @@ from typing import Any
 from ..backend import Array, Namespace, is_floating
 from ..backend.dtypes import float64, int64
 from ..core import Tensor, primitive
-from ..kernels.shapes import Axis, Shape, axes, kept, length
+from ..kernels.shapes import Axis, Shape, axes, kept, length, several
 from .arithmetic import abs, divide, multiply, where
 from .beside import beside
 from .comparison import equal, not_equal
@@ -31,7 +31,7 @@ from .wide import computed_wide
 @primitive
 def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool, bounded: bool = False) -> Array:
     """Of a vector over one axis or several; ``ord`` is finite and not 0. A bounded one is not used where it is 0."""
-    if isinstance(axis, int):
+    if isinstance(axis, int) or getattr(axis, "shape", None) == ():
         return xp.linalg.norm(x, ord, axis, keepdims)
     reduced = axes(axis, len(x.shape))
     if ord == 2 and len(reduced) in (2, len(x.shape)):
@@ -199,7 +199,7 @@ def norm(x: Array, ord: float | str | None = None, axis: Axis = None, keepdims: 
     t = as_tensor(x)
     if ord is None:
         return vector_norm(t, axis=axis, keepdims=keepdims)
-    over = _numbers("norm", range(t.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis, t.ndim)
+    over = _numbers("norm", range(t.ndim) if axis is None else several(axis), t.ndim)
     if len(over) == 1:
         return vector_norm(t, axis=over[0], keepdims=keepdims, ord=ord)
     if len(over) != 2:

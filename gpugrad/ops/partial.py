@@ -14,7 +14,7 @@ from typing import Any
 from ..backend import Array
 from ..core import Tensor, modes
 from ..core.operation import extend
-from ..kernels.shapes import Axis
+from ..kernels.shapes import Axis, several
 from . import nan, reduction, statistics
 from .arithmetic import add, divide, maximum, minimum, multiply, subtract, where
 from .beside import beside
@@ -87,7 +87,7 @@ def fold(name: str, x: Any, initial: Any = None, condition: Any = True, dtype: A
 
 def _one_more(x: Tensor, value: Any, axis: Axis) -> Tensor:
     """Something in place of nothing along the axes that are reduced."""
-    reduced = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    reduced = range(x.ndim) if axis is None else [a % x.ndim for a in several(axis)]
     shape = tuple(1 if i in reduced and not n else n for i, n in enumerate(x.shape))
     return broadcast_to(full_like(asarray(0, dtype=x.dtype, device=x.device), value), shape)  # type: ignore[no-any-return]
 

@@ -6,10 +6,12 @@ Source: Python array API standard 2024.12 for ``tensordot``, ``vecdot``, ``outer
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
+from ..kernels.shapes import several
 from .arithmetic import multiply
 from .linear import einsum, matmul
 from .nested import together
@@ -36,12 +38,11 @@ def tensordot(x1: Array, x2: Array, /, axes: int | tuple[Sequence[int], Sequence
     if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
         x1, x2 = together("tensordot", x1, x2)
     m, n = len(x1.shape), len(x2.shape)
-    if isinstance(axes, int):
+    if isinstance(axes, int) or getattr(axes, "shape", None) == ():
+        axes = operator.index(axes)  # type: ignore[arg-type]
         left, right = list(range(m - axes, m)), list(range(axes))
     else:
-        left, right = (
-            [a % k for a in ((of,) if isinstance(of, int) else of)] for of, k in zip(axes, (m, n), strict=True)
-        )
+        left, right = ([a % k for a in several(of)] for of, k in zip(axes, (m, n), strict=True))
     sizes = [x1.shape[a] for a in left]
     if sizes != [x2.shape[a] for a in right]:
         raise ValueError(f"tensordot: axes of different size: {x1.shape} and {x2.shape} over {axes}")

@@ -14,7 +14,7 @@ from .. import backend
 from ..backend import Array, Namespace, is_floating
 from ..backend.dtypes import float64, int64
 from ..core import Tensor, primitive
-from ..kernels.shapes import Axis, axes, kept, length
+from ..kernels.shapes import Axis, axes, kept, length, several
 from .arithmetic import clip, remainder, where
 from .beside import beside
 from .comparison import isnan, logical_and, logical_not
@@ -119,7 +119,7 @@ argpartition.nondifferentiable()
 def _rows(name: str, x: Array, axis: Axis) -> Array:
     """Shape ``(M, N)``: the reduced axes as the last one, all others as the first."""
     ndim = len(x.shape)
-    for a in () if axis is None else (axis,) if isinstance(axis, int) else axis:
+    for a in () if axis is None else several(axis):
         if not -ndim <= a < ndim:
             raise ValueError(f"{name}: axis {a} is out of bounds for shape {x.shape}")
     reduced = axes(axis, ndim)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..backend import Array, Namespace
 from ..backend.dtypes import complex64, complex128
 from ..core import Tensor, primitive
+from ..kernels.shapes import several
 from .arithmetic import clip, floor_divide, remainder
 from .creation import arange, asarray, astype
 from .indexing import getitem, set_at
@@ -94,8 +95,8 @@ def sliding_window_view(x: Array, window_shape: int | tuple[int, ...], axis: Any
             [2., 3.]])
     """
     t = asarray(x)
-    sizes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
-    axes = range(t.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    sizes = several(window_shape)
+    axes = range(t.ndim) if axis is None else several(axis)
     along = [which_axis("sliding_window_view", a, t.ndim) for a in axes]
     if len(along) != len(sizes):
         raise ValueError(f"sliding_window_view: expected a size for each of {len(along)} axes, got {sizes}")
@@ -118,7 +119,7 @@ def unravel_index(indices: Array, shape: int | tuple[int, ...], order: str = "C"
     >>> gg.unravel_index(gg.tensor([1, 5]), (2, 3))
     (tensor([0, 1]), tensor([1, 2]))
     """
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    sizes = several(shape)
     rest, found = asarray(indices), []
     for i, size in enumerate(sizes if column_major("unravel_index", order) else sizes[::-1]):
         last = i == len(sizes) - 1

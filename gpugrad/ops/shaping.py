@@ -14,6 +14,7 @@ from ..backend import Array, Namespace
 from ..core import Tensor, calls, primitive
 from ..core.errors import AxisError
 from ..core.operation import extend
+from ..kernels.shapes import several
 
 Shape = tuple[int, ...]
 
@@ -80,7 +81,7 @@ def reshape_in_order(x: Array, shape: int | Shape, *, order: str | None = "C", c
     """:func:`reshape` with an order."""
     if not column_major("reshape", order, x):
         return reshape(x, shape, copy=copy)
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    sizes = several(shape)
     backwards = reshape(permute_dims(x, tuple(reversed(range(len(x.shape))))), sizes[::-1], copy=copy)
     return permute_dims(backwards, tuple(reversed(range(len(sizes)))))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
+from ..kernels.shapes import several
 from .creation import asarray
 from .inspection import broadcast_shapes
 from .nested import together
@@ -44,10 +45,7 @@ def moveaxis(x: Array, source: int | Shape, destination: int | Shape, /) -> Arra
     """
     x = x if isinstance(x, Tensor) else asarray(x)
     ndim = len(x.shape)
-    sources, places = (
-        [which_axis("moveaxis", a, ndim) for a in ((axes,) if isinstance(axes, int) else axes)]
-        for axes in (source, destination)
-    )
+    sources, places = ([which_axis("moveaxis", a, ndim) for a in several(axes)] for axes in (source, destination))
     if len(set(sources)) != len(places) or len(set(places)) != len(sources):
         raise ValueError(f"moveaxis: expected a place for each axis, got {source} and {destination}")
     order = [i for i in range(ndim) if i not in sources]
@@ -81,7 +79,7 @@ def roll(xp: Namespace, x: Array, /, shift: int | Shape, axis: int | Shape | Non
 
 
 def _roll_x(xp: Namespace, g: Array, shift: int | Shape, axis: int | Shape | None) -> Array:
-    return xp.roll(g, -shift if isinstance(shift, int) else tuple(-s for s in shift), axis=axis)
+    return xp.roll(g, -shift if isinstance(shift, int) else tuple(-s for s in several(shift)), axis=axis)
 
 
 roll.vjp(x=_roll_x)
@@ -113,7 +111,7 @@ def tile(x: Array, repetitions: int | Shape, /) -> Array:
             [1., 2., 1., 2.]])
     """
     x = x if isinstance(x, Tensor) else asarray(x)
-    times = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    times = several(repetitions)
     shape = (1,) * (len(times) - len(x.shape)) + tuple(x.shape)
     times = (1,) * (len(shape) - len(times)) + times
     apart = reshape(x, tuple(size for n in shape for size in (1, n)))
@@ -152,6 +150,7 @@ def repeat(x: Array, repeats: int | Sequence[int] | Array, /, axis: int | None =
     x, axis = (ravel(x), 0) if axis is None else (x, which_axis("repeat", axis, len(x.shape)))
     if isinstance(repeats, int):
         return _repeat(x, repeats, axis)
+    repeats = several(repeats) if getattr(repeats, "shape", None) == () else repeats
     numbers = [int(n) for n in (repeats.tolist() if hasattr(repeats, "tolist") else repeats)]
     if len(numbers) == 1:
         return _repeat(x, numbers[0], axis)

@@ -12,7 +12,7 @@ from typing import Any
 from .. import backend
 from ..backend import Array, Namespace
 from ..core import Tensor, modes, primitive
-from ..kernels.shapes import Axis, kept, length
+from ..kernels.shapes import Axis, kept, length, several
 from .arithmetic import divide, multiply
 from .arithmetic import where as choose
 from .beside import beside
@@ -124,9 +124,10 @@ def average(
         return (y, full_like(y, length(x.shape, axis))) if returned else y
     w = weights if backend.is_array(getattr(weights, "data", weights)) else beside(weights, x)
     if w.shape != x.shape:
-        if not isinstance(axis, int) or w.shape != (length(x.shape, axis),):
+        along = () if axis is None else several(axis)
+        if len(along) != 1 or w.shape != (length(x.shape, axis),):
             raise ValueError(f"average: expected weights of shape {x.shape} or of one axis, got {w.shape}")
-        w = reshape(w, tuple(-1 if i == axis % len(x.shape) else 1 for i in range(len(x.shape))))
+        w = reshape(w, tuple(-1 if i == along[0] % len(x.shape) else 1 for i in range(len(x.shape))))
         w = broadcast_to(w, x.shape)
     total = sum(multiply(x, w), axis=axis, keepdims=keepdims)
     scale = sum(w, axis=axis, keepdims=keepdims)
