@@ -288,7 +288,7 @@ def array_function(
         plain = [inside(v) if isinstance(v, Tensor) else v for v in (*args, *kwargs.values())]
         return function(*plain[: len(args)], **dict(zip(kwargs, plain[len(args) :], strict=True)))
     name = f"{function.__module__}.{function.__name__}"
-    if _called_by_ours(function, args, kwargs):
+    if sys._getframe(1).f_code.co_filename.startswith(_PACKAGE) and _called_by_itself(function, args, kwargs):
         raise TypeError(f"{function.__name__}: expected numbers, got a tensor [{user_line()}]")
     if function.__name__ in inplace.FUNCTIONS:
         if not args or not isinstance(args[0], Tensor):
@@ -311,7 +311,7 @@ def array_function(
     return y
 
 
-def _called_by_ours(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _called_by_itself(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether gpugrad's function of this name calls NumPy's, with a Tensor where it expects a number.
 
     That gpugrad is the caller is not enough: ``gg.vmap(numpy.sum)`` calls what the user handed over. A call that comes

@@ -181,14 +181,15 @@ def as_result(y: Any) -> Tensor:
 
 def _check_scalar(y: Any) -> None:
     """Raise unless a value is one real number: a Tensor, or a constant as an array or a number of Python."""
-    if type(y) in (int, float):
-        return
-    if type(y) is bool or not is_leaf(y):
-        raise TypeError(f"expected the function to return a Tensor or a number, got {type(y).__name__}")
+    if not isinstance(y, Tensor):
+        if type(y) in (int, float):
+            return
+        if type(y) is bool or not is_leaf(y):
+            raise TypeError(f"expected the function to return a Tensor or a number, got {type(y).__name__}")
     if type(y) is complex or y.dtype.kind == "c":
         kind = "complex" if type(y) is complex else y.dtype
         raise ValueError(f"expected the function to return a real scalar, got {kind}: take a part of it, or use vjp")
-    if math.prod(y.shape) != 1:
+    if y.shape != () and math.prod(y.shape) != 1:
         raise ValueError(f"expected the function to return a scalar, got shape {y.shape}: sum it, or use vjp")
     check_differentiable([y])
 
