@@ -25,14 +25,17 @@ LISTS = frozenset({list, tuple})
 def strangers(values: Iterable[Any]) -> set[type]:
     """The types in a list, and in the lists in it, that are not plain."""
     found: set[type] = set()
-    while not all_plain(map(type, values)):  # a level at a time, so that long lists are looked at by C code
+    while True:  # a level at a time, so that long lists are looked at by C code
         kinds = set(map(type, values))
         if kinds <= LISTS:
             values = [*chain.from_iterable(values)]
-        else:
-            found |= kinds - PLAIN - LISTS
-            values = [*chain.from_iterable(v for v in values if type(v) in LISTS)]
-    return found
+            if all_plain(map(type, values)):
+                return found
+            continue
+        found |= kinds - PLAIN - LISTS
+        if kinds.isdisjoint(LISTS):
+            return found
+        values = [*chain.from_iterable(v for v in values if type(v) in LISTS)]
 
 
 def holds_tensors(values: Iterable[Any]) -> bool:
