@@ -207,6 +207,13 @@ def std(
     return cupy.sqrt(var(a, axis, dtype, None, ddof, keepdims), out)
 
 
+def nansum(a: Any, axis: Axis = None, keepdims: bool = False, **options: Any) -> Array:
+    """The sum of what is not NaN; of complex numbers, a NaN part leaves out the whole number."""
+    if a.dtype.kind == "c":
+        a = cupy.where(cupy.isnan(a), 0, a)
+    return _over_axes("nansum")(a, axis, keepdims=keepdims, **options)
+
+
 def _not_nan(name: str) -> Callable[..., Any]:
     function, usual = getattr(cupy, name), {"nanvar": var, "nanstd": std}[name]
 
@@ -219,8 +226,16 @@ def _not_nan(name: str) -> Callable[..., Any]:
             return usual(a, axis, dtype, out, ddof, keepdims)
         axis = None if not a.ndim and axis in (0, -1) else axis
         _count(a, axis)
-        free = cupy.sum(~cupy.isnan(a), axis=axis, keepdims=keepdims) - ddof
-        y = function(a, axis, dtype, out, ddof, keepdims)
+        count = cupy.sum(~cupy.isnan(a), axis=axis, keepdims=True)
+        if a.dtype.kind == "c":
+            centred = cupy.where(cupy.isnan(a), 0, a - nansum(a, axis, keepdims=True) / count)
+            y = cupy.sum(cupy.abs(centred) ** 2, axis=axis, keepdims=True) / (count - ddof)
+            y = cupy.sqrt(y) if name == "nanstd" else y
+            y, count = (part if keepdims else cupy.squeeze(part, axis) for part in (y.astype(a.real.dtype), count))
+        else:
+            y = function(a, axis, dtype, out, ddof, keepdims)
+            count = count if keepdims else cupy.squeeze(count, axis)
+        free = count - ddof
         return cupy.where(free > 0, y, cupy.nan)
 
     return spread
@@ -302,11 +317,11 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 
 
 AXES = """
-all amax amin any count_nonzero max min nanmax nanmin nanprod nansum prod ptp sum
+all amax amin any count_nonzero max min nanmax nanmin nanprod prod ptp sum
 """
 OWN = (
     angle, clip, concat, convolve, digitize, divmod, floor_divide, isclose, isin, linspace, log2, logspace, median,
-    nanmedian, power, remainder, sinc, std, var, where,
+    nanmedian, nansum, power, remainder, sinc, std, var, where,
 )  # fmt: skip
 MENDED: dict[str, Callable[..., Any]] = (
     {function.__name__: function for function in OWN}

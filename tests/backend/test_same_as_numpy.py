@@ -57,6 +57,7 @@ gg.var(i, correction=6) | gg.nanvar(x, correction=6) | gg.nanstd(y[0], correctio
 gg.nanvar(none) | gg.nanstd(none, axis=0) | gg.nanvar(none, axis=1) | gg.var(none, axis=0) | gg.nanmedian(none)
 gg.nanmedian(none, axis=0) | gg.nanmedian(none, axis=1, keepdims=True) | gg.median(none) | gg.nanmedian(y * nan)
 gg.nanmedian(y) | gg.nanmedian(y, axis=1) | gg.nanmedian(-y, axis=0) | gg.nanmedian(short) | gg.nanmedian(i, axis=0)
+gg.nansum(c + y * 1j) | gg.nanstd(c * y) | gg.nanvar(c + y * 1j, axis=0) | gg.nanvar(c, axis=1, keepdims=True)
 gg.argmax(x, axis=(0, 1)) | gg.argmin(x, axis=()) | gg.nanargmax(x, axis=(0,)) | gg.argmax(x, axis=1, keepdims=True)
 """
 SEQUENCES = """
