@@ -231,7 +231,7 @@ def at(op: Callable[..., Any], name: str, x: Tensor, index: Any, *values: Any) -
         first = numpy.flatnonzero(numpy.diff(places[order], prepend=-1))
         turn = numpy.empty_like(places)  # how often a place was named before
         turn[order] = numpy.arange(places.size) - numpy.repeat(first, numpy.diff(first, append=places.size))
-        for k in range(int(turn.max(initial=-1)) + 1):
+        for k in range(int(numpy.max(turn, initial=-1)) + 1):
             now = numpy.flatnonzero(turn == k)
             here, which = _beside(places[now], x), _beside(now, x)
             flat[here] = op(flat[here], *(v[which] for v in others))

@@ -76,6 +76,12 @@ def asked_for(text, place):
     nodes = list(ast.walk(tree))
     calls = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
     inner = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    siblings = {  # modules of the package: from . import reduction
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.level and node.module in (None, "ops")
+        for alias in node.names
+    }
     for node in nodes:
         where = f"{place}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Attribute) and not node.attr.startswith("__"):
@@ -88,7 +94,7 @@ def asked_for(text, place):
                 yield f"cupy.ndarray.{node.value.attr}.{node.attr}", call, where
             elif node.attr == "put" and call and call[0] == 1:
                 continue  # of a queue: an array's takes places and values
-            elif not (isinstance(node.value, ast.Name) and node.value.id in NOT_ARRAYS):
+            elif not (isinstance(node.value, ast.Name) and node.value.id in NOT_ARRAYS | siblings):
                 yield f"cupy.ndarray.{node.attr}", call, where
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             constants = [a.value if isinstance(a, ast.Constant) else None for a in node.args]

@@ -9,7 +9,7 @@ import pytest
 from cases import ROWS
 
 import gpugrad as gg
-from gpugrad.core import OPERATIONS, Tensor, calls
+from gpugrad.core import OPERATIONS, Tensor, modes
 from gpugrad.drawing.formulas import LONGEST, Recipe, Ref, agrees, evaluate, formula, formulas
 from gpugrad.drawing.symbols import ALIASES, JAVASCRIPT, PEN, NotWrittenError, Symbol
 
@@ -25,18 +25,19 @@ WRITTEN = {
 """Operations that must be among those that can be written down."""
 
 
+class Seen(list):
+    """Every operation that runs: ``(op, operands, params, y)``."""
+
+    def note(self, op, operands, params, made):
+        self.append((op, operands, params, made))
+
+
 @pytest.fixture
-def calls_seen(monkeypatch):
-    """Every operation that runs under ``gg.debug()``: ``(op, args, kwargs, y)``."""
-    seen, general = [], calls.general
-
-    def spy(op, args, kwargs):
-        y = general(op, args, kwargs)
-        seen.append((op, args, kwargs, y))
-        return y
-
-    monkeypatch.setattr(calls, "general", spy)
-    return seen
+def calls_seen():
+    seen = Seen()
+    token = modes.observing.set(seen)
+    yield seen
+    modes.observing.reset(token)
 
 
 def scalar_cases(rows, seen, seed):
@@ -51,10 +52,9 @@ def scalar_cases(rows, seen, seed):
                     row.call(*(gg.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs), **static)
             except Exception:  # asks for an axis, or for several numbers
                 continue
-            for op, args, kwargs, y in seen:
+            for op, operands, params, y in list(seen):
                 if op.outputs or y.node is None or y.shape != ():
                     continue
-                operands, params = op.bind(args, kwargs)
                 if all(getattr(x, "shape", ()) == () and real(x) for x in (*operands, y)):
                     yield op, operands, params, y
 
