@@ -140,9 +140,10 @@ def histogram(
         raise TypeError(f"histogram: expected real numbers, got {t.dtype}; try gg.abs(x) or gg.real(x)")
     flat = reshape(t, (t.size,))
     edges: Any
-    if isinstance(bins, int) or (getattr(bins, "shape", None) == () and bins.dtype.kind in "iu"):
+    count: Any = bins
+    if isinstance(bins, int) or (getattr(bins, "shape", None) == () and count.dtype.kind in "iu"):
         ends: Any = None if range is None else tuple(v.item() if isinstance(v, Tensor) else v for v in range)
-        counts, edges = _histogram(flat, bins, ends)
+        counts, edges = _histogram(flat, count, ends)
         edges = astype(edges, t.dtype, copy=False) if backend.is_floating(t.dtype) else edges
         if any(isinstance(v, Tensor) and v.requires_grad for v in ((t,) if range is None else range)):
             edges = _moving(edges, *((min(t), max(t)) if range is None else range))
