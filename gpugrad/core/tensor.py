@@ -305,11 +305,16 @@ class Tensor(TensorMethods):
         return restore(*parts)  # type: ignore[no-any-return]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """A leaf or a constant with its own memory; the copy of a result that needs a gradient is recorded."""
+        """A leaf, with its gradient, or a constant, with its own memory; the copy of a result that needs a gradient is
+        recorded.
+        """
         if connected(self):
             return self.copy()
         restore, parts = self.__reduce__()
-        return restore(*copy.deepcopy(parts, memo))  # type: ignore[no-any-return]
+        made: Tensor = restore(*copy.deepcopy(parts, memo))
+        if made.node is not None and (grad := self.grad) is not None:
+            made.grad = copy.deepcopy(grad.detach(), memo)
+        return made
 
     # ---------------------------------------------------------------- new values
 

@@ -19,6 +19,8 @@ class _Running(Module):
     axes: tuple[int, ...] = ()
     """How many axes an input may have."""
 
+    _may_be_absent = ("num_batches_tracked",)
+
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
         track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,

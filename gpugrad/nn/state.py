@@ -63,7 +63,8 @@ class State(Attributes):
         Args:
             state_dict: Tensors, arrays or anything that becomes an array, by dotted name; they are converted to the
                 dtype and the device of what they replace.
-            strict: whether the names must be exactly those of :meth:`state_dict`.
+            strict: whether the names must be exactly those of :meth:`state_dict`. Counts of batches
+                (``num_batches_tracked``) may be absent, as in old files and those made by other programs; they stay.
 
         Returns:
             ``(missing_keys, unexpected_keys)``.
@@ -86,7 +87,12 @@ class State(Attributes):
             for hook in module._state_hooks_of("load before"):
                 hook(module, state_dict, place, {}, strict, missing, unexpected, problems)
         wanted = dict(self._state())
-        missing += [key for key in wanted if key not in state_dict]
+        optional = {
+            dotted(place, name)
+            for place, module in self.named_modules(remove_duplicate=False)
+            for name in module._may_be_absent
+        }
+        missing += [key for key in wanted if key not in state_dict and key not in optional]
         unexpected += [key for key in state_dict if key not in wanted]
         values: dict[str, Tensor] = {}
         if strict and missing:
@@ -118,6 +124,9 @@ class State(Attributes):
             for hook in module._state_hooks_of("load after"):
                 hook(module, found)
         return found
+
+    _may_be_absent: tuple[str, ...] = ()
+    """Names that a state need not have."""
 
     # ---------------------------------------------------------------- hooks
 
@@ -155,10 +164,19 @@ class State(Attributes):
 def _like(value: Any, old: Tensor) -> Tensor:
     """``value`` in the dtype and on the device of ``old``."""
     check_unconnected("load_state_dict", value)
-    data = Tensor(value.data) if isinstance(value, Tensor) else value
+    data = Tensor(value.data) if isinstance(value, Tensor) else _detached(value)
     if isinstance(old, Uninitialized):
         return asarray(data, dtype=old.hidden.dtype, device=backend.device_of(old.hidden))
     converted = asarray(data, dtype=old.dtype, device=old.device)
     if converted.shape != old.shape:
         raise ValueError(f"expected shape {old.shape}, got {converted.shape}")
     return converted
+
+
+def _detached(value: Any) -> Any:
+    """A tensor of PyTorch as one that NumPy reads: outside its graph, and float32 instead of bfloat16."""
+    if hasattr(value, "detach") and hasattr(value, "dtype"):
+        value = value.detach()
+        if str(value.dtype) == "torch.bfloat16":
+            value = value.float()
+    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from ..backend import Array, Namespace
 from ..core import Tensor, modes
 from ..ops.creation import asarray, zeros_like
 from .flat import Flat, flatten, real
+from .uninterrupted import Uninterrupted
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 Group = dict[str, Any]
@@ -158,6 +159,23 @@ class Optimizer:
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: steps and moments of each parameter, and not the arrays that they are views of."""
+        stored = [
+            {i: (flat.steps[j], moments) for i, flat, j, moments in _by_parameter(group["params"], flats)}
+            for group, flats in zip(self.param_groups, self._flats, strict=True)
+        ]
+        return {**vars(self), "_flats": stored}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._flats = []
+        for group, stored in zip(self.param_groups, state["_flats"], strict=True):
+            flats = flatten(group["params"], self.initial(group))
+            for flat in flats:
+                _fill(flat, {id(p): stored[i] for i, p in enumerate(group["params"])})
+            self._flats.append(flats)
+
     # ---------------------------------------------------------------- the step
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -174,6 +192,8 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
 
+        A signal that comes meanwhile, such as Ctrl-C, is handled when all are updated.
+
         Args:
             closure: computes the gradients anew and returns the loss, which is then returned.
 
@@ -189,16 +209,17 @@ class Optimizer:
             for group, flats in zip(self.param_groups, self._adopted(), strict=True)
             for flat in flats
         ]
-        for group, flat, runs in work:
-            names = self.moments(group)
-            with flat.owner.using(flat.device):
-                for run in runs:
-                    place, steps = flat.place(run), flat.steps[run.indices[0]]
-                    p, *moments = (real(a[place]) for a in (flat.data, *(flat.moment(name) for name in names)))
-                    self.update(flat.xp, group, steps + 1, p, real(flat.gather(run)), *moments)
-                    for i in run.indices:
-                        flat.steps[i] = self.advanced(group, flat.steps[i])
-                        flat.params[i].mark_changed()
+        with Uninterrupted():
+            for group, flat, runs in work:
+                names = self.moments(group)
+                with flat.owner.using(flat.device):
+                    for run in runs:
+                        place, steps = flat.place(run), flat.steps[run.indices[0]]
+                        p, *moments = (real(a[place]) for a in (flat.data, *(flat.moment(name) for name in names)))
+                        self.update(flat.xp, group, steps + 1, p, real(flat.gather(run)), *moments)
+                        for i in run.indices:
+                            flat.steps[i] = self.advanced(group, flat.steps[i])
+                            flat.params[i].mark_changed()
         return loss
 
     # ---------------------------------------------------------------- the state
@@ -276,10 +297,7 @@ class Optimizer:
             for flat in flats[i]:
                 flat.moments.clear()
                 flat.initial = self.initial(group)
-                for j, p in enumerate(flat.params):
-                    flat.steps[j], moments = stored[id(p)]
-                    for name, values in moments.items():
-                        backend.overwrite(flat.moment(name)[flat.places[j]], values)
+                _fill(flat, stored)
 
     def _read(self, number: int, p: Tensor, group: Group, entry: Mapping[str, Any]) -> tuple[int, dict[str, Array]]:
         """Steps and flat moments of one parameter from a loaded dictionary."""
@@ -304,6 +322,23 @@ class Optimizer:
     def loaded_steps(self, entry: Mapping[str, Any]) -> int:
         """The number of steps that the state of one parameter tells of."""
         return int(entry.get("step", 0))
+
+
+def _by_parameter(params: Sequence[Tensor], flats: Iterable[Flat]) -> Iterator[tuple[int, Flat, int, dict[str, Array]]]:
+    """For each parameter its number, its flat array, its number there, and its moments."""
+    numbers = {id(p): i for i, p in enumerate(params)}
+    for flat in flats:
+        parts = {name: flat.parts(values) for name, values in flat.moments.items()}
+        for j, p in enumerate(flat.params):
+            yield numbers[id(p)], flat, j, {name: views[j] for name, views in parts.items()}
+
+
+def _fill(flat: Flat, stored: Mapping[int, tuple[int, dict[str, Array]]]) -> None:
+    """Write steps and moments, by the ``id`` of their parameters."""
+    for j, p in enumerate(flat.params):
+        flat.steps[j], moments = stored[id(p)]
+        for name, values in moments.items():
+            backend.overwrite(flat.moment(name)[flat.places[j]], values.reshape(-1))
 
 
 def _check_number(name: str, value: Any) -> None:

@@ -18,6 +18,7 @@ from ..core import Tensor, modes
 from ..nn.module import Module
 from ..nn.preserving import mode
 from ..ops.creation import asarray, tensor
+from .uninterrupted import Uninterrupted
 
 Average = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 """Changes averages (the first list) in place, given the present values and how many were averaged so far."""
@@ -122,7 +123,7 @@ class AveragedModel(Module):
 
     def update_parameters(self, model: Module) -> None:
         """Take in the present weights of ``model``."""
-        with modes.no_grad():
+        with modes.no_grad(), Uninterrupted():
             averaged = int(self.n_averaged.item())
             _average(_values(self.module, self.use_buffers), _values(model, self.use_buffers), averaged, self._rule())
             if not self.use_buffers:

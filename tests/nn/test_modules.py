@@ -56,17 +56,22 @@ def test_integers_are_not_learned():
         nn.Parameter([1, 2])
 
 
-def test_a_copied_parameter_begins_anew():
+def test_a_copied_parameter_has_a_graph_of_its_own():
     p = nn.Parameter([1.0, 2.0])
     (p * p).sum().backward()
-    for q in (copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+    copied, pickled = copy.deepcopy(p), pickle.loads(pickle.dumps(p))
+    assert copied.grad is not p.grad
+    assert copied.grad.tolist() == [2, 4]
+    assert pickled.grad is None
+    for q in (copied, pickled):
         assert isinstance(q, nn.Parameter)
         assert q.requires_grad
-        assert q.grad is None
         assert q.tolist() == [1, 2]
         assert q.node is not p.node
+        q.grad = None
         (gg.exp(q) + q * q).sum().backward()
         numpy.testing.assert_allclose(q.grad.numpy(), numpy.exp([1, 2]) + numpy.array([2, 4]), rtol=1e-6)
+    assert p.grad.tolist() == [2, 4]
     assert not copy.deepcopy(nn.Parameter([1.0], requires_grad=False)).requires_grad
 
 

@@ -180,3 +180,26 @@ def test_dropout_modules_follow_the_mode():
         assert module(x).sum().item() == 0
         assert module.eval()(x) is x
         assert repr(module) == f"{type(module).__name__}(p=1.0)"
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d, lambda n: nn.InstanceNorm1d(n, track_running_stats=True)])
+def test_a_state_without_the_number_of_batches(layer):
+    model = nn.Sequential(layer(2), nn.Linear(2, 1))
+    model[0].num_batches_tracked[...] = 4
+    state = {name: value for name, value in model.state_dict().items() if "num_batches" not in name}
+    for strict in (True, False):
+        assert model.load_state_dict(state, strict=strict) == ([], [])
+    assert model[0].num_batches_tracked.item() == 4
+    del state["0.running_mean"]
+    with pytest.raises(RuntimeError, match=r"missing keys: 0\.running_mean$"):
+        model.load_state_dict(state)
+
+
+def test_states_of_bfloat16_and_of_tensors_that_need_a_gradient():
+    torch = pytest.importorskip("torch", reason="its tensors are loaded")
+    for dtype in (torch.bfloat16, torch.float16, torch.float64):
+        theirs = torch.nn.Linear(3, 2).to(dtype)
+        mine = nn.Linear(3, 2)
+        mine.load_state_dict(dict(theirs.named_parameters()))
+        assert mine.weight.dtype == gg.float32
+        assert mine.weight.tolist() == theirs.weight.float().tolist()

@@ -349,3 +349,26 @@ def test_training_uses_the_rates():
         optimizer.step()
         scheduler.step()
     assert w.item() == 1 - 1 - 0.5 - 0.25
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", ROWS)
+def test_a_group_that_is_added_later_is_followed_where_pytorch_does(torch, row):
+    rates = []
+    for optimizer, library, ones in (
+        (gg_optimizer(), ours, gg.ones),
+        (torch_optimizer(torch), torch.optim.lr_scheduler, torch.ones),
+    ):
+        schedule = ROWS[row](library, optimizer)
+        schedule.step()
+        optimizer.add_param_group({"params": [ones(1).requires_grad_()], "lr": 0.2})
+        try:
+            for _ in range(6):
+                schedule.step()
+            rates.append(shown(optimizer))
+        except (KeyError, ValueError) as error:
+            rates.append(str(error) if library is ours else None)
+    if rates[1] is None:
+        assert "groups, the optimizer has 3 now: make the schedule after the last add_param_group" in rates[0]
+    else:
+        close(*rates)

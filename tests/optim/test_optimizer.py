@@ -1,7 +1,12 @@
 """What all optimizers share: flat memory, missing gradients, changed parameters, the state, the errors."""
 
+import copy
 import gc
+import os
+import pickle
+import signal
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
@@ -541,3 +546,66 @@ def test_a_frozen_parameter_is_taken_and_left_alone():
     (w * frozen).sum().backward()
     optimizer.step()
     assert frozen.tolist() == [0.75, 0.75]
+
+
+# ---------------------------------------------------------------- copies, and signals
+
+
+@makers
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("first", ["parameters", "optimizer"])
+def test_copies_go_on_like_the_original_and_leave_it_alone(make, duplicate, first):
+    params = parameters(gg.float64, gg.float32)
+    optimizer = make(params)
+    run(optimizer, params, range(3), skip=lambda step: (step,))
+    optimizer.param_groups[0]["lr"] = 0.05
+    if first == "parameters":
+        others, other = duplicate((params, optimizer))
+    else:
+        other, others = duplicate((optimizer, params))
+    assert all(p is q for p, q in zip(others, other.param_groups[0]["params"], strict=True))
+    before = values(params)
+    run(other, others, range(3, 6))
+    assert_same(values(params), before)
+    run(optimizer, params, range(3, 6))
+    assert_same(values(others), values(params))
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGUSR1"])
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_in_a_step_is_handled_after_it_and_a_second_one_at_once(name, signals, monkeypatch):
+    if not hasattr(signal, name):
+        pytest.skip(f"there is no {name} here")
+    number = getattr(signal, name)
+    params = parameters(gg.float64, gg.float32)
+    optimizer = Adam(params)
+    give_gradients(params, 0)
+    left, real = [number] * signals, Adam.update
+
+    def cut(self, *arguments):
+        while left:
+            os.kill(os.getpid(), left.pop())
+        real(self, *arguments)
+
+    def handler(number, frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Adam, "update", cut)
+    before = signal.signal(number, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            optimizer.step()
+        assert signal.getsignal(number) is handler
+    finally:
+        signal.signal(number, before)
+    done = [entry["step"] for entry in optimizer.state.values()]
+    assert done == ([1] * len(params) if signals == 1 else [])
+
+
+def test_a_step_outside_of_the_main_thread():
+    params = parameters()
+    optimizer = Adam(params)
+    give_gradients(params, 0)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(optimizer.step).result()
+    assert [entry["step"] for entry in optimizer.state.values()] == [1] * len(params)

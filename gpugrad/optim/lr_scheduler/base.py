@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from ..optimizer import Group, Optimizer
@@ -20,9 +21,13 @@ class LRScheduler:
 
     "Epoch" is whatever :meth:`step` is called after; for most schedules, use one call for each optimizer step.
 
+    Groups that are added to the optimizer later are followed by schedules that only multiply (:class:`StepLR`,
+    :class:`ExponentialLR`, ...), from the rate that they have.
+
     Raises:
         TypeError: no optimizer.
         KeyError: ``last_epoch`` says that this goes on, but a group has no ``initial_lr``.
+        ValueError (in a step): a group was added, and the schedule needs the first rate of each group.
 
     Source: ``torch.optim.lr_scheduler.LRScheduler``. Unlike there, stepping before the optimizer is not noticed.
 
@@ -37,6 +42,9 @@ class LRScheduler:
     >>> scheduler.get_last_lr()
     [0.125]
     """
+
+    fixed_groups = False
+    """Whether it cannot follow groups that are added later."""
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = checked(optimizer)
@@ -58,10 +66,15 @@ class LRScheduler:
 
     def get_lr(self) -> list[float]:
         """The rate of each group at ``last_epoch``, from its present one."""
-        return [self._next(group["lr"], base) for group, base in zip(self._groups, self.base_lrs, strict=True)]
+        return [self._next(group["lr"], base) for group, base in zip_longest(self._groups, self.base_lrs)]
 
-    def _next(self, rate: float, base: float) -> float:
-        """A group's rate at ``last_epoch``, from that before; so schedules on one optimizer multiply."""
+    def _next(self, rate: float, base: float | None) -> float:
+        """A group's rate at ``last_epoch``, from that before; so schedules on one optimizer multiply.
+
+        Args:
+            rate: before.
+            base: the first one; None for a group that was added later.
+        """
         raise NotImplementedError
 
     def _closed(self, base: float) -> float | None:
@@ -92,15 +105,25 @@ class LRScheduler:
             self._is_initial = False
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        if self.fixed_groups and len(self._groups) != len(self.base_lrs):
+            raise self._other_groups(len(self.base_lrs))
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         known = [] if epoch is None else [self._closed(base) for base in self.base_lrs]
         rates = [rate for rate in known if rate is not None] or self.get_lr()
         self._set(rates)
 
     def _set(self, rates: Sequence[float]) -> None:
+        if len(rates) != len(self._groups):
+            raise self._other_groups(len(rates))
         for group, rate in zip(self._groups, rates, strict=True):
             group["lr"] = rate
         self._last_lr = list(rates)
+
+    def _other_groups(self, count: int) -> ValueError:
+        return ValueError(
+            f"{type(self).__name__} has rates for {count} groups, the optimizer has {len(self._groups)} now: make the "
+            "schedule after the last add_param_group"
+        )
 
     def get_last_lr(self) -> list[float]:
         """The rates that were set last, one for each group."""

@@ -31,12 +31,15 @@ class CosineAnnealingLR(LRScheduler):
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float) -> float:
+    def _next(self, rate: float, base: float | None) -> float:
         if self._is_initial:
             return rate
-        if self._step_count == 1 and self.last_epoch > 0:
-            return self._closed(base)
-        if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # from the bottom, no factor leads up
+        begun = self._step_count == 1 and self.last_epoch > 0
+        if begun or (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # from the bottom, no factor leads up
+            if base is None:
+                raise self._other_groups(len(self.base_lrs))
+            if begun:
+                return self._closed(base)
             return rate + (base - self.eta_min) * (1 - math.cos(math.pi / self.T_max)) / 2
         now, before = (1 + math.cos(math.pi * epoch / self.T_max) for epoch in (self.last_epoch, self.last_epoch - 1))
         return now / before * (rate - self.eta_min) + self.eta_min
@@ -68,6 +71,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     >>> [scheduler.step() or round(scheduler.get_last_lr()[0], 6) for _ in range(4)]
     [0.5, 1.0, 0.5, 1.0]
     """
+
+    fixed_groups = True
 
     def __init__(
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1  # noqa: N803

@@ -71,6 +71,8 @@ class OneCycleLR(WithMomentum):
     [0.52, 1.0, 0.5, 0.0]
     """
 
+    fixed_groups = True
+
     def __init__(
         self, optimizer: Optimizer, max_lr: PerGroup, total_steps: int | None = None, epochs: int | None = None,
         steps_per_epoch: int | None = None, pct_start: float = 0.3, anneal_strategy: str = "cos",
@@ -149,6 +151,8 @@ class CyclicLR(WithMomentum):
     >>> [scheduler.step() or scheduler.get_last_lr()[0] for _ in range(4)]
     [0.5, 1.0, 0.5, 0.0]
     """
+
+    fixed_groups = True
 
     def __init__(
         self, optimizer: Optimizer, base_lr: PerGroup, max_lr: PerGroup, step_size_up: int = 2000,

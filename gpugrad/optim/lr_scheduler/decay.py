@@ -34,7 +34,7 @@ class StepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float) -> float:
+    def _next(self, rate: float, base: float | None) -> float:
         due = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
         return rate * self.gamma if due else rate
 
@@ -67,7 +67,7 @@ class MultiStepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float) -> float:
+    def _next(self, rate: float, base: float | None) -> float:
         times = self.milestones[self.last_epoch]
         return float(rate * self.gamma**times) if times else rate
 
@@ -107,7 +107,7 @@ class ConstantLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float) -> float:
+    def _next(self, rate: float, base: float | None) -> float:
         if self.last_epoch == 0:
             return rate * self.factor
         return rate * (1.0 / self.factor) if self.last_epoch == self.total_iters else rate
@@ -151,7 +151,7 @@ class LinearLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float) -> float:
+    def _next(self, rate: float, base: float | None) -> float:
         if self.last_epoch == 0:
             return rate * self.start_factor
         if self._is_initial or self.last_epoch > self.total_iters:
@@ -186,7 +186,7 @@ class ExponentialLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float) -> float:
+    def _next(self, rate: float, base: float | None) -> float:
         return rate if self._is_initial else rate * self.gamma
 
     def _closed(self, base: float) -> float:
@@ -216,7 +216,7 @@ class PolynomialLR(LRScheduler):
         self.power = power
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float) -> float:
+    def _next(self, rate: float, base: float | None) -> float:
         if self._is_initial or self.last_epoch > self.total_iters:
             return rate
         left, before = (1.0 - epoch / self.total_iters for epoch in (self.last_epoch, self.last_epoch - 1))

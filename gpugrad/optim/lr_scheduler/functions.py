@@ -28,6 +28,8 @@ class LambdaLR(OfFunctions):
     [0.5]
     """
 
+    fixed_groups = True
+
     def get_lr(self) -> list[float]:
         return [base * f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
@@ -47,6 +49,8 @@ class MultiplicativeLR(OfFunctions):
     >>> scheduler.get_last_lr()
     [0.25]
     """
+
+    fixed_groups = True
 
     def get_lr(self) -> list[float]:
         rates = [group["lr"] for group in self._groups]
