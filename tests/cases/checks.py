@@ -11,7 +11,7 @@ def together(subject: str, checks: Mapping[str, Callable[[], object]]) -> None:
     for name, check in checks.items():
         try:
             check()
-        except Exception as error:  # noqa: BLE001  (reported below, with the others)
+        except Exception as error:
             error.add_note(f"{subject}: {name}")
             failed[name] = error
     if failed:

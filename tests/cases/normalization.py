@@ -52,5 +52,5 @@ ROWS: list[Row] = [
     Row("ops.normalization.followed", followed, real, [((3,), (1, 3, 1))], [{"rate": 0.25, "factor": 2.0}],
         constant=True, large=None, numpy=lambda x, y, rate, factor: 0.75 * x + 0.5 * y.reshape(3)),
     Row("ops.normalization.moments", moments, real, [((3, 2, 2),)], [{"axes": (0, 2)}], constant=True, large=None,
-        numpy=lambda x, axes: (x.mean(axes, keepdims=True), x.var(axes, keepdims=True))),
+        half=False, numpy=lambda x, axes: (x.mean(axes, keepdims=True), x.var(axes, keepdims=True))),
 ]  # fmt: skip
