@@ -314,8 +314,8 @@ def _sigmoid_back(g: Array, x: Array) -> Array:
     return d
 
 
-NEAR = 7000.0
-"""Numbers whose squares add up to less are below 84, and have a hyperbolic cosine in float32 too."""
+NEAR = 1800.0
+"""Numbers whose squares add up to less are below 43, and the square of their hyperbolic cosine is a float32."""
 
 
 @kernels.tanh_backward.on_host
@@ -323,10 +323,12 @@ def _tanh_back(g: Any, x: Any) -> Any:
     if type(x) is not numpy.ndarray:
         return NotImplemented
     if x.size < SMALL:  # few calls: this is on the way of every small recurrent step
-        if x.dtype not in BITS or not numpy.vdot(x, x) < NEAR:
+        flat = x.ravel()
+        if x.dtype not in BITS or not flat.dot(flat) < NEAR:
             return NotImplemented
         c = numpy.cosh(x)
-        return g / c / c
+        c *= c
+        return g / c
     if x.shape != g.shape or x.dtype not in BITS or type(g) is not numpy.ndarray or g.dtype != x.dtype:
         return NotImplemented
     e = _exp_of_minus_abs(x)
