@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import product
+from typing import Any
+
+from .row import Row
 
 
 def together(subject: str, checks: Mapping[str, Callable[[], object]]) -> None:
@@ -16,3 +21,12 @@ def together(subject: str, checks: Mapping[str, Callable[[], object]]) -> None:
             failed[name] = error
     if failed:
         raise ExceptionGroup(f"{subject}: {'; '.join(failed)}", list(failed.values()))
+
+
+def on_each_instance(row: Row, check: Callable[..., object], *args: Any) -> None:
+    """Run ``check(row, shapes, static, *args)`` for all shapes and static arguments of a row."""
+    together(str(row), {
+        " ".join([str(shapes).replace(" ", ""), *(f"{k}={v}" for k, v in static.items())]):
+            partial(check, row, shapes, static, *args)
+        for shapes, static in product(row.shapes, row.variants)
+    })  # fmt: skip

@@ -6,7 +6,8 @@ import warnings
 
 import numpy
 import pytest
-from cases import identifier, instances, outputs, tensors
+from cases import ROWS, outputs, tensors
+from cases.checks import on_each_instance
 
 import gpugrad as gg
 from gpugrad.ops import inplace, keywords, protocols
@@ -274,20 +275,22 @@ def test_functions_of_numpy(name, device):
         same(found, expected)
 
 
-NAMESAKES = [
-    case for case in instances() if isinstance(case[0].numpy, numpy.ufunc) or hasattr(case[0].numpy, "_implementation")
-]
+NAMESAKES = [row for row in ROWS if isinstance(row.numpy, numpy.ufunc) or hasattr(row.numpy, "_implementation")]
 
 
-@pytest.mark.parametrize(("row", "shapes", "static"), NAMESAKES, ids=identifier)
-def test_the_function_that_a_row_is_compared_with_takes_tensors(row, shapes, static, rng):
-    arrays = row.inputs(rng, shapes)
+@pytest.mark.parametrize("row", NAMESAKES, ids=str)
+def test_the_function_that_a_row_is_compared_with_takes_tensors(row):
+    on_each_instance(row, takes_tensors)
+
+
+def takes_tensors(row, shapes, static):
+    arrays = row.inputs(numpy.random.default_rng(0), shapes)
     with numpy.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
             expected = outputs(row.numpy(*arrays, **static))
-        except ValueError as error:
-            pytest.skip(f"NumPy refuses this: {error}")
+        except ValueError:
+            return  # NumPy refuses this
         found = outputs(row.numpy(*tensors(arrays), **static))
     assert len(found) == len(expected)
     for f, e in zip(found, expected, strict=True):

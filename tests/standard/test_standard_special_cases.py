@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from functools import partial
 
 import numpy
 import pytest
+from cases.checks import together
 
 import gpugrad as gg
 
@@ -28,7 +30,22 @@ def cases(table):
             arguments, _, expected = case.partition(":")
             groups = [g.strip("[]").split() for g in arguments.split(";")]
             for values in itertools.product(*groups):
-                yield pytest.param(name, values, expected, id=f"{name}-{';'.join(values)}")
+                yield name, values, expected
+
+
+def of_each_function(*tables):
+    """A test of each function, on all its values."""
+    found = {}
+    for name, values, expected in itertools.chain(*map(cases, tables)):
+        found.setdefault(name, []).append((values, expected))
+    return pytest.mark.parametrize(("name", "table"), found.items(), ids=list(found))
+
+
+def on_each(check, name, table, dtypes):
+    together(name, {
+        f"of {'; '.join(values)} in {dtype}": partial(check, name, values, expected, dtype)
+        for values, expected in table for dtype in dtypes
+    })  # fmt: skip
 
 
 def same(got, expected):
@@ -43,9 +60,12 @@ def same(got, expected):
         assert math.copysign(1, got) == math.copysign(1, want), "a zero of the other sign"
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("name", "values", "expected"), [*cases(UNARY), *cases(BINARY)])
-def test_of_real_numbers(name, values, expected, dtype):
+@of_each_function(UNARY, BINARY)
+def test_of_real_numbers(name, table):
+    on_each(of_real_numbers, name, table, ["float32", "float64"])
+
+
+def of_real_numbers(name, values, expected, dtype):
     with numpy.errstate(all="ignore"):
         y = getattr(gg, name)(*(gg.full(3, number(v), dtype=getattr(gg, dtype)) for v in values))
         assert y.dtype == (gg.bool if y.dtype == gg.bool else getattr(gg, dtype))
@@ -53,11 +73,13 @@ def test_of_real_numbers(name, values, expected, dtype):
             same(float(got), expected)
 
 
-@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
-@pytest.mark.parametrize(("name", "values", "expected"), [*cases(COMPLEX)])
-def test_of_complex_numbers(name, values, expected, dtype, device):
-    if (name, values[0]) in OF_THE_LIBRARY:
-        pytest.skip(OF_THE_LIBRARY[name, values[0]])
+@of_each_function(COMPLEX)
+def test_of_complex_numbers(name, table):
+    table = [(values, expected) for values, expected in table if (name, values[0]) not in OF_THE_LIBRARY]
+    on_each(of_complex_numbers, name, table, ["complex64", "complex128"])
+
+
+def of_complex_numbers(name, values, expected, dtype):
     a, b = map(number, values[0].split(","))
     with numpy.errstate(all="ignore"):
         y = getattr(gg, name)(gg.full(3, complex(a, b), dtype=getattr(gg, dtype)))
