@@ -15,8 +15,9 @@ import numpy
 from ..backend import Array, Device, backend_for
 from ..core import Tensor
 from ..ops.creation import asarray
+from .structure import Parts, put_together
 
-Batch = tuple[Tensor, ...]
+Batch = Any
 Take = Callable[[], Batch]
 
 POLL = 0.05
@@ -25,28 +26,32 @@ GRACE = 1.0
 """Seconds that the end of an iteration waits for code of the data set that is still busy."""
 
 
-def placed(columns: Any, device: Device, copy: bool) -> Batch:
-    """Columns as Tensors on a device; ``copy`` where their memory belongs to a worker."""
-    return tuple(asarray(column, device=device, copy=True if copy else None) for column in columns)
+def placed(parts: Parts, device: Device, copy: bool) -> Batch:
+    """A batch with its arrays as Tensors on a device; ``copy`` where their memory belongs to a worker."""
+    return put_together(_tensors(parts, device, copy), parts.form)
 
 
 def uploaded(
-    columns: Iterator[tuple[Any, Callable[[], None]]], device: Device, ahead: int, copy: bool
+    batches: Iterator[tuple[Parts, Callable[[], None]]], device: Device, ahead: int, copy: bool
 ) -> Iterator[Take]:
     """Batches on their way to a device, beside its work."""
     upload = backend_for(device).uploader(device, ahead + 1)
-    for batch, done in columns:
-        if upload is None or not all(type(column) is numpy.ndarray for column in batch):
-            made = placed(batch, device, copy)
-            take = partial(_tensors, backend_for(device).handover([tensor.data for tensor in made]))
+    for parts, done in batches:
+        if upload is None or not all(type(array) is numpy.ndarray for array in parts):
+            made = _tensors(parts, device, copy)
+            take = partial(_taken, backend_for(device).handover([tensor.data for tensor in made]), parts.form)
         else:
-            take = partial(_tensors, upload(batch))
+            take = partial(_taken, upload(parts), parts.form)
         done()
         yield take
 
 
-def _tensors(arrays: Callable[[], list[Array]]) -> Batch:
-    return tuple(Tensor(array) for array in arrays())
+def _tensors(parts: Parts, device: Device, copy: bool) -> list[Tensor]:
+    return [asarray(array, device=device, copy=True if copy else None) for array in parts]
+
+
+def _taken(arrays: Callable[[], list[Array]], form: Any) -> Batch:
+    return put_together([Tensor(array) for array in arrays()], form)
 
 
 class _Failure:

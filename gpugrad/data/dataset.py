@@ -10,6 +10,7 @@ import numpy
 from .. import backend
 from ..core import Tensor
 from ..random import Generator
+from .structure import stacked
 
 HostArray = numpy.ndarray[Any, Any]
 Sample = tuple[Any, ...]
@@ -18,8 +19,8 @@ Sample = tuple[Any, ...]
 class Dataset(Protocol):
     """What :class:`DataLoader` asks of a data set: a length, and the example of a number.
 
-    A data set that also has ``gather(indices)``, returning a whole batch as a tuple of arrays, is asked for batches
-    rather than for one example after the other.
+    A data set that also has ``gather(indices)``, returning a whole batch, is asked for batches rather than for one
+    example after the other.
     """
 
     def __len__(self) -> int: ...
@@ -65,11 +66,11 @@ class ArrayDataset:
         row = tuple(array[index] for array in self.arrays)
         return row if self.transform is None else self.transform(*row)
 
-    def gather(self, indices: HostArray) -> tuple[HostArray, ...]:
+    def gather(self, indices: HostArray) -> Any:
         """The examples of these numbers as one batch: each array with a new first axis."""
         if self.transform is None:
             return tuple(array[indices] for array in self.arrays)
-        return stack([self[i] for i in indices])
+        return stacked([self[i] for i in indices])
 
 
 class Subset:
@@ -97,7 +98,7 @@ class Subset:
     def __getitem__(self, index: int) -> Any:
         return self.dataset[int(self.indices[index])]
 
-    def gather(self, indices: HostArray) -> tuple[Any, ...]:
+    def gather(self, indices: HostArray) -> Any:
         """The examples of these numbers as one batch."""
         return gather(self.dataset, self.indices[indices])
 
@@ -134,24 +135,10 @@ def random_split(dataset: Dataset, lengths: Sequence[int] | Sequence[float], see
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-def gather(dataset: Dataset, indices: HostArray) -> tuple[Any, ...]:
+def gather(dataset: Dataset, indices: HostArray) -> Any:
     """One batch: through the data set's own ``gather`` where it has one, else example by example."""
     own = getattr(dataset, "gather", None)
-    return own(indices) if own is not None else stack([dataset[int(i)] for i in indices])
-
-
-def stack(samples: Sequence[Any]) -> tuple[HostArray, ...]:
-    """Examples put together into arrays with a new first axis; an example that is no tuple counts as one value.
-
-    Raises:
-        ValueError: the examples differ in how many values they have, or in the shape of one.
-    """
-    rows = [sample if isinstance(sample, tuple) else (sample,) for sample in samples]
-    return tuple(numpy.stack([_host(value) for value in column]) for column in zip(*rows, strict=True))
-
-
-def _host(value: Any) -> HostArray:
-    return value.numpy() if isinstance(value, Tensor) else numpy.asarray(value)
+    return own(indices) if own is not None else stacked([dataset[int(i)] for i in indices])
 
 
 def _check_finite(number: int, array: HostArray) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +11,12 @@ from typing import Any
 import numpy
 
 from .. import random as gg_random
-from ..backend.cpu import CPU
-from ..core import Tensor
-from ..ops.creation import asarray
 from ..random import Generator
-from .dataset import gather, stack
+from .dataset import gather
 from .stream import IterableDataset, Records
+from .structure import Parts, stacked, taken_apart
 
-Collate = Callable[[list[Any]], Sequence[Any]]
-Columns = tuple[Any, ...]
+Collate = Callable[[list[Any]], Any]
 
 BLOCKS_A_BATCH = 2**40
 """How far apart the counters of two batches are: no batch draws so many random numbers."""
@@ -124,25 +121,37 @@ class Fetcher:
         """Note in this thread that it is a worker."""
         _info.set(WorkerInfo(number, count, self.seed, self.dataset))
 
-    def __call__(self, task: Task) -> Columns | None:
-        """The columns of a batch, as the data set gives them; None behind the end of a stream."""
+    def __call__(self, task: Task) -> Parts | None:
+        """The arrays of a batch, as the data set gives them, and its form; None after the end of a stream.
+
+        Raises:
+            TypeError: an array outside of dicts holds no numbers.
+        """
         token = _random.set((self._generator(task),))
         try:
             if isinstance(self.dataset, IterableDataset):
-                return self._streamed(task)
+                examples = self._streamed(task)
+                return self._made(examples) if examples else None
             if self.collate is None:
-                return tuple(gather(self.dataset, task.indices))
-            return tuple(self.collate([self.dataset[int(i)] for i in task.indices]))
+                return taken_apart(gather(self.dataset, task.indices))
+            return self._made([self.dataset[int(i)] for i in task.indices])
         finally:
             _random.reset(token)
 
-    def _streamed(self, task: Task) -> Columns | None:
+    def _made(self, examples: list[Any]) -> Parts:
+        """The batch of examples."""
+        if self.collate is None:
+            return taken_apart(stacked(examples))
+        batch = self.collate(examples)
+        if batch is None:
+            raise TypeError("DataLoader: expected a batch from collate, got None")
+        return taken_apart(batch)
+
+    def _streamed(self, task: Task) -> list[Any]:
         if self._records is None or self._records.epoch != task.epoch:
             self._records = Records(self.dataset, task.epoch)
         examples = self._records.batch(task.number * self.batch_size, self.batch_size)
-        if not examples or (self.drop_last and len(examples) < self.batch_size):
-            return None
-        return stack(examples) if self.collate is None else tuple(self.collate(examples))
+        return [] if self.drop_last and len(examples) < self.batch_size else examples
 
     def _generator(self, task: Task) -> Generator:
         seed = self._seeds.get(task.epoch)
@@ -155,20 +164,3 @@ class Fetcher:
             numpy.random.seed((seed + task.number) % 2**32)  # noqa: NPY002  what data sets of others draw from
             random.seed(seed + task.number)
         return Generator(*state)
-
-
-def hosted(columns: Sequence[Any]) -> tuple[numpy.ndarray, ...]:
-    """Columns as NumPy arrays, with the dtypes that they get as Tensors.
-
-    Raises:
-        TypeError: a column is made of Python objects.
-    """
-    arrays = tuple(column if type(column) is numpy.ndarray else _array(column) for column in columns)
-    for i, array in enumerate(arrays):
-        if array.dtype.hasobject:
-            raise TypeError(f"DataLoader: expected numbers in column {i} of a batch, got Python objects")
-    return arrays
-
-
-def _array(column: Any) -> numpy.ndarray:
-    return column.numpy() if isinstance(column, Tensor) else asarray(column, device=CPU).numpy()

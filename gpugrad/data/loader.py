@@ -37,7 +37,12 @@ class LoaderInterrupted(Exception):  # noqa: N818  nothing is wrong
 
 
 class DataLoader:
-    """A data set in batches: tuples of Tensors ``(B, ...)`` on one device, with the dtypes of the data.
+    """A data set in batches: Tensors ``(B, ...)`` on one device, with the dtypes of the data.
+
+    A batch has the structure of the examples: a tuple, a named tuple, a list or a dict, nested as they are. Examples
+    that are a single array or number make tuples of one Tensor; a list of numbers is an array. Strings stay strings: a
+    batch has the list of those of its examples. So does everything else that is not a number, in dicts and named
+    tuples; elsewhere it is a TypeError.
 
     Each iteration is one epoch. Its order depends on ``seed`` and the epoch's number alone: not on the device, on
     ``prefetch`` or on the number of workers. The number goes up by one each time. :meth:`state_dict` says which batches
@@ -52,7 +57,9 @@ class DataLoader:
         device: where the batches go; None is the default device at the start of an epoch.
         prefetch: how many batches are prepared ahead (for each worker, where there are any) by a background thread,
             which also copies them to the device, beside its work; 0 prepares each when it is asked for.
-        collate: makes a tuple of arrays from a list of examples, in place of stacking them.
+        collate: makes a batch from a list of examples, instead of stacking them. Its arrays become Tensors, wherever
+            they are in tuples, lists and dicts, and so do lists of numbers that are values of a tuple; everything else
+            is passed through.
         num_workers: how many workers make batches; 0: the background thread does.
         workers: "process" or "thread". Processes compute in Python at the same time, and get the data set sent, its
             arrays shared; threads need nothing sent.
@@ -214,15 +221,15 @@ class DataLoader:
         closed = threading.Event()
         try:
             if pool is None:
-                columns = self._alone(fetcher, epoch, start)
+                made = self._alone(fetcher, epoch, start)
             else:
-                columns = self._pooled(pool, epoch, start, max(ahead, self.num_workers), closed)
+                made = self._pooled(pool, epoch, start, max(ahead, self.num_workers), closed)
             if not ahead:
-                for batch, done in columns:
+                for batch, done in made:
                     yield placed(batch, device, copy=pool is not None and self.workers == "process")
                     done()
                 return
-            takes = uploaded(columns, device, ahead, copy=pool is not None and self.workers == "process")
+            takes = uploaded(made, device, ahead, copy=pool is not None and self.workers == "process")
             with closing(prefetched(takes, ahead, self._check_interrupt, closed)) as prepared:
                 for take in prepared:
                     yield take()
@@ -258,10 +265,10 @@ class DataLoader:
 
     def _alone(self, fetcher: Fetcher, epoch: int, start: int) -> Iterator[tuple[Any, Callable[[], None]]]:
         for task in self._tasks(epoch, start):
-            columns = fetcher(task)
-            if columns is None:
+            parts = fetcher(task)
+            if parts is None:
                 return
-            yield columns, _nothing
+            yield parts, _nothing
 
     def _pooled(
         self, pool: ThreadPool | ProcessPool, epoch: int, start: int, ahead: int, closed: threading.Event

@@ -29,6 +29,7 @@ from ..core import modes
 from . import worker
 from .fetch import Fetcher, Task
 from .memory import Block, layout_of
+from .structure import Parts, formed
 
 GRACE = 0.5
 """Seconds that a worker has to end by itself."""
@@ -123,7 +124,7 @@ class ProcessPool:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise member.died() from error
 
-    def result(self, number: int, waiting: Callable[[], bool]) -> tuple[Any, Callable[[], None]] | None:
+    def result(self, number: int, waiting: Callable[[], bool]) -> tuple[Parts, Callable[[], None]] | None:
         """The arrays of a batch, and what to call when they were copied; None behind the end of a stream.
 
         Args:
@@ -152,17 +153,17 @@ class ProcessPool:
                     raise other.died()
         return None
 
-    def _taken(self, member: Member, kind: str, value: Any) -> tuple[Any, Callable[[], None]] | None:
+    def _taken(self, member: Member, kind: str, value: Any) -> tuple[Parts, Callable[[], None]] | None:
         if kind == "failed":
             raise _failure(member, *value)
         if kind == "end":
             return None
         if kind == "batch":
-            return value, _nothing
-        number, size, layout = value
+            return formed(*value), _nothing
+        number, size, layout, form = value
         if size is not None:
             member.blocks[number] = worker.receive_block(member.connection, size)
-        return member.blocks[number].arrays(layout), lambda: member.freed.append(number)
+        return formed(member.blocks[number].arrays(layout), form), lambda: member.freed.append(number)
 
     # ---------------------------------------------------------------- the end
 

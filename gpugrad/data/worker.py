@@ -21,8 +21,9 @@ from typing import Any
 import numpy
 
 from ..core import modes
-from .fetch import Fetcher, Task, hosted
+from .fetch import Fetcher, Task
 from .memory import SHARED, Block, layout_of
+from .structure import hosted
 
 SMALL = 16_384
 """Batches of fewer bytes go through the pipe."""
@@ -77,12 +78,13 @@ def _serve(connection: Connection, fetcher: Fetcher | None) -> None:
         task, freed = connection.recv()
         blocks.free.extend(freed)
         try:
-            columns = fetcher(task)
-            arrays = None if columns is None else hosted(columns)
+            parts = fetcher(task)
+            arrays = None if parts is None else hosted(parts)
+            form = getattr(parts, "form", None)
         except Exception as error:  # noqa: BLE001
             connection.send(("failed", task.number, described(error)))
         else:
-            _answer(connection, task, arrays, blocks)
+            _answer(connection, task, arrays, form, blocks)
 
 
 class Blocks:
@@ -104,13 +106,15 @@ class Blocks:
         return number, True
 
 
-def _answer(connection: Connection, task: Task, arrays: tuple[numpy.ndarray, ...] | None, blocks: Blocks) -> None:
+def _answer(
+    connection: Connection, task: Task, arrays: tuple[numpy.ndarray, ...] | None, form: Any, blocks: Blocks
+) -> None:  # fmt: skip
     if arrays is None:
         connection.send(("end", task.number, None))
         return
     layout, size = layout_of(arrays)
     if not SHARED or size < SMALL:
-        connection.send(("batch", task.number, arrays))
+        connection.send(("batch", task.number, (arrays, form)))
         return
     try:
         number, new = blocks.take(size)
@@ -120,7 +124,7 @@ def _answer(connection: Connection, task: Task, arrays: tuple[numpy.ndarray, ...
         return
     block = blocks.known[number]
     block.write(arrays, layout)
-    connection.send(("shared", task.number, (number, block.size if new else None, layout)))
+    connection.send(("shared", task.number, (number, block.size if new else None, layout, form)))
     if new:
         send_file(connection, block)
 

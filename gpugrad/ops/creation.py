@@ -39,7 +39,7 @@ def tensor(data: Any, dtype: Any = None, device: Device | str | None = None, req
 
     Raises:
         GradientError: ``requires_grad=True`` for a result that needs a gradient, or for an argument of a transform.
-        TypeError: the data are no numbers, or integers are to have a gradient.
+        TypeError: the data are not numbers (objects, text, dates), or integers are to have a gradient.
         ValueError: nested lists of unequal length.
 
     >>> import gpugrad as gg
@@ -68,7 +68,7 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
             leaves tensors that shared its memory as they were.
 
     Raises:
-        TypeError: complex numbers with a real dtype.
+        TypeError: complex numbers with a real dtype; an array of objects, text or dates.
         ValueError: ``copy=False``, but the dtype or the device make a copy necessary.
 
     >>> import gpugrad as gg, numpy
@@ -96,6 +96,8 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
         if copy is False:
             raise ValueError(f"asarray: a {type(obj).__name__} cannot be shared, copy=False was asked for")
         copy = None
+    elif not isinstance(obj, Tensor):
+        nested.check_numeric("asarray", array)
     place = backend.device_of(array) if device is None else Device(device)
     same = (wanted is None or array.dtype == wanted) and place == backend.device_of(array)
     if same:

@@ -95,9 +95,36 @@ def numbers(data: Any) -> Any:
         array = numpy.asarray(data)
     except ValueError as error:
         raise ValueError(f"expected nested lists of equal length: {error}") from error
-    if array.dtype.kind not in "biufc" and array.dtype.name != "bfloat16":
+    if not is_numeric(array):
         raise TypeError(f"expected numbers, got {type(data).__name__} of {array.dtype}")
     return array
+
+
+def is_numeric(array: Any) -> bool:
+    """Whether an array holds numbers or booleans: no objects, no text, no dates, no records."""
+    return array.dtype.kind in "biufc" or (array.dtype.kind == "V" and array.dtype.num >= 256)  # ml_dtypes
+
+
+def check_numeric(name: str, array: Any) -> None:
+    """Check that an array holds numbers.
+
+    Raises:
+        TypeError: it holds objects, text, dates or records.
+
+    >>> check_numeric("tensor", numpy.array(["a"]))
+    Traceback (most recent call last):
+    TypeError: tensor: expected an array of numbers, got <U1; give text numbers first, such as data.Vocabulary does
+    """
+    if is_numeric(array):
+        return
+    remedy = {
+        "O": "convert it with x.astype(numpy.float32), or look for what in it is not a number",
+        "U": "give text numbers first, such as data.Vocabulary does",
+        "S": "give text numbers first, such as data.Vocabulary does",
+        "M": "make numbers of dates, such as (x - x.min()) / numpy.timedelta64(1, 'D')",
+        "m": "make numbers of time differences, such as x / numpy.timedelta64(1, 'D')",
+    }.get(array.dtype.kind, "take its fields one by one, such as x['name']")
+    raise TypeError(f"{name}: expected an array of numbers, got {array.dtype}; {remedy}")
 
 
 def _made(array: Any, others: Iterable[Any]) -> Tensor:
