@@ -58,7 +58,7 @@ class Config:
             self.values: Values = tomllib.loads(text)
         except RecursionError:
             raise ConfigError(f"{file}: nested too deeply") from None
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:  # TOMLDecodeError, and what comes of an integer of too many digits
             found = re.search(r"line (\d+)", str(error))
             line = int(found[1]) if found else text.count("\n") + 1
             raise ConfigError(f"{file}:{line}: no TOML: {error}") from None
@@ -148,7 +148,8 @@ class Config:
             defaults: further ones that the table may say otherwise.
 
         Raises:
-            ConfigError: the function takes other arguments, or it raises ValueError or TypeError.
+            ConfigError: the function takes other arguments, or it raises ValueError or TypeError; of the package's own
+                functions, any error but that of a connection.
         """
         given = given or {}
         arguments = {key: value for key, value in self.table(*path).items() if key != "use"}
@@ -162,8 +163,12 @@ class Config:
             raise self.error(f"{_title(function)}: {error}", *path, "use") from None
         try:
             return function(*first, **arguments)
-        except (ValueError, TypeError) as error:
-            said, title = str(error), _title(function)
+        except Exception as error:
+            own = str(getattr(function, "__module__", "")).partition(".")[0] == "gpugrad"
+            expected = own and not isinstance(error, ConfigError | ConnectionError | ImportError)
+            if not expected and not isinstance(error, ValueError | TypeError):
+                raise
+            said, title = str(error) or type(error).__name__, _title(function)
             raise self.error(said if said.startswith(title) else f"{title}: {said}", *path) from error
 
     def check(self, function: Callable[..., Any], arguments: Values, *path: str, taken: Iterable[str] = ()) -> None:
@@ -202,7 +207,7 @@ def parsed(change: str) -> tuple[tuple[str, ...], Any]:
         raise ConfigError(f"--set {change}: expected table.key=value")
     try:
         return path, tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return path, text
 
 

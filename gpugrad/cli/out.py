@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ..training.stores import masked
+
 
 def say(text: str) -> None:
     """A line of a command's result."""
@@ -13,5 +15,5 @@ def say(text: str) -> None:
 def fail(*texts: str, status: int = 1) -> int:
     """What is wrong, a line each, on standard error; returns the exit status."""
     for text in texts:
-        sys.stderr.write(f"gpugrad: {text}\n")
+        sys.stderr.write(f"gpugrad: {masked(text)}\n")
     return status

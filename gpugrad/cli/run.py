@@ -6,10 +6,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ..plain import plain
 from ..training.log import replaced
-from ..training.stores import Bucket, store
+from ..training.stores import Bucket, lacks_secret, masked, store
 
 FILE = "run.json"
+LARGEST = 1 << 24
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,22 @@ class Run:
     text: str | None = None
 
     def save(self) -> None:
-        """Write it into the folder of the results.
+        """Write it into the folder of the results, without the passwords in its URLs.
 
         Raises:
             OSError: the folder cannot be written.
             ImportError: the URL needs a package that is not installed.
         """
-        text = json.dumps(asdict(self), indent=1) + "\n"
+        known = Run(
+            masked(self.target), masked(self.out), tuple(map(masked, self.changes)), self.text and masked(self.text)
+        )
+        text = json.dumps(asdict(known), indent=1) + "\n"
         place = store(self.out)
         if isinstance(place, Bucket):
-            place.write(FILE, text.encode())
+            try:
+                place.write(FILE, text.encode())
+            except Exception as error:  # storage libraries have classes of their own
+                raise OSError(f"{FILE} cannot be written to {place.place}: {error}") from error
             return
         folder = Path(place.place)
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,19 +60,30 @@ class Run:
 
         Raises:
             FileNotFoundError: no run was started there.
-            ValueError: what is there is no record of a run.
+            OSError: it cannot be read.
+            ValueError: what is there is no record of a run, or one that had a password in it.
             ImportError: the URL needs a package that is not installed.
         """
         place = store(out)
-        path = Path(place.place) / FILE
-        text = place.read(FILE) if isinstance(place, Bucket) else path.read_bytes() if path.is_file() else None
+        try:
+            text = place.read(FILE, LARGEST + 1)
+        except Exception as error:  # storage libraries have classes of their own
+            raise OSError(f"{FILE} in {place.place} cannot be read: {error}") from error
         if text is None:
             raise FileNotFoundError(f"there is no {FILE} in {out}: gpugrad train --out {out} starts a run there")
+        if len(text) > LARGEST:
+            raise ValueError(f"{FILE} in {out} is no record of a run: it has more than {LARGEST} bytes")
         try:
-            said = json.loads(text)
+            said = plain(text)
             known = Run(str(said["target"]), out, tuple(map(str, said["changes"])), said["text"])
             if known.text is not None and not isinstance(known.text, str):
                 raise TypeError(f"expected the text of a configuration, got {type(known.text).__name__}")
-            return known
-        except (KeyError, RecursionError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{FILE} in {out} is no record of a run: {error}") from error
+        needed = [known.text or "", *(change for change in known.changes if not change.startswith("out="))]
+        if any(map(lacks_secret, needed)):
+            raise ValueError(
+                f"{FILE} in {out} lacks a password or token, which is not kept: use gpugrad train {known.target} "
+                f"--out {out}"
+            )
+        return known

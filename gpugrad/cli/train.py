@@ -6,6 +6,7 @@ import argparse
 import inspect
 import json
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Any
 from .. import random
 from ..core import modes
 from ..training.run import opening
+from ..training.stores import masked
 from .config import Config, ConfigError, named, parsed
 from .out import fail, say
 from .run import Run
@@ -120,7 +122,15 @@ def started(known: Run, args: argparse.Namespace) -> int:
             return called(known, options, dry)
         config = Config(known.text, Path(known.target), known.changes, args.allow)
         known = replace(known, out=config.value("out", str, f"runs/{config.file.stem}"))
-        training = build.prepared(config, **options)
+        try:
+            training = build.prepared(config, **options)
+        except (ConfigError, ConnectionError, ImportError):
+            raise
+        except (OSError, SyntaxError) as error:
+            return fail(str(error), status=WRONG)
+        except Exception:  # noqa: BLE001  a mistake in a file beside the configuration: another try would meet it again
+            traceback.print_exc()
+            return WRONG
         if dry:
             say(f"{known.target}: nothing is wrong. It would train {_described(training)} in {known.out}")
             return 0
@@ -166,6 +176,8 @@ def called(known: Run, options: dict[str, Any], dry: bool) -> int:
         function = named(f"{path.name}:{name}", [], path.parent, None)
     except LookupError as error:
         raise ConfigError(error.args[0]) from None
+    except SyntaxError as error:
+        raise ConfigError(str(error)) from None
     arguments = dict(options)
     for change in known.changes:
         keys, value = parsed(change)
@@ -211,6 +223,8 @@ def _kept(known: Run) -> Run | None:
         before = Run.load(known.out)
     except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise ConfigError(str(error)) from error
     if before.target != known.target:
         raise ConfigError(f"{known.out} holds the run of {before.target}: choose another --out")
     return before
@@ -218,15 +232,20 @@ def _kept(known: Run) -> Run | None:
 
 def report(args: argparse.Namespace) -> int:
     """Write the report."""
-    from ..training import write_report
+    from ..training import CheckpointError, write_report
     from ..training.place import Place
 
     try:
         place = Place(args.folder)
+    except (ImportError, OSError, ValueError) as error:
+        return fail(str(error), status=WRONG)
+    try:
         place.fetch()
         path = write_report(place.local)
         place.push()
-    except (OSError, ValueError, ImportError) as error:
+    except (CheckpointError, OSError, ValueError) as error:
         return fail(str(error))
-    say(f"written: {path}")
+    finally:
+        place.close()
+    say(f"written: {path if place.bucket is None else masked(f'{place.name}/{path.name}')}")
     return 0

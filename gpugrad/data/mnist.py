@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import math
 import os
+import sys
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,10 @@ CHECKSUMS = {
 """The files and their MD5 checksums, as their authors published them."""
 
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+LARGEST_NDIM = 32
+FREE, TIMES = 1 << 22, 10
+"""A gzip file may unpack to so many bytes, and so many times its size."""
+CHUNK = 1 << 20
 TIMEOUT = 30  # seconds
 
 
@@ -78,28 +85,62 @@ def read_idx(path: str | os.PathLike[str]) -> numpy.ndarray[Any, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no IDX file, or truncated, or corrupt; the message names it, and what was expected.
+        ValueError: it is no IDX file, or truncated, or corrupt, or a gzip file that unpacks to more than ten times its
+            size (and 4 MiB); the message names it, and what was expected.
     """
-    content = Path(path).read_bytes()
-    if content[:2] == b"\x1f\x8b":
+    place = Path(path)
+    size = place.stat().st_size
+    with place.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
         try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
+            with gzip.open(raw) if packed else nullcontext(raw) as file:
+                return _read_idx(place, file, size if packed else None)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: truncated or corrupt gzip file ({error})") from error
-    magic = content[:4]
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or not magic[3]:
+
+
+def _read_idx(path: Path, file: Any, packed: int | None) -> numpy.ndarray[Any, Any]:
+    """The array, whose size is looked at before memory is taken.
+
+    Args:
+        path: for messages.
+        file: at its beginning.
+        packed: the size of the gzip file; None: it is none.
+    """
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or not 0 < magic[3] <= LARGEST_NDIM:
         raise ValueError(
             f"{path}: expected an IDX file, whose first bytes are as 00 00 08 03, got {magic.hex(' ') or 'nothing'}"
         )
     dtype, ndim = numpy.dtype(IDX_TYPES[magic[2]]), magic[3]
-    start = 4 + 4 * ndim
-    shape = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4))
-    expected = start + dtype.itemsize * int(numpy.prod(shape, dtype=object))
-    if len(content) != expected:
-        fault = "truncated" if len(content) < expected else "too long"
-        raise ValueError(f"{path}: {fault}: expected {expected} bytes for shape {shape}, got {len(content)}")
-    array = numpy.frombuffer(content, dtype, offset=start).reshape(shape)
-    return array.astype(dtype.newbyteorder("="))
+    sizes = file.read(4 * ndim)
+    start = 4 + len(sizes)
+    if len(sizes) < 4 * ndim:
+        raise ValueError(f"{path}: truncated: expected the sizes of {ndim} axes, got {start} bytes")
+    shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, 4 * ndim, 4))
+    expected = start + dtype.itemsize * math.prod(shape)
+    if math.prod(n or 1 for n in shape) >= 2**59:
+        raise ValueError(f"{path}: expected an array that fits into memory, got shape {shape}")
+    if packed is not None and expected > FREE + TIMES * packed:
+        raise ValueError(
+            f"{path}: {packed} bytes say that they unpack to {expected}, for shape {shape}: if that is right, unpack "
+            "the file with gunzip first"
+        )
+    if packed is None and expected > path.stat().st_size:
+        raise ValueError(f"{path}: truncated: expected {expected} bytes for shape {shape}, got {path.stat().st_size}")
+    content = bytearray(expected - start)
+    got = 0
+    while got < len(content) and (more := file.readinto(memoryview(content)[got : got + CHUNK])):
+        got += more
+    rest = len(file.read(1)) if packed is not None else path.stat().st_size - expected
+    if got < len(content) or rest:
+        fault, count = ("too long", expected + rest) if rest else ("truncated", start + got)
+        raise ValueError(f"{path}: {fault}: expected {expected} bytes for shape {shape}, got {count}")
+    array = numpy.frombuffer(content, dtype).reshape(shape)
+    if dtype.byteorder == ">" and sys.byteorder == "little":
+        return array.byteswap(inplace=True).view(dtype.newbyteorder("="))
+    return array
 
 
 def _pair(folder: Path, part: str) -> tuple[numpy.ndarray[Any, Any], numpy.ndarray[Any, Any]]:
@@ -113,6 +154,8 @@ def _pair(folder: Path, part: str) -> tuple[numpy.ndarray[Any, Any], numpy.ndarr
         array = read_idx(path)
         if array.dtype != numpy.uint8 or array.ndim != ndim:
             raise ValueError(f"{path}: expected {kind} as uint8 with {ndim} axes, got {array.dtype} {array.shape}")
+        if kind == "labels" and array.size and array.max() > 9:
+            raise ValueError(f"{path}: expected labels from 0 to 9, got {array.max()}")
         arrays.append(array)
     images, labels = arrays
     if len(images) != len(labels):

@@ -14,6 +14,8 @@ from typing import Any, cast
 
 import numpy
 
+from ..plain import plain
+
 HostArray = numpy.ndarray[Any, Any]
 
 BUFFER = 2**20
@@ -105,8 +107,10 @@ def tokens(path: str | os.PathLike[str], dtype: Any = None) -> HostArray:
         found: HostArray = numpy.memmap(place, wanted, "r")
     else:
         try:
-            found = cast(HostArray, numpy.load(place, mmap_mode="r", allow_pickle=False))
-        except (ValueError, EOFError) as error:
+            found = cast(HostArray, numpy.lib.format.open_memmap(place, mode="r"))
+        except OSError:
+            raise
+        except Exception as error:  # NumPy reads the header with Python's own parser, whose errors are many
             raise ValueError(
                 f"{place}: expected a file of NumPy's (.npy), or dtype= for numbers alone: {error}"
             ) from error
@@ -264,7 +268,7 @@ class Vocabulary:
             ValueError: the file is something else.
         """
         try:
-            found = json.loads(Path(path).read_text(encoding="utf-8"))["characters"]
+            found = plain(Path(path).read_bytes())["characters"]
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{os.fspath(path)}: expected a vocabulary: {error!r}") from error
         if found is not None and not (

@@ -17,6 +17,7 @@ from .. import backend
 from ..backend import logger
 from ..nn import Module
 from ..optim import Optimizer
+from ..plain import padded
 from ..random import default_generator
 from . import safetensors
 from .code import code_version
@@ -33,7 +34,7 @@ from .reading import (
     read_manifest,
     sealed,
 )
-from .stores import MANIFEST, Pieces, Store, order, store
+from .stores import MANIFEST, Pieces, Store, masked, order, store
 from .tree import Gathered, assembled
 
 HostArray = numpy.ndarray[Any, Any]
@@ -206,7 +207,7 @@ class Checkpointer:
             name = self._new_name(step)
             self.store.begin(name)
             try:
-                text = json.dumps(tree, allow_nan=False).encode()
+                text = padded(json.dumps(tree, allow_nan=False).encode())
                 files = {TENSORS: safetensors.pieces(arrays), STATE: iter([text])}
                 about["files"] = {file: self._put(name, file, pieces) for file, pieces in files.items()}
                 self._claim()
@@ -232,7 +233,7 @@ class Checkpointer:
         except OwnedError:
             raise
         except Exception as error:  # noqa: BLE001  the new checkpoint is there, whatever the store says
-            logger.warning("old checkpoints in %s could not be removed: %s", self.place, str(error))
+            logger.warning("old checkpoints in %s could not be removed: %s", self.place, masked(str(error)))
 
     def _unwritten(self, step: int, error: Exception) -> CheckpointError:
         return CheckpointError(
@@ -323,13 +324,13 @@ class Checkpointer:
         """The checkpoints that are there, the oldest first, damaged ones among them."""
         try:
             return [name for name in self.store.names() if name not in self.outdated]
-        except OSError as error:
+        except Exception as error:  # storage libraries have classes of their own
             raise CheckpointError(f"the checkpoints in {self.place} cannot be looked at: {error}") from error
 
     def begin_anew(self) -> None:
         """Take no notice of the checkpoints that are there now; they are removed after the next save."""
         self.wait()
-        self.outdated.update(self.store.names())
+        self.outdated.update(self.names())
 
     def best(self) -> str | None:
         """The name of the checkpoint in which the metric ``keep_best`` is best; None if there is none."""
@@ -348,7 +349,7 @@ class Checkpointer:
             return {}
         if name not in self._metrics:
             try:
-                self._metrics[name] = assembled(read_manifest(self.store, name)["metrics"], {})
+                self._metrics[name] = read_manifest(self.store, name)["metrics"]
             except DamagedError as error:
                 self._report(name, error)
                 return {}
@@ -392,7 +393,7 @@ class Checkpointer:
         for part, thing in self.parts.items():
             try:
                 thing.load_state_dict(checkpoint.parts[part])
-            except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            except Exception as error:  # whatever the part makes of a state that it has not written
                 kind = OtherRunError if isinstance(error, OtherRunError) else CheckpointError
                 raise kind(f"{self.place}/{checkpoint.name} does not fit {part}: {error}") from error
         default_generator.state = checkpoint.random

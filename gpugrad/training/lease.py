@@ -230,8 +230,12 @@ def _read(store: Store) -> Owner | None:
         return None
     try:
         said = json.loads(content)
-        return Owner(**{name: kind(said[name]) for name, kind in KINDS.items()})
-    except (KeyError, TypeError, ValueError, RecursionError):
+        found = Owner(**{name: kind(said[name]) for name, kind in KINDS.items()})
+        datetime.fromtimestamp(found.since, UTC), datetime.fromtimestamp(found.renewed, UTC)
+        if not 0 <= found.process < 2**31:
+            raise ValueError(f"expected the number of a process, got {found.process}")
+        return found
+    except (ArithmeticError, KeyError, OSError, TypeError, ValueError, RecursionError):
         return Owner("", "?", "?", 0, "", 0.0, 0.0, 0)  # not a lease: nobody renews it
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from ..backend import logger
-from .stores import Bucket, store
+from .reading import CheckpointError
+from .stores import Bucket, masked, store
 
 CHECKPOINTS = "checkpoints"
 FILES = ("log.jsonl", "log.csv", "settings.json", "report.html")
@@ -22,7 +24,8 @@ class Place:
             comes later.
 
     Raises:
-        ValueError: there is no name, or it is the root of a disk or of a store.
+        ImportError: the URL needs a package that is not installed.
+        ValueError: there is no name, it is the root of a disk or of a store, or there can be no such place.
 
     >>> Place("runs/a").checkpoints
     'runs/a/checkpoints'
@@ -31,9 +34,10 @@ class Place:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         given = os.fspath(folder)
         scheme, _, rest = given.rpartition("://")
-        bare = rest.strip("/") if scheme not in ("", "file") else rest.strip() and Path(rest).resolve().name
+        local = scheme in ("", "file")
+        bare = "\0" not in rest and (rest.strip() and Path(rest).resolve().name if local else rest.strip("/"))
         if not bare:
-            raise ValueError(f"expected the name of a folder for the run, such as runs/first, got {given!r}")
+            raise ValueError(f"expected the name of a folder for the run, such as runs/first, got {masked(given)!r}")
         self.name = given.rstrip("/")
         self.checkpoints = f"{self.name}/{CHECKPOINTS}"
         found = store(self.name)
@@ -41,12 +45,20 @@ class Place:
         self.local = Path(tempfile.mkdtemp(prefix="gpugrad-")) if self.bucket else Path(found.place)
 
     def fetch(self) -> None:
-        """Bring the log of an earlier machine here."""
-        if self.bucket is not None:
-            for file in FILES:
+        """Bring the log of an earlier machine here.
+
+        Raises:
+            CheckpointError: the store cannot be read.
+        """
+        if self.bucket is None:
+            return
+        for file in FILES:
+            try:
                 content = self.bucket.read(file)
-                if content is not None:
-                    (self.local / file).write_bytes(content)
+            except Exception as error:  # storage libraries have classes of their own
+                raise CheckpointError(f"{self.bucket.place}/{file} cannot be read: {error}") from error
+            if content is not None:
+                (self.local / file).write_bytes(content)
 
     def push(self) -> None:
         """See that the log outlives this machine: on the disk, or in the bucket."""
@@ -60,5 +72,10 @@ class Place:
                 else:
                     with path.open("rb") as written:
                         os.fsync(written.fileno())
-        except OSError as error:  # the checkpoint matters more
-            logger.warning("the log cannot be kept in %s: %s", self.name, error)
+        except Exception as error:  # noqa: BLE001  the checkpoint matters more
+            logger.warning("the log cannot be kept in %s: %s", masked(self.name), masked(str(error)))
+
+    def close(self) -> None:
+        """Remove the local folder beside a store."""
+        if self.bucket is not None:
+            shutil.rmtree(self.local, ignore_errors=True)

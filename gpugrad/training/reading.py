@@ -5,19 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from ..plain import plain
+from ..random import Generator
 from . import safetensors
-from .stores import MANIFEST, NAME, Store
-from .tree import assembled
+from .stores import MANIFEST, NAME, Store, masked
+from .tree import assembled, entry
 
 FORMAT = "gpugrad checkpoint 1"
 STATE, TENSORS = "state.json", "tensors.safetensors"
 LARGEST_MANIFEST = 1 << 24
+"""Bytes."""
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint could not be written or read; the message says which, where, and what helps.
+
+    Passwords in URLs do not appear in it.
 
     >>> from gpugrad.training import Checkpointer
     >>> try:
@@ -26,6 +32,9 @@ class CheckpointError(RuntimeError):
     ...     print(str(error)[:59])
     the checkpoint of step 1 could not be written to /dev/null/
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
 class DamagedError(CheckpointError):
@@ -108,14 +117,15 @@ def read(store: Store, name: str) -> Checkpoint:
     """
     about = read_manifest(store, name)
     try:
-        tree = json.loads(bytes(_verified(store, name, about, STATE)))
         arrays = safetensors.arrays_in(_verified(store, name, about, TENSORS))
-        state = assembled(tree, arrays)
+        state = plain(_verified(store, name, about, STATE), hook=partial(entry, arrays=arrays))
+        if not isinstance(state, dict) or not isinstance(state["parts"], dict):
+            raise TypeError(f"expected a dictionary with parts, got {type(state).__name__}")
         return Checkpoint(
-            name, about["step"], dict(state["parts"]), state["extra"], assembled(about["metrics"], {}),
-            tuple(about["random"]), about["saved"], about["code"],
+            name, about["step"], state["parts"], state["extra"], about["metrics"], tuple(about["random"]),
+            about["saved"], about["code"],
         )  # fmt: skip
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{store.place}/{name}: no state of a run: {error!r}") from error
 
 
@@ -129,9 +139,35 @@ def read_manifest(store: Store, name: str) -> dict[str, Any]:
     if not NAME.fullmatch(name):
         raise ValueError(f"expected the name of a checkpoint such as 000001-step-100, got {name!r}")
     try:
-        return unsealed(bytes(_content(store, name, MANIFEST, LARGEST_MANIFEST)))
+        return checked(unsealed(bytes(_content(store, name, MANIFEST, LARGEST_MANIFEST))))
     except ValueError as error:
         raise DamagedError(f"{store.place}/{name}/{MANIFEST}: {error}") from error
+
+
+def checked(about: dict[str, Any]) -> dict[str, Any]:
+    """A manifest with entries of the types that they must have, its metrics as numbers.
+
+    Raises:
+        ValueError: it lacks one, or one is something else: it was not written by :class:`Checkpointer`.
+    """
+    try:
+        seed, counter = about["random"]
+        files, code, metrics = about["files"], about["code"], assembled(about["metrics"], {})
+        right = (
+            type(about["step"]) is int and about["step"] >= 0
+            and type(seed) is int and type(counter) is int
+            and isinstance(about["saved"], str)
+            and isinstance(code, dict) and all(isinstance(word, str) for word in code.values())
+            and isinstance(metrics, dict) and all(type(number) in (int, float) for number in metrics.values())
+            and all(type(files[file]["size"]) is int and isinstance(files[file]["sha256"], str)
+                    for file in (STATE, TENSORS))
+        )  # fmt: skip
+        Generator(0).state = seed, counter
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"no manifest of a checkpoint: {error!r}") from error
+    if not right:
+        raise ValueError("no manifest of a checkpoint: an entry has another type")
+    return {**about, "metrics": metrics}
 
 
 def _verified(store: Store, name: str, about: dict[str, Any], file: str) -> memoryview:
@@ -158,7 +194,9 @@ def _content(store: Store, name: str, file: str, limit: int, exact: bool = False
         return store.get(name, file, size)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise DamagedError(f"{store.place}/{name}/{file}: is not there ({error})") from error
-    except OSError as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # storage libraries have classes of their own
         raise CheckpointError(f"{store.place}/{name}/{file} cannot be read: {error}") from error
 
 
@@ -179,8 +217,8 @@ def unsealed(content: bytes) -> dict[str, Any]:
         ValueError: they are not exactly what :func:`sealed` has written, or in the format of another version.
     """
     try:
-        about = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        about = plain(content)
+    except ValueError as error:
         raise ValueError(f"{len(content)} bytes that are no JSON ({error})") from error
     if not isinstance(about, dict) or "sha256" not in about:
         raise ValueError("no manifest of a checkpoint")

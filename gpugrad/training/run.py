@@ -22,9 +22,10 @@ from .place import Place
 from .preemption import Interrupted, Preemption
 from .program import Description, compared
 from .progress import Progress
-from .reading import Checkpoint, CheckpointError, OtherRunError
+from .reading import Checkpoint, OtherRunError
 from .report import write_report
 from .source import Source
+from .stores import masked
 
 TRAIN, EVALUATE = "train", "evaluate"
 
@@ -236,7 +237,9 @@ class Run:
         Raises:
             OtherRunError: it is not; the message says what differs, and what to do.
         """
-        saved = checkpoint.parts.get("trainer", {}).get("program", {})
+        trainer = checkpoint.parts.get("trainer")
+        saved = trainer.get("program") if isinstance(trainer, dict) else None
+        saved = saved if isinstance(saved, dict) else {}
         refused, told = compared(self._program, saved)
         if refused:
             raise OtherRunError(
@@ -275,8 +278,8 @@ class Run:
         default_generator.state = self._random
         try:
             self.save(wait=True)
-        except (CheckpointError, FloatingPointError) as error:
-            logger.error("the extra save failed, the last one is still there: %s", error)
+        except Exception as error:  # noqa: BLE001  the run was told to go, and has to end by saying so
+            logger.error("the extra save failed, the last one is still there: %s", masked(str(error)))
         self._say(f"{interrupted.reason}: saved behind step {self.step}, where the next run goes on")
         self._tell(interrupted.reason)
 
@@ -294,6 +297,6 @@ class Run:
         self._log.event(event, self.step, seconds=round(self.seconds, 3))
         try:
             write_report(self._place.local)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  the run is complete without it
             logger.warning("no report: %s", error)
         self._place.push()

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy
 
+from ..plain import plain
 from .tree import named_dtype
 
 HostArray = numpy.ndarray[Any, Any]
@@ -84,8 +85,8 @@ def arrays_in(content: memoryview) -> dict[str, HostArray]:
     if length > min(LARGEST_HEADER, len(content) - 8):
         raise ValueError(f"expected a header of at most {len(content) - 8} bytes, got a length of {length}")
     try:
-        header = json.loads(bytes(content[8 : 8 + length]))
-    except (ValueError, RecursionError) as error:
+        header = plain(content[8 : 8 + length], size=len(content))
+    except ValueError as error:
         raise ValueError(f"the header is no JSON: {error}") from error
     if not isinstance(header, dict):
         raise ValueError(f"expected a header that maps names to arrays, got a {type(header).__name__}")  # noqa: TRY004
@@ -128,8 +129,8 @@ def _array(key: str, entry: Any, content: memoryview, end: int) -> HostArray:
 def _pairs(notes: Any) -> list[str]:
     text = notes.get(PAIRS, "[]") if isinstance(notes, dict) else None
     try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+        found = plain(text.encode()) if isinstance(text, str) else None
+    except ValueError:
         found = None
     if not isinstance(found, list) or not all(isinstance(key, str) for key in found):
         raise ValueError(f"expected notes that name arrays, got {notes!r}")

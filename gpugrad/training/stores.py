@@ -31,11 +31,31 @@ WITHOUT_CREATION = 1.0
 """Seconds until the last of several writers of one file is known, in a store that cannot create a file exclusively."""
 
 
+PASSWORD = re.compile(r"(\w[\w+.-]*://[^\s/:@]*):[^\s/'\"]*@")
+SECRET = re.compile(r"([?&][\w.-]*(?:token|sig|signature|secret|password|key|credential)=)[^&\s'\"]+", re.IGNORECASE)
+HIDDEN = "***"
+
+
+def masked(text: str) -> str:
+    """The text with passwords, keys and tokens in its URLs replaced by ``***``.
+
+    >>> masked("sftp://anna:secret@host/runs is not there"), masked("https://host/runs?sig=a%20b&x=1")
+    ('sftp://anna:***@host/runs is not there', 'https://host/runs?sig=***&x=1')
+    """
+    return SECRET.sub(rf"\g<1>{HIDDEN}", PASSWORD.sub(rf"\g<1>:{HIDDEN}@", text))
+
+
+def lacks_secret(text: str) -> bool:
+    """Whether :func:`masked` has taken something out of this text."""
+    return any(HIDDEN in found[0] for kind in (PASSWORD, SECRET) for found in kind.finditer(text))
+
+
 def store(place: str | os.PathLike[str]) -> Store:
     """The store of a path or URL.
 
     Raises:
         ImportError: the URL needs fsspec, or a package with which fsspec reaches it, that is not installed.
+        ValueError: there can be no such place.
     """
     text = os.fspath(place)
     if "://" not in text:
@@ -45,8 +65,13 @@ def store(place: str | os.PathLike[str]) -> Store:
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
-        raise ImportError(f"{text} is reached through fsspec: pip install 'gpugrad[train]'") from error
-    files, root = url_to_fs(text)
+        raise ImportError(f"{masked(text)} is reached through fsspec: pip install 'gpugrad[train]'") from error
+    try:
+        files, root = url_to_fs(text)
+    except (ImportError, OSError):
+        raise
+    except Exception as error:  # storage libraries have classes of their own
+        raise ValueError(f"{masked(text)} cannot be reached: {masked(str(error))}") from error
     return Bucket(files, root, text)
 
 
@@ -54,6 +79,7 @@ class Store:
     """Named folders of files that appear when they are complete."""
 
     place: str
+    """What to call it in messages."""
     local = False
     """Whether reading a small file takes microseconds."""
 
@@ -238,7 +264,7 @@ class Bucket(Store):
     def __init__(self, files: Any, root: str, place: str) -> None:
         self.files = files
         self.root = root.rstrip("/")
-        self.place = place
+        self.place = masked(place)
 
     def names(self) -> list[str]:
         return [name for name, complete in self._folders() if complete]

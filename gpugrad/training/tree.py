@@ -85,14 +85,26 @@ def assembled(tree: Any, arrays: Mapping[str, numpy.ndarray[Any, Any]]) -> Any:
         return [assembled(item, arrays) for item in tree]
     if not isinstance(tree, dict):
         return tree
+    return entry({key: assembled(item, arrays) for key, item in tree.items()}, arrays)
+
+
+def entry(tree: dict[str, Any], arrays: Mapping[str, numpy.ndarray[Any, Any]]) -> Any:
+    """What a dictionary stands for, whose entries are assembled already.
+
+    Raises:
+        ValueError: as for :func:`assembled`.
+
+    >>> entry({"$": "tuple", "items": [0.9, 0.999]}, {})
+    (0.9, 0.999)
+    """
     if MARK not in tree:
-        return {key: assembled(item, arrays) for key, item in tree.items()}
+        return tree
     kind = tree[MARK]
     try:
         if kind == "tuple":
-            return tuple(assembled(item, arrays) for item in tree["items"])
+            return tuple(tree["items"])
         if kind == "dict":
-            return {assembled(key, arrays): assembled(item, arrays) for key, item in tree["items"]}
+            return dict(tree["items"])
         if kind == "float" and tree["text"] in ("nan", "inf", "-inf"):
             return float(tree["text"])
         if kind in ("tensor", "array", "scalar"):

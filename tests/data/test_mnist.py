@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import tracemalloc
 from importlib import import_module
 from pathlib import Path
 
@@ -116,6 +117,39 @@ def test_bad_files_are_named(tmp_path, content, message):
     (tmp_path / "images").write_bytes(content)
     with pytest.raises(ValueError, match=f"images: {message}"):
         read_idx(tmp_path / "images")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(idx(numpy.zeros((64, 1024, 1024), "uint8"))), "unpack to 67108880, for shape (64, 1024, 1024)"),
+        (gzip.compress(idx(numpy.zeros(3, "uint8")) + bytes(2**26)), "too long: expected 11 bytes for shape (3,)"),
+        (gzip.compress(b"\0\0\x08\x01\0\x3f\xff\xff"), "truncated: expected 4194311 bytes for shape"),
+        (b"\0\0\x0e\x04" + b"\xff" * 16, "expected an array that fits into memory"),
+        (b"\0\0\x0e\x03" + b"\x7f" * 4 + b"\0" * 3 + b"\2" + b"\0" * 3 + b"\2", "truncated: expected"),
+        (b"\0\0\x08\xff" + b"\0" * 1020, "expected an IDX file"),
+        (b"\0\0\x08\x03\0\0", "expected the sizes of 3 axes"),
+    ],
+)
+def test_sizes_are_looked_at_before_memory_is_taken(tmp_path, content, message):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError) as caught:
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_labels_are_digits(tmp_path):
+    write(tmp_path, "t10k", 5)
+    (tmp_path / (NAMES["t10k"][1] + ".gz")).write_bytes(gzip.compress(idx(numpy.array([1, 2, 3, 4, 10], "uint8"))))
+    with pytest.raises(ValueError, match="expected labels from 0 to 9, got 10"):
+        mnist(tmp_path)
 
 
 def test_images_in_place_of_labels(tmp_path):

@@ -163,6 +163,13 @@ def put(folder, content, **about):
     (folder / MANIFEST).write_bytes(sealed({**manifest, **about}))
 
 
+def resealed(folder, name, value):
+    """The manifest with another entry, under a checksum that fits it."""
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    del manifest["sha256"]
+    (folder / MANIFEST).write_bytes(sealed({**manifest, name: value}))
+
+
 def test_pickles_are_not_opened(tmp_path, nothing_executes):
     saved(tmp_path, [1])
     folder = tmp_path / "000001-step-1"
@@ -185,9 +192,16 @@ def test_pickles_are_not_opened(tmp_path, nothing_executes):
         (lambda folder: (folder / MANIFEST).write_bytes(b" " * (2**24 + 1)), "expected at most 16777216 bytes"),
         (lambda folder: os.truncate(folder / "state.json", 1000), "bytes, got 1000"),
         (lambda folder: (folder / MANIFEST).write_bytes(sealed({"format": "another"})), "expected the format"),
-        (lambda folder: (folder / MANIFEST).write_bytes(sealed({"format": FORMAT})), "no state of a run"),
-        (lambda folder: (folder / MANIFEST).write_bytes(sealed({"format": FORMAT, "files": {"state.json": {
-            "size": 10**15, "sha256": ""}}})), "expected 1000000000000000 bytes, got"),
+        (lambda folder: (folder / MANIFEST).write_bytes(sealed({"format": FORMAT})), "no manifest of a checkpoint"),
+        (lambda folder: resealed(folder, "files", {name: {"size": 10**15, "sha256": ""} for name in FILES}),
+         "expected 1000000000000000 bytes, got"),
+        (lambda folder: resealed(folder, "files", []), "no manifest of a checkpoint"),
+        (lambda folder: resealed(folder, "code", 1), "no manifest of a checkpoint"),
+        (lambda folder: resealed(folder, "random", [-1, 0]), "no manifest of a checkpoint"),
+        (lambda folder: resealed(folder, "random", 7), "no manifest of a checkpoint"),
+        (lambda folder: resealed(folder, "saved", None), "no manifest of a checkpoint"),
+        (lambda folder: resealed(folder, "step", "2"), "no manifest of a checkpoint"),
+        (lambda folder: resealed(folder, "metrics", {"loss": []}), "no manifest of a checkpoint"),
     ],
 )  # fmt: skip
 def test_what_is_missing_or_wrong_is_named(do, message, tmp_path, caplog):
