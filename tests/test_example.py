@@ -150,7 +150,7 @@ def test_ctrl_c_and_going_on_are_one_run(tmp_path, device, example, request):
     assert "test accuracy" not in out
 
     done = example("--epochs", 8)
-    assert f"going on behind step {behind[1]}, in epoch" in done.stdout
+    assert f"resuming from step {behind[1]}, epoch" in done.stdout
     uninterrupted = example("--epochs", 8, "--out", "b")
     assert accuracy(done) == accuracy(uninterrupted)
     first, second = weights(tmp_path / "runs/digits/model.npz"), weights(tmp_path / "b/model.npz")
@@ -168,7 +168,7 @@ def test_other_settings_are_another_run(example):
     example("--epochs", 1)
     done = example("--epochs", 2, "--hidden", 100)
     assert done.returncode == 1
-    assert "000001-step-45 does not fit" in done.stderr
+    assert "000001-step-45: hidden is 100, the run was started with 256" in done.stderr
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")  # NumPy warns first

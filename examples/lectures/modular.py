@@ -227,11 +227,11 @@ LAYERS = {  # a file of Caffe's src/caffe/layers, and the operation that is the 
 
 def where(operation: str) -> tuple[str, int, str]:
     """The file of an operation, its line there, and the file of its CUDA kernel, if it has one of its own."""
-    op = OPERATIONS[f"gpugrad.ops.{operation}"].op
+    forward = inspect.unwrap(OPERATIONS[f"gpugrad.ops.{operation}"].op.forward)
     name = operation.partition(".")[2]
     kernel = REGISTRY.get(f"{name}_forward")
     source = "" if kernel is None else short(inspect.getsourcefile(kernel.reference))
-    return short(op.forward.__code__.co_filename), op.forward.__code__.co_firstlineno, source
+    return short(forward.__code__.co_filename), forward.__code__.co_firstlineno, source
 
 
 def short(file: str | None) -> str:

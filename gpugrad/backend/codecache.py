@@ -60,7 +60,7 @@ class CodeCache:
     >>> cache.find("twice-sm_90") == path, path.read_bytes()
     (True, b'code')
     >>> _ = path.write_bytes(b"c0de")
-    >>> cache.find("twice-sm_90") is None
+    >>> CodeCache(cache.folder, ".so").find("twice-sm_90") is None
     True
     """
 

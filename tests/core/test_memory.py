@@ -47,7 +47,7 @@ KEPT = [
     ("matmul", SECOND, (True, False, False)),
     ("exp", (True,), (False, True)),
     ("relu", (True,), (False, True)),
-    ("tanh", (True,), (False, True)),
+    ("tanh", (True,), (True, False)),
     ("sqrt", (True,), (False, True)),
     ("sin", (True,), (True, False)),
     ("log", (True,), (True, False)),
