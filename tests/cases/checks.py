@@ -11,14 +11,17 @@ from .row import Row
 
 
 def together(subject: str, checks: Mapping[str, Callable[[], object]]) -> None:
-    """Run all checks. Raise what failed as one group that names the subject and each failed check."""
+    """Run all checks, then raise all that failed; the message names the subject and each failed check."""
     failed: dict[str, Exception] = {}
     for name, check in checks.items():
         try:
             check()
         except Exception as error:
-            error.add_note(f"{subject}: {name}")
+            error.add_note(f"({name})")
             failed[name] = error
+    if len(failed) == 1:
+        ((name, error),) = failed.items()
+        raise AssertionError(f"{subject}: {name}: {type(error).__name__}: {str(error).strip()}") from error
     if failed:
         raise ExceptionGroup(f"{subject}: {'; '.join(failed)}", list(failed.values()))
 

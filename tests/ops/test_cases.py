@@ -219,9 +219,13 @@ def broadcast_memory_does_not_matter(case):
     ]
     full = tensors(arrays)
     spread = [s.requires_grad_(f.requires_grad) for s, f in zip(spread, full, strict=True)]
+    results = []
     for xs in (full, spread):
         ys = outputs(case.call(*xs))
         backward(ys, [gg.ones_like(y) for y in ys])
+        results.append(ys)
+    for y, z in zip(*results, strict=True):
+        close(z.numpy(), y.numpy(), 1e-12)
     for f, s in zip(full, spread, strict=True):
         if f.requires_grad:
             close(s.grad.numpy(), f.grad.numpy(), 1e-12)
@@ -441,3 +445,13 @@ def beside_a_tensor(row, other, side):
     assert (a.grad is None) == (b.grad is None)
     if a.grad is not None:
         equal(a.grad.numpy(), b.grad.numpy())
+
+
+def test_each_check_that_fails_is_named():
+    def wrong():
+        raise ValueError("twice as large")
+
+    with pytest.raises(AssertionError, match=r"^sin on \(\(3,\),\): sign: ValueError: twice as large$"):
+        together("sin on ((3,),)", {"sign": wrong, "shape": int})
+    with pytest.raises(ExceptionGroup, match=r"sin: sign; axis \(2 sub-exceptions\)"):
+        together("sin", {"sign": wrong, "shape": int, "axis": wrong})
