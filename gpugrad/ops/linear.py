@@ -37,21 +37,29 @@ def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     tensor([[11.]])
     """
     try:
-        rare = x1.dtype.num > COMMON
+        unusual = x1.dtype.num > COMMON or (len(x1.shape) > 2 and len(x2.shape) < 3)
     except AttributeError:  # a number, which has no product
-        rare = False
-    return _product(xp, x1, x2) if rare else xp.matmul(x1, x2)
+        unusual = False
+    return _product(xp, x1, x2) if unusual else xp.matmul(x1, x2)
 
 
 def _product(xp: Namespace, x1: Array, x2: Array) -> Array:
-    """The matrix product of rare dtypes: of short floats on the CPU in float32, which BLAS knows, unlike them."""
-    a, b = _for_product(xp, x1), _for_product(xp, x2)
-    y = xp.matmul(a, b)
-    return y if a is x1 else rounded(xp, y, common((x1, x2)))
+    """The product of rare dtypes, and of many matrices with one: as rows, since array libraries multiply one by one."""
+    many = len(x2.shape) > 2
+    a, b = _for_product(xp, x1, many), _for_product(xp, x2, many)
+    if many or len(a.shape) < 3 or not b.shape:
+        y = xp.matmul(a, b)
+    else:
+        y = xp.reshape(xp.matmul(_rows(xp, a), b), (*a.shape[:-1], *b.shape[1:]))
+    return y if a is x1 and b is x2 else rounded(xp, y, common((x1, x2)))
 
 
-def _for_product(xp: Namespace, x: Array) -> Array:
-    return wider(xp, x) if short(x) and lies_on_host(x.data if isinstance(x, Tensor) else x) else x
+def _for_product(xp: Namespace, x: Array, many: bool) -> Array:
+    """A factor in a dtype that can be multiplied: BLAS knows no short floats, cuBLAS no batches of bfloat16 in CuPy."""
+    if not short(x):
+        return x
+    on_host = lies_on_host(x.data if isinstance(x, Tensor) else x)
+    return wider(xp, x) if on_host or (many and x.dtype.name == "bfloat16") else x
 
 
 def _T(xp: Namespace, x: Array) -> Array:  # noqa: N802
@@ -65,7 +73,7 @@ def _rows(xp: Namespace, x: Array) -> Array:
 
 def _matrices(xp: Namespace, g: Array, x1_shape: Shape, x2_shape: Shape) -> Array:
     """``g`` with the axes that a vector operand left out; products with a wide g are computed as wide."""
-    g = _for_product(xp, g)
+    g = _for_product(xp, g, len(x2_shape) > 2)
     if len(x1_shape) == 1:
         g = xp.expand_dims(g, axis=-1 if len(x2_shape) == 1 else -2)
     return xp.expand_dims(g, axis=-1) if len(x2_shape) == 1 else g

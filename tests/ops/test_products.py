@@ -72,3 +72,62 @@ def test_gradients_of_what_a_border_repeats_add_up():
 def test_a_number_has_no_border():
     for mode in ("constant", "edge"):
         assert gg.pad(gg.tensor(2.0), 3, mode).shape == ()
+
+
+class Listed:
+    """NumPy's functions; the shapes of all products are listed."""
+
+    def __init__(self):
+        self.products = []
+
+    def __getattr__(self, name):
+        return getattr(numpy, name)
+
+    def matmul(self, x1, x2):
+        self.products.append((x1.shape, x2.shape))
+        return numpy.matmul(x1, x2)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "products"),
+    [
+        ((2, 3, 4), (4, 5), [((6, 4), (4, 5))]),
+        ((2, 1, 3, 4), (4, 5), [((6, 4), (4, 5))]),
+        ((2, 3, 4), (4,), [((6, 4), (4,))]),
+        ((0, 3, 4), (4, 5), [((0, 4), (4, 5))]),
+        ((2, 3, 0), (0, 5), [((6, 0), (0, 5))]),
+        ((3, 4), (4, 5), [((3, 4), (4, 5))]),
+        ((2, 3, 4), (1, 4, 5), [((2, 3, 4), (1, 4, 5))]),
+        ((3, 4), (2, 4, 5), [((3, 4), (2, 4, 5))]),
+    ],
+)
+def test_many_matrices_times_one_are_one_product_of_rows(left, right, products, rng):
+    a, b, xp = rng.normal(size=left), rng.normal(size=right), Listed()
+    y = gg.matmul.op.forward(xp, a, b)
+    assert xp.products == products
+    numpy.testing.assert_allclose(y, a @ b, rtol=1e-12)
+    with pytest.raises(ValueError, match="matmul"):
+        gg.matmul(gg.ones((*left[:-1], left[-1] + 1)), gg.ones(right))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [((2, 3, 4), (4, 5)), ((2, 3, 4), (4,)), ((2, 3, 4), (2, 4, 5)), ((2, 1, 3, 4), (2, 4, 5)), ((4,), (2, 4, 5)),
+     ((3, 4), (2, 4, 5))],
+)  # fmt: skip
+def test_products_of_short_floats_with_batch_axes(left, right, dtype, device, rng):
+    """CuPy multiplies no batches of bfloat16."""
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    a, b = (gg.tensor(rng.integers(-2, 3, shape), dtype=dtype, device=device) for shape in (left, right))
+    wide = [x.astype("float64") for x in (a, b)]
+
+    def product(x, y):
+        return ((x @ y) * (x @ y)).sum()
+
+    y = a @ b
+    assert (str(y.dtype), y.astype("float64").tolist()) == (dtype, (wide[0] @ wide[1]).tolist())
+    for got, want in zip(gg.grad(product, (0, 1))(a, b), gg.grad(product, (0, 1))(*wide), strict=True):
+        assert got.dtype == dtype
+        numpy.testing.assert_allclose(got.astype("float64").numpy(), want.numpy(), rtol=0.01)

@@ -327,14 +327,20 @@ def get_array_module(*args: Any) -> Any:
 
 
 def matmul(*args: Any, **options: Any) -> Any:
-    """The product of arrays; a NumPy array is refused."""
+    """The product of arrays; a NumPy array is refused, and so are batches of bfloat16."""
     for argument in args:
         if not isinstance(argument, ndarray):
             raise TypeError(
                 f"Argument 'b' has incorrect type (expected cupy.ndarray, got {type(argument).__module__}."
                 f"{type(argument).__name__})"
             )
-    return run("matmul", numpy.matmul, args, options)
+    kind = numpy.result_type(*args[:2])
+    y = run("matmul", numpy.matmul, args, options)
+    if kind.name != "bfloat16":
+        return y
+    if any(a.ndim > 2 for a in args):
+        raise TypeError("data type 'E' not understood")
+    return y.astype(kind)
 
 
 def polygamma(n: Any, x: Any) -> Any:
