@@ -453,5 +453,5 @@ def test_each_check_that_fails_is_named():
 
     with pytest.raises(AssertionError, match=r"^sin on \(\(3,\),\): sign: ValueError: twice as large$"):
         together("sin on ((3,),)", {"sign": wrong, "shape": int})
-    with pytest.raises(ExceptionGroup, match=r"sin: sign; axis \(2 sub-exceptions\)"):
+    with pytest.raises(ExceptionGroup, match=r"^sin: sign; axis$"):
         together("sin", {"sign": wrong, "shape": int, "axis": wrong})
