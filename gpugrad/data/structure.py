@@ -156,7 +156,7 @@ def leaves(batch: Any) -> Iterator[Any]:
 
 
 def examples_of(batch: Any, otherwise: int = 1) -> int:
-    """The number of examples in a batch: the first size of its first array that has one.
+    """The number of examples in a batch: the first size of its first array that has one; ``otherwise`` without.
 
     >>> examples_of(({"x": numpy.zeros((4, 2))}, numpy.zeros(4)))
     4
@@ -207,7 +207,7 @@ def _columns(examples: Sequence[Any], named: bool, where: str) -> tuple[Any, ...
 def _stacked(values: Sequence[Any], named: bool, where: str) -> Any:
     """Values of the same place in each example, put together."""
     kinds = set(map(type, values))
-    if kinds == {numpy.ndarray} or (len(kinds) == 1 and issubclass(*kinds, NUMBERS)):
+    if len(kinds) == 1 and issubclass(type(values[0]), (numpy.ndarray, *NUMBERS)):
         with suppress(ValueError):  # told below
             made = numpy.asarray(values) if numpy.ndarray not in kinds else numpy.stack(values)
             if made.dtype.kind in "biufc":
@@ -253,10 +253,9 @@ def _array(arrays: list[numpy.ndarray], values: Sequence[Any], named: bool, wher
 
 
 def _rows(value: Any, where: str) -> numpy.ndarray:
-    if type(value) is not list:
-        return _from_other(value)
     try:
-        return numpy.asarray(value)
+        array: numpy.ndarray = numpy.asarray(value) if type(value) is list else _from_other(value)
+        return array
     except ValueError as error:
         raise ValueError(f"DataLoader: expected lists of the same length in {where}; {PAD}") from error
 
@@ -295,4 +294,5 @@ def hosted(parts: Parts) -> tuple[numpy.ndarray, ...]:
 
 def _on_host(array: Any) -> numpy.ndarray:
     tensor: Tensor = array if isinstance(array, Tensor) else asarray(array, device=CPU)
-    return tensor.numpy()
+    made: numpy.ndarray = tensor.numpy()
+    return made

@@ -20,8 +20,9 @@ from .. import backend
 from ..backend import dtypes
 from ..core import Tensor, modes
 from ..nn.functional.loss import cross_entropy
+from ..ops.arithmetic import where
 from ..ops.comparison import equal, greater
-from ..ops.creation import arange, asarray, astype
+from ..ops.creation import arange, asarray, astype, to, zeros_like
 from ..ops.reduction import argmax
 from ..ops.reduction import sum as total
 from ..ops.selection import take_along_axis
@@ -103,10 +104,14 @@ class Mean(Metric):
     names = ("weighted", "count")
 
     def update(self, value: Any, count: Any = 1) -> None:
-        """Take in one value, which stands for ``count`` samples."""
+        """Take in one value, which stands for ``count`` samples, a number or a Tensor; of 0 samples it is nothing."""
         with modes.no_grad():
             wide = astype(_detached(value), dtypes.float64)
-            self._add(wide * count, float(count))
+            if isinstance(count, Tensor):
+                count = to(astype(count.detach(), dtypes.float64), device=wide.device)
+                self._add(where(count == 0, 0, wide * count), count)
+            else:
+                self._add(wide * count if count else zeros_like(wide), float(count))
 
     def _value(self, sums: Sums) -> Any:
         return sums["weighted"] / sums["count"]

@@ -125,7 +125,7 @@ class Run:
             self._safe = self._saved
 
     def _finite(self, loss: float) -> None:
-        if not math.isfinite(loss) and self._window.state_dict():
+        if not math.isfinite(loss) and float(self._window.state_dict().get("count", 0.0)):
             raise FloatingPointError(
                 f"the loss is {loss} in step {self.step}, or shortly before; nothing was saved since: try a smaller lr"
             )

@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from itertools import islice
+from math import nan
 from os import PathLike
 from typing import Any
 
 from ..core import Tensor, modes
+from ..data.structure import examples_of
 from ..nn import Module
+from ..nn.functional.reducing import noting
 from ..nn.preserving import mode
 from ..nn.utils import clip_grad_norm_
+from ..ops.creation import astype, to
 from ..optim import Optimizer
+from .averaging import Averaged, Together, averaged, nothing, seed, told, told_by
 from .callbacks import Callback
 from .metrics import Mean, Metric
 from .preemption import Interrupted
@@ -22,7 +27,7 @@ from .program import Description, described
 from .run import EVALUATE, TRAIN, Run
 from .source import Source
 
-Batch = Sequence[Any]
+Batch = Any
 
 
 class Trainer(Run):
@@ -30,8 +35,10 @@ class Trainer(Run):
 
     Args:
         model: any module.
-        loss: ``loss(outputs, targets)``, the mean over the samples; a batch is ``(*inputs, targets)``. For anything
-            else a subclass overrides :meth:`compute`.
+        loss: ``loss(outputs, targets)``; a batch is ``(*inputs, targets)``. For anything else a subclass overrides
+            :meth:`compute`. What a loss of :mod:`gpugrad.nn` was averaged over is known, also inside a function of your
+            own. Other losses count as means over the examples, unless they have a method (or a function has an
+            attribute) ``averaged_over(outputs, targets)`` that says otherwise.
         optimizer: of the model's parameters.
         folder: where checkpoints, log and report go: a path, or a URL such as ``gs://bucket/run``. None: nothing is
             written.
@@ -39,7 +46,7 @@ class Trainer(Run):
         schedule: when the scheduler is stepped: after each "step" or each "epoch". One that wants a metric is stepped
             after each epoch with that of ``monitor``.
         ema: averaged weights, updated after each step and used for evaluation.
-        accumulate: how many batches make one step: as if they were one, all samples counting the same.
+        accumulate: how many batches make one step, as if they were one: each weighs what its loss was averaged over.
         clip_grad_norm: the largest norm of all gradients together.
         metrics: by name, such as ``{"accuracy": Accuracy()}``; over each epoch of training and each evaluation.
         callbacks: see :class:`Callback`; :class:`EarlyStopping` is one.
@@ -159,24 +166,36 @@ class Trainer(Run):
 
     @modes.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """The mean loss and the metrics over all batches, with the averaged weights where there are some.
+        """The loss and the metrics of all batches as of one, with the averaged weights where there are some.
 
         The model is in evaluation mode meanwhile. Afterwards, also after an error or an interruption, each of its
         modules is in the mode that it had.
         """
-        mean, metrics = Mean(), deepcopy(self.metrics)
+        mean, metrics, sums = Mean(), deepcopy(self.metrics), 0
         for metric in metrics.values():
             metric.reset()
         with mode(self.model, training=False), nullcontext() if self.ema is None else self.ema.swapped():
             for batch in self._waited(batches):
-                loss, outputs, targets = self.compute(batch)
-                mean.update(loss, len(targets))
+                loss, outputs, targets, over = self._computed(batch)
+                sums += over.count is None
+                mean.update(loss, 1 if over.count is None else over.count)
                 for metric in metrics.values():
                     metric.update(outputs, targets)
-        return {"loss": mean.compute(), **{name: metric.compute() for name, metric in metrics.items()}}
+        return {"loss": mean.compute() * (sums or 1), **{name: metric.compute() for name, metric in metrics.items()}}
 
-    def compute(self, batch: Batch) -> tuple[Tensor, Any, Any]:
-        """The loss of a batch, the outputs and the targets; for subclasses."""
+    def compute(self, batch: Batch) -> tuple[Any, ...]:
+        """The loss of a batch, the outputs and the targets; for subclasses.
+
+        A subclass may return a fourth value: what the loss was averaged over, a number, or a Tensor without a shape,
+        which is waited for; 0 if there is nothing in the batch, None if the loss is a sum.
+
+        Raises:
+            TypeError: the batch is not a tuple or a list.
+        """
+        if not isinstance(batch, tuple | list):
+            raise TypeError(
+                f"Trainer: expected batches (*inputs, targets), got {type(batch).__name__}: override compute(batch)"
+            )
         *inputs, targets = batch
         outputs = self.model(*inputs)
         return self.loss(outputs, targets), outputs, targets
@@ -230,17 +249,41 @@ class Trainer(Run):
             if self._over() and self._positions[TRAIN]["batch"] != self._sources[TRAIN].count:
                 return
 
+    def _computed(self, batch: Batch) -> tuple[Tensor, Any, Any, Averaged]:
+        """What :meth:`compute` gives, and what the loss was averaged over."""
+        with noting() as notes:
+            loss, outputs, targets, *more = self.compute(batch)
+        examples = examples_of(targets, examples_of(batch))
+        if more:
+            return loss, outputs, targets, told(more[0], examples)
+        own = told_by(self.loss) if type(self).compute is Trainer.compute else None
+        if own is not None:
+            return loss, outputs, targets, told(own(outputs, targets), examples)
+        return loss, outputs, targets, averaged(loss, notes, examples)
+
     def _step(self, group: Sequence[Batch]) -> None:
         """One step, of several batches as of one."""
         self.optimizer.zero_grad()
-        total = sum(len(batch[-1]) for batch in group)
+        together, total, added = Together(len(group)), 0, None
         for batch in group:
-            loss, outputs, targets = self.compute(batch)
-            (loss if len(group) == 1 else loss * (len(targets) / total)).backward()
-            self._window.update(loss, len(targets))
+            loss, outputs, targets, over = self._computed(batch)
+            total += over.examples
+            if len(group) > 1:
+                weight = together.weight(over)
+                if not nothing(weight):
+                    loss.backward(seed(weight, loss))
+            elif not nothing(over.count):
+                loss.backward()
+            if over.count is None:
+                added = loss.detach() if added is None else added + loss.detach()
+            else:
+                self._window.update(loss, over.count)
             with modes.no_grad():
                 for metric in self.metrics.values():
                     metric.update(outputs, targets)
+        if added is not None:
+            self._window.update(added)
+        self._mend(together.factor)
         if self.clip_grad_norm is not None:
             self._norm = clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
         self.optimizer.step()
@@ -253,6 +296,15 @@ class Trainer(Run):
             self._bar.advance(total)
         if self.step % self.log_every == 0:
             self._note()
+
+    def _mend(self, factor: Any) -> None:
+        """Multiply all gradients by a number."""
+        if not isinstance(factor, Tensor) and factor == 1.0:
+            return
+        with modes.no_grad():
+            for p in (p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None):
+                by = to(factor, device=p.device) if isinstance(factor, Tensor) else factor
+                p.grad = astype(p.grad * by, p.dtype, copy=False)
 
     def _note(self) -> None:
         """Write a row with the loss since the last one."""
@@ -271,9 +323,9 @@ class Trainer(Run):
     def _evaluated(self) -> dict[str, float]:
         """The results of the epoch whose training is done."""
         self._note()
-        if not self._sums[1]:
+        if not self._sums[1] and not self._window.state_dict():
             raise ValueError(f"Trainer.fit: there are no batches in epoch {self.epoch + 1}")
-        results = {"loss": self._sums[0] / self._sums[1]}
+        results = {"loss": self._sums[0] / self._sums[1] if self._sums[1] else nan}
         results |= {name: metric.compute() for name, metric in self.metrics.items()}
         if "validation" in self._sources:
             with nullcontext() if self._bar is None else self._bar.paused("validation"):

@@ -9,7 +9,6 @@ Class scores have shape ``(N, C)``, ``(N, C, d1, ...)`` or ``(C,)``; class label
 
 from __future__ import annotations
 
-from math import nan
 from typing import Any
 
 from ... import backend
@@ -26,7 +25,7 @@ from ...ops.scans import cumprod
 from ...ops.selection import take_along_axis
 from ...ops.shaping import expand_dims, reshape
 from ...ops.wide import computed_wide
-from .reducing import known_reduction, reduced
+from .reducing import known_reduction, noted, reduced, weighted_mean
 
 
 def _weighted_mean(loss: Tensor, labels: Any, ignore_index: int, weight: Tensor | None) -> Tensor:
@@ -34,11 +33,9 @@ def _weighted_mean(loss: Tensor, labels: Any, ignore_index: int, weight: Tensor 
     xp = NAMESPACES[type(labels)]
     if weight is None:  # a number of rows, so there is nothing to record
         total = Tensor(kernels.counted(xp, labels, ignore_index, loss.dtype))
-    else:
-        label, valid = kernels.without_ignored(xp, labels, ignore_index)
-        total = sum_of(where(valid, weight[label], 0))
-        total = where(total == 0, nan, total)
-    return loss.sum() / total
+        return noted(loss.sum() / total, total)
+    label, valid = kernels.without_ignored(xp, labels, ignore_index)
+    return weighted_mean(loss.sum(), sum_of(where(valid, weight[label], 0)))
 
 
 def _target(name: str, input: Tensor, target: Any, or_probabilities: bool = False) -> Tensor:

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import inf, nan
 from typing import Any
 
 from ... import backend
 from ...core import Tensor
-from ...ops.arithmetic import maximum
+from ...ops.arithmetic import maximum, where
 from ...ops.beside import beside
 from ...ops.creation import asarray, astype
 from ...ops.inspection import broadcast_shapes
+
+Note = tuple[Tensor, Any]
+"""A reduced loss, and what its mean is over: a number, or a Tensor without a shape; None for a sum."""
+
+_notes: ContextVar[list[Note] | None] = ContextVar("gpugrad_reductions", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[Note]]:
+    """The reductions of losses inside a ``with`` block, in their order.
+
+    >>> import gpugrad as gg
+    >>> with noting() as notes:
+    ...     _ = gg.nn.functional.mse_loss(gg.ones((2, 3)), gg.zeros((2, 3)))
+    >>> notes
+    [(tensor(1.), 6)]
+    """
+    notes: list[Note] = []
+    token = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(token)
+
+
+def noted(loss: Tensor, count: Any) -> Tensor:
+    """A loss that was reduced, noted for who listens."""
+    notes = _notes.get()
+    if notes is not None:
+        notes.append((loss, count))
+    return loss
+
+
+def weighted_mean(total: Tensor, weights: Tensor) -> Tensor:
+    """A sum divided by the sum of the weights; where that is 0, NaN with a gradient of 0."""
+    none = weights == 0
+    return noted(where(none, nan, total / where(none, 1, weights)), weights)
 
 
 def known_reduction(reduction: str) -> str:
@@ -32,7 +72,9 @@ def reduced(loss: Tensor, reduction: str, count: int) -> Tensor:
     if reduction == "none":
         return loss
     total = loss.sum()
-    return total if reduction == "sum" else total * (1 / count if count else nan)
+    if reduction == "sum":
+        return noted(total, None)
+    return noted(total * (1 / count if count else nan), count)
 
 
 def fitting(name: str, input: Tensor, target: Any, what: str = "a target") -> Any:

@@ -18,7 +18,7 @@ from ...ops.losses import huber
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims
 from ...ops.wide import computed_wide
-from .reducing import as_weight, at_least, broadcasting, fitting, known_reduction, possible, reduced
+from .reducing import as_weight, at_least, broadcasting, fitting, known_reduction, possible, reduced, weighted_mean
 
 
 def _weighted(name: str, loss: Tensor, weight: Any, reduction: str, by_weight: bool = True) -> Tensor:
@@ -27,8 +27,7 @@ def _weighted(name: str, loss: Tensor, weight: Any, reduction: str, by_weight: b
         return reduced(loss, reduction, loss.size)
     w = as_weight(loss, fitting(name, loss, weight, "weights"))
     if reduction == "mean" and by_weight:
-        mean: Tensor = sum(loss * w) / sum(w)
-        return mean
+        return weighted_mean(sum(loss * w), sum(w))
     return reduced(loss * w, reduction, loss.size)
 
 
