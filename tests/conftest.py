@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy
@@ -50,6 +51,12 @@ def pytest_collection_modifyitems(config, items):
         chosen = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & noted]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
+
+
+def pytest_collection_finish():
+    """Tests of memory collect garbage: let them look at their own objects, not at all tests and libraries."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item):
