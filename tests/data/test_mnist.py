@@ -97,9 +97,15 @@ WHOLE = idx(numpy.zeros((5, 4), numpy.uint8))
         (b"", "expected an IDX file, .* got nothing"),
         (b"<html>404</html>", "expected an IDX file, whose first bytes are as 00 00 08 03, got 3c 68 74 6d"),
         (b"\0\0\x42\x01" + WHOLE[4:], "expected an IDX file, .* got 00 00 42 01"),
-        (gzip.compress(WHOLE)[:-9], "truncated or corrupt gzip file"),
-        (gzip.compress(WHOLE)[:12] + b"\xff\xff" + gzip.compress(WHOLE)[14:], "truncated or corrupt gzip file"),
-        (gzip.compress(WHOLE)[:-8] + b"\0\0\0\0" + gzip.compress(WHOLE)[-4:], "truncated or corrupt gzip file"),
+        (gzip.compress(WHOLE, mtime=0)[:-9], "truncated or corrupt gzip file"),
+        (
+            gzip.compress(WHOLE, mtime=0)[:12] + b"\xff\xff" + gzip.compress(WHOLE, mtime=0)[14:],
+            "truncated or corrupt gzip file",
+        ),
+        (
+            gzip.compress(WHOLE, mtime=0)[:-8] + b"\0\0\0\0" + gzip.compress(WHOLE, mtime=0)[-4:],
+            "truncated or corrupt gzip file",
+        ),
     ],
     ids=[
         "truncated",
@@ -122,9 +128,15 @@ def test_bad_files_are_named(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(idx(numpy.zeros((64, 1024, 1024), "uint8"))), "unpack to 67108880, for shape (64, 1024, 1024)"),
-        (gzip.compress(idx(numpy.zeros(3, "uint8")) + bytes(2**26)), "too long: expected 11 bytes for shape (3,)"),
-        (gzip.compress(b"\0\0\x08\x01\0\x3f\xff\xff"), "truncated: expected 4194311 bytes for shape"),
+        (
+            gzip.compress(idx(numpy.zeros((64, 1024, 1024), "uint8")), mtime=0),
+            "unpack to 67108880, for shape (64, 1024, 1024)",
+        ),
+        (
+            gzip.compress(idx(numpy.zeros(3, "uint8")) + bytes(2**26), mtime=0),
+            "too long: expected 11 bytes for shape (3,)",
+        ),
+        (gzip.compress(b"\0\0\x08\x01\0\x3f\xff\xff", mtime=0), "truncated: expected 4194311 bytes for shape"),
         (b"\0\0\x0e\x04" + b"\xff" * 16, "expected an array that fits into memory"),
         (b"\0\0\x0e\x03" + b"\x7f" * 4 + b"\0" * 3 + b"\2" + b"\0" * 3 + b"\2", "truncated: expected"),
         (b"\0\0\x08\xff" + b"\0" * 1020, "expected an IDX file"),
