@@ -16,6 +16,7 @@ import numpy
 
 from . import bounds, compiler, cupy_functions
 from .device import Device
+from .dtypes import name_of
 from .memory import out_of_memory
 from .registry import MATRIX_FUNCTIONS, SPECIAL, Array, Backend, Upload, register_array_type
 from .transfers import Downloads, Handover, InFlight, Slots, Uploads, stream_key
@@ -36,6 +37,7 @@ class CUDABackend(Backend):
         """The devices that were worked on: touching another one would cost it memory."""
         self.bounds = bounds.Bounds(self)
         self._functions: dict[Any, Any] = {}
+        self._launches: dict[Any, Callable[..., None]] = {}
         self._downloads: dict[int, Downloads] = {}
         self._slots: dict[int, Slots] = {}
         self._held = InFlight()
@@ -83,11 +85,23 @@ class CUDABackend(Backend):
         self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
         shared: int = 0,
     ) -> None:  # fmt: skip
+        function = self._function(source, name)
+        function(grid, block, arguments, shared_mem=shared)
+
+    def launch(self, source: str, name: str, threads: int, arguments: tuple[Any, ...], block: int = 256) -> None:
+        if threads:
+            key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
+            start = self._launches.get(key)
+            if start is None:  # without RawKernel's own call, which takes longer than the launch
+                start = self._launches[key] = self._function(source, name).kernel.linear_launch
+            start(-(-threads // block) * block, arguments, 0, block)
+
+    def _function(self, source: str, name: str) -> Any:
         key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
         function = self._functions.get(key)
         if function is None:
             function = self._functions[key] = self._load(source, name)
-        function(grid, block, arguments, shared_mem=shared)
+        return function
 
     def _load(self, source: str, name: str) -> Any:
         """A kernel's function: from machine code that is kept on disk, or from the source where there is no NVRTC."""
@@ -164,7 +178,7 @@ class CUDABackend(Backend):
                 index = cupy.ascontiguousarray(index)
             numbers = (low, high, int(ignored is not None), ignored or 0, number)
             arguments = (index, index.size, *numbers, into)
-            self.launch(bounds.source(index.dtype.name), bounds.NAME, index.size, arguments)
+            self.launch(bounds.source(name_of(index.dtype)), bounds.NAME, index.size, arguments)
 
     def take(self, report: Array) -> list[int]:
         """What is in a report; it is empty afterwards."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 
 from ..backend import BACKENDS, Array, Namespace
+from ..backend.dtypes import name_of
 from ..core import Operation
 from ..kernels.cuda_types import COMPUTE, PRELUDE, STORAGE
 from .check import Proof
@@ -109,13 +110,13 @@ def raw_kernel(
     def run(xp: Namespace, *arrays: Array) -> Array:
         first = arrays[0]
         owner = BACKENDS.get(type(first))
-        if owner is None or not owner.compiles or first.dtype.name not in dtypes:
+        if owner is None or not owner.compiles or name_of(first.dtype) not in dtypes:
             return reference(xp, *arrays)
         if any(type(a) is not type(first) or a.dtype != first.dtype for a in arrays):
             return reference(xp, *arrays)
         how = launch(xp, *map(xp.ascontiguousarray, arrays))
         if how.output.size and 0 not in how.grid:
-            owner.run(typed(first.dtype.name), name, how.grid, how.block, how.arguments, how.shared)
+            owner.run(typed(name_of(first.dtype)), name, how.grid, how.block, how.arguments, how.shared)
         return how.output
 
     def samples() -> Mapping[str, Any]:

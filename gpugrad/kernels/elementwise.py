@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ..backend import Backend, Namespace
@@ -48,6 +48,7 @@ class Elementwise(Kernel):
         self.changes = changes
         self.outputs = () if changes else outputs
         self.rounds = len(self.outputs)
+        self._known: dict[Any, tuple[str, str, int]] = {}
 
     def _wide(self, xp: Namespace, arguments: tuple[Any, ...]) -> Any:
         """The references that change arrays in place take care of short floats themselves."""
@@ -56,35 +57,51 @@ class Elementwise(Kernel):
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`. Arrays of different dtypes are left to the reference."""
         count = len(self.arrays)
-        inputs = arguments[:count]
-        if any(type(a) is not type(inputs[0]) or a.dtype != inputs[0].dtype for a in inputs):
+        inputs, scalars = arguments[:count], tuple(map(float, arguments[count:])) if self.scalars else ()
+        first = inputs[0]
+        kind, dtype, shape = type(first), first.dtype, first.shape
+        known = self._known.get(dtype) or self._learn(dtype)
+        if known is None:
             return NotImplemented
-        dtype = inputs[0].dtype
-        if dtype.name not in COMPUTE:
-            return NotImplemented
-        shape = broadcast_shape([a.shape for a in inputs])
-        if self.changes and any(inputs[self.arrays.index(name)].shape != shape for name in self.changes):
-            raise ValueError(f"{self.name}: arrays updated in place must have the full shape {shape}")
-        outputs = tuple(xp.empty(shape, dtype=dtype) for _ in self.outputs)
-        arrays = (*inputs, *outputs)
-        size = math.prod(shape)
-        scalars = tuple(xp.float64(value) for value in arguments[count:])
-        if all(a.shape == shape and a.flags.c_contiguous and a.data.ptr % 16 == 0 for a in arrays):
-            wide = size > MOST_NARROW
-            pieces = -(-size // (16 // SIZES[dtype.name]))
-            number = xp.int64(size) if wide else xp.int32(size)
-            owner.launch(self.packed(dtype.name, wide), self.name, pieces, (*arrays, *scalars, number))
-        else:
-            sizes, strides = merged(shape, [a.shape for a in arrays], [a.strides for a in arrays])
-            bytes_ = SIZES[dtype.name]
-            odd = any(a.data.ptr % bytes_ for a in arrays) or any(s % bytes_ for row in strides for s in row)
-            if odd or len(sizes) > MOST_AXES:  # inside a record, or an unusual number of axes
+        whole = first.flags.c_contiguous and first.data.ptr % 16 == 0  # new arrays are: they need no look
+        for a in inputs[1:]:
+            if type(a) is not kind or a.dtype != dtype:
                 return NotImplemented
-            wide = max([size, *(reach(sizes, row) // bytes_ for row in strides)]) > MOST_NARROW
-            integer = xp.int64 if wide else xp.int32
-            steps = [integer(s // bytes_) for row in strides for s in row]
-            numbers = (*scalars, *map(integer, sizes), *steps, integer(size))
-            owner.launch(self.strided(dtype.name, len(sizes), wide), self.name, size, (*arrays, *numbers))
+            whole = whole and a.shape == shape and a.flags.c_contiguous and a.data.ptr % 16 == 0
+        name, source, per_piece = known
+        if not whole:
+            return self._launch_strided(owner, name, inputs, scalars)
+        size = first.size
+        if size > MOST_NARROW:
+            source = self.packed(name, wide=True)
+        if self.rounds == 1:
+            out = kind(shape, dtype)
+            owner.launch(source, self.name, -(-size // per_piece), (*inputs, out, *scalars, size))
+            return out
+        outputs = tuple([kind(shape, dtype) for _ in self.outputs])
+        owner.launch(source, self.name, -(-size // per_piece), (*inputs, *outputs, *scalars, size))
+        return outputs or None
+
+    def _learn(self, dtype: Any) -> tuple[str, str, int] | None:
+        """The name of a dtype, the packed source for it and the elements in a piece; None if it is left to others."""
+        if dtype.name not in COMPUTE:
+            return None
+        name = dtype.name
+        self._known[dtype] = name, self.packed(name), 16 // SIZES[name]
+        return self._known[dtype]
+
+    def _launch_strided(self, owner: Backend, name: str, inputs: tuple[Any, ...], scalars: tuple[float, ...]) -> Any:
+        bytes_ = SIZES[name]
+        shape, axes, wide, numbers = layout(
+            tuple([a.shape for a in inputs]), tuple([a.strides for a in inputs]), len(self.outputs), bytes_
+        )
+        if self.changes and any(inputs[self.arrays.index(changed)].shape != shape for changed in self.changes):
+            raise ValueError(f"{self.name}: arrays updated in place must have the full shape {shape}")
+        if axes > MOST_AXES or any(a.data.ptr % bytes_ for a in inputs):  # many axes, or inside a record
+            return NotImplemented
+        outputs = tuple([type(inputs[0])(shape, inputs[0].dtype) for _ in self.outputs])
+        arguments = (*inputs, *outputs, *scalars, *numbers)
+        owner.launch(self.strided(name, axes, wide), self.name, numbers[-1], arguments)
         return outputs[0] if len(outputs) == 1 else outputs or None
 
     def sources(self) -> Iterator[tuple[str, str]]:
@@ -231,6 +248,35 @@ def merged(shape: Shape, shapes: Sequence[Shape], strides: Sequence[Shape]) -> t
             for rows, steps in zip(kept, full, strict=True):
                 rows.append(steps[axis])
     return sizes, kept
+
+
+@lru_cache(4096)
+def layout(
+    shapes: tuple[Shape, ...], strides: tuple[Shape, ...], outputs: int, bytes_: int
+) -> tuple[Shape, int, bool, tuple[int, ...]]:
+    """What the strided variant needs to know of its inputs, and of as many outputs, which are contiguous.
+
+    Args:
+        shapes: of the inputs.
+        strides: of the inputs, in bytes.
+        outputs: how many.
+        bytes_: size of an element.
+
+    Returns:
+        The broadcast shape, the number of merged axes (more than the kernels take if a stride is no multiple of
+        ``bytes_``), whether indices need 64 bits, and the kernel's integers: sizes, steps, number of elements.
+
+    >>> layout(((2, 3), (3,)), ((12, 4), (8,)), 1, 4)
+    ((2, 3), 2, False, (2, 3, 3, 1, 0, 2, 3, 1, 6))
+    """
+    shape = broadcast_shape(shapes)
+    own = tuple([bytes_ * math.prod(shape[k + 1 :]) for k in range(len(shape))])
+    sizes, rows = merged(shape, [*shapes, *[shape] * outputs], [*strides, *[own] * outputs])
+    size = math.prod(shape)
+    wide = max([size, *(reach(sizes, row) // bytes_ for row in rows)]) > MOST_NARROW
+    odd = any(s % bytes_ for row in rows for s in row)
+    steps = [s // bytes_ for row in rows for s in row]
+    return shape, MOST_AXES + 1 if odd else len(sizes), wide, (*sizes, *steps, size)
 
 
 def elementwise(body: str, changes: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Elementwise]:

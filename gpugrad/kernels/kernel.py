@@ -49,12 +49,16 @@ class Kernel:
 
     def __call__(self, xp: Namespace, *arguments: Any) -> Any:
         first = arguments[0]
-        if self.routine is not None and type(xp) is ModuleType:  # the short way; routines know no rare dtypes
-            owner = BACKENDS.get(type(first))
-            if owner is not None and owner.routines:
+        owner = BACKENDS.get(type(first))
+        if owner is not None and type(xp) is ModuleType:  # the short way; the sources and routines know no rare dtypes
+            if owner.compiles:
+                result = self.launch(xp, owner, arguments)
+            elif self.routine is not None and owner.routines:
                 result = self.routine(*arguments)
-                if result is not NotImplemented:
-                    return result
+            else:
+                result = NotImplemented
+            if result is not NotImplemented:
+                return result
         dtype = getattr(first, "dtype", None)
         rare: Any = dtype if dtype is not None and dtype.num > COMMON else None
         if rare is not None and rare.kind == "c":
@@ -62,9 +66,8 @@ class Kernel:
         whole = seen_whole(xp)
         if whole is not None:
             return whole(self, arguments)
-        owner = BACKENDS.get(type(first))
-        if owner is not None:
-            result = self.launch(xp, owner, arguments) if owner.compiles else NotImplemented
+        if owner is not None and owner.compiles and type(xp) is not ModuleType:
+            result = self.launch(xp, owner, arguments)
             if result is not NotImplemented:
                 return result
         if rare is not None and is_short(rare):

@@ -7,12 +7,12 @@ Source of the pattern: ``dev/cuda/softmax_forward.cu`` of llm.c.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 from ..backend import Backend, Namespace
+from ..backend.dtypes import name_of
 from .cuda_types import COMPUTE, PRELUDE, STORAGE
 from .kernel import REGISTRY, Kernel
 
@@ -45,22 +45,20 @@ class Rows(Kernel):
         """See :meth:`Kernel.launch`."""
         *arrays, axis = arguments
         first = arrays[0]
-        alike = all(
-            type(a) is type(first) and a.shape == first.shape and a.dtype == first.dtype and a.flags.c_contiguous
-            for a in arrays
-        )
-        last = axis in (-1, len(first.shape) - 1, (-1,), (len(first.shape) - 1,))
-        if not alike or not last or not first.shape or first.dtype.name not in COMPUTE:
+        kind, shape, dtype = type(first), first.shape, first.dtype
+        name = name_of(dtype)
+        if name not in COMPUTE or not shape or axis not in (-1, len(shape) - 1, (-1,), (len(shape) - 1,)):
             return NotImplemented
-        out = xp.empty(first.shape, dtype=first.dtype)
-        length = first.shape[-1]
-        rows = math.prod(first.shape[:-1])
+        for a in arrays:
+            if type(a) is not kind or a.shape != shape or a.dtype != dtype or not a.flags.c_contiguous:
+                return NotImplemented
+        out = kind(shape, dtype)
         if out.size:
+            length = shape[-1]
+            rows = out.size // length
             short = length <= WARP_ROW
-            block = WARP_BLOCK if short else LONG_BLOCK
-            threads = rows * (32 if short else LONG_BLOCK)
-            numbers = (xp.int64(rows), xp.int64(length))
-            owner.launch(self.source(first.dtype.name, short), self.name, threads, (*arrays, out, *numbers), block)
+            block, threads = (WARP_BLOCK, rows * 32) if short else (LONG_BLOCK, rows * LONG_BLOCK)
+            owner.launch(self.source(name, short), self.name, threads, (*arrays, out, rows, length), block)
         return out
 
     def sources(self) -> Iterator[tuple[str, str]]:

@@ -145,6 +145,18 @@ class RawKernel:
             raise KernelError(self._report(launch, args))
         self._check_guards(args)
 
+    @property
+    def kernel(self) -> RawKernel:
+        """CuPy's ``Function``; here the kernel itself."""
+        return self
+
+    def linear_launch(
+        self, size: int, args: Sequence[Any], shared_mem: int = 0, block_max_size: int = 128, stream: Any = None
+    ) -> None:
+        """Run ``size`` threads along one axis, in whole blocks."""
+        blocks = min(2**31 - 1, -(-size // block_max_size))
+        self((blocks,), (min(size, block_max_size),), args, shared_mem=shared_mem, stream=stream)
+
     def _shape(self, grid: Sequence[int], block: Sequence[int], shared: int) -> tuple[Any, Any]:
         blocks = [max(1, int(n)) for n in (*grid, 1, 1)[:3]]
         threads = [max(1, int(n)) for n in (*block, 1, 1)[:3]]
