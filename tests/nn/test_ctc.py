@@ -46,7 +46,7 @@ def test_sequences_by_differences(case, rng):
     targets, *lengths = SEQUENCES[case]
     x = gg.tensor(rng.standard_normal((12, 4, 5)))  # of any numbers, not only logarithms of probabilities
     assert gg.gradcheck(lambda x: F.ctc_loss(x, gg.tensor(targets), *lengths), x)
-    assert gg.gradgradcheck(lambda x: F.ctc_loss(x, gg.tensor(targets), *lengths), x)
+    assert gg.gradgradcheck(lambda x: F.ctc_loss(x, gg.tensor(targets), *lengths), x, fast_mode=True)
 
 
 def test_one_sequence_another_blank_and_impossible_classes(rng):
