@@ -13,7 +13,7 @@ from typing import Any
 FREE = 1 << 22
 """Bytes that any file's values may take."""
 
-TIMES = 8
+TIMES = 6
 """How many times a file's size its values may take."""
 
 LIST, DICT, VALUE, STRING = 72, 216, 36, 28

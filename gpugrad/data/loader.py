@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy
 
-from ..backend import Device
+from ..backend import Device, logger
 from ..backend.cpu import CPU as HOST
 from ..core import modes
 from ..random import Generator
 from .ahead import Batch, placed, prefetched, uploaded
 from .dataset import Dataset
 from .fetch import Collate, Fetcher, Task
-from .processes import START_METHODS, ProcessPool
+from .processes import START_METHODS, ProcessPool, defined_in_session
 from .sampling import batched
 from .stream import IterableDataset
 from .threads import ThreadPool
@@ -125,6 +125,7 @@ class DataLoader:
         self._position = (0, 0)
         self._interrupted = False
         self._kept: ProcessPool | None = None
+        self._told = False
 
     def __len__(self) -> int:
         """The number of batches in an epoch.
@@ -168,11 +169,12 @@ class DataLoader:
         """Let the next iteration go on behind the batches that :meth:`state_dict` tells of, with the seed of the state.
 
         Raises:
-            ValueError: a number is negative.
+            ValueError: it lacks a number, or one is negative or no integer of 64 bits.
         """
-        epoch, batch, seed = (int(state_dict[name]) for name in ("epoch", "batch", "seed"))
-        if min(epoch, batch, seed) < 0:
-            raise ValueError(f"DataLoader: expected numbers from 0 on, got {dict(state_dict)}")
+        found = [state_dict.get(name) for name in ("epoch", "batch", "seed")] if isinstance(state_dict, Mapping) else []
+        if not found or not all(isinstance(n, int | numpy.integer) and 0 <= n < 2**64 for n in found):
+            raise ValueError(f"DataLoader: for epoch, batch and seed expected numbers from 0 on, got {state_dict!r}")
+        epoch, batch, seed = (int(n) for n in found if n is not None)
         self.seed, self.epoch, self._start, self._position = seed, epoch, batch, (epoch, batch)
 
     def interrupt(self) -> None:
@@ -298,7 +300,7 @@ class DataLoader:
     def _pool(self, fetcher: Fetcher) -> ThreadPool | ProcessPool | None:
         if not self.num_workers:
             return None
-        if self.workers == "thread":
+        if self.workers == "thread" or self._only_here(fetcher):
             return ThreadPool(fetcher, self.num_workers)
         kept, self._kept = self._kept, None
         if kept is not None and kept.usable(fetcher):
@@ -306,6 +308,20 @@ class DataLoader:
         if kept is not None:
             kept.close()
         return ProcessPool(fetcher, self.num_workers, self.start_method)
+
+    def _only_here(self, fetcher: Fetcher) -> bool:
+        """Whether no other process can have the data set, so that threads make the batches; says so once."""
+        name = None if self.start_method == "fork" else defined_in_session(fetcher)
+        if name is None:
+            return False
+        if not self._told:
+            self._told = True
+            logger.warning(
+                "DataLoader: %s is defined in a notebook or an interactive session, where worker processes cannot "
+                "import it: threads load the data. Put it into a file that the notebook imports, or use "
+                "workers='thread'", name,
+            )  # fmt: skip
+        return True
 
     def _leave(self, pool: ThreadPool | ProcessPool, fetcher: Fetcher) -> None:
         """Close a pool, or keep it, if it owes nothing and nobody else's is kept already."""

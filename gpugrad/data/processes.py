@@ -9,6 +9,7 @@ done.
 from __future__ import annotations
 
 import atexit
+import io
 import multiprocessing
 import multiprocessing.util  # its own clean-up at exit is registered now, so that ours comes before
 import os
@@ -18,7 +19,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from types import FunctionType
 from typing import Any
 from weakref import WeakSet
 
@@ -214,6 +217,34 @@ def _set_up(member: Member, setup: dict[str, Any], block: Block | None) -> None:
 
 def _nothing() -> None:
     """What there is to do for a batch that came through the pipe."""
+
+
+def defined_in_session(value: Any) -> str | None:
+    """The name of a class or function in ``value`` that was defined in a notebook or an interactive session.
+
+    None if there is none. Other processes cannot import it: they know its name alone, and no file that has it.
+    """
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if getattr(main, "__spec__", None) is not None or (file is not None and os.path.exists(file)):
+        return None
+    if file is not None:
+        return f"the program, {file},"  # such as <stdin>: a worker would look for that file
+    finder = _Finder(io.BytesIO(), protocol=5, buffer_callback=lambda buffer: None)
+    with suppress(Exception):  # what cannot be pickled at all is told by who sends it
+        finder.dump(value)
+    return finder.found
+
+
+class _Finder(pickle.Pickler):
+    """Looks for a class or function of ``__main__``."""
+
+    found: str | None = None
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, type | FunctionType) and value.__module__ == "__main__":
+            self.found = self.found or value.__qualname__
+        return NotImplemented
 
 
 def _packed(fetcher: Fetcher) -> tuple[bytes, list[numpy.ndarray]]:

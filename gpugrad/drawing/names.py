@@ -14,6 +14,7 @@ from .. import backend
 from ..core import Tensor
 from ..core.node import Watch
 from ..nn import Module, Parameter
+from .picture import IMPOSSIBLE
 
 
 @dataclass
@@ -53,6 +54,7 @@ def name(x: T, name: str) -> T:
 
     Raises:
         TypeError: ``x`` is no Tensor, or the name no text.
+        ValueError: the name has characters that cannot be shown: control characters, surrogates that stand alone.
 
     >>> import gpugrad as gg
     >>> x = gg.name(gg.tensor(3.0, requires_grad=True), "x")
@@ -64,6 +66,8 @@ def name(x: T, name: str) -> T:
         raise TypeError(f"name: expected a Tensor, got {type(x).__name__}")
     if not isinstance(name, str):
         raise TypeError(f"name: expected the name as a string, got {type(name).__name__}")
+    if IMPOSSIBLE.search(name):
+        raise ValueError(f"name: expected a name without control characters and lone surrogates, got {name!a}")
     if x.node is None:
         key = id(x)
         _beside[key] = (ref(x, lambda _: _beside.pop(key, None)), name)

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from .preview import Number, Preview
+
+IMPOSSIBLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What no XML file can hold: control characters, surrogates that stand alone."""
+
+
+def printable(words: str) -> str:
+    r"""The words with escapes for characters that no XML file can hold.
+
+    >>> printable("a\0")
+    'a\\x00'
+    """
+    if words.isprintable():
+        return words
+    return IMPOSSIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), words)
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,11 @@ class PictureNode:
     line: str | None = None
     constants: dict[int, Number] = field(default_factory=dict)
     static: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "label", printable(self.label))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -98,6 +118,9 @@ class PictureGroup:
     count: int
     open: bool
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", printable(self.label))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return dict(self.__dict__)
@@ -120,6 +143,9 @@ class Picture:
     groups: tuple[PictureGroup, ...]
     output: int
     formulas: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -20,9 +20,11 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from ..backend import logger
+from ..plain import plain
 
 ROWS, TABLE, SETTINGS, TENSORBOARD = "log.jsonl", "log.csv", "settings.json", "tensorboard"
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+LARGEST = 2**1023
 Row = dict[str, Any]
 
 
@@ -76,14 +78,15 @@ class Log:
             more: further ones; ``seconds``, the time of training so far, is looked at by :meth:`resume`.
 
         Raises:
-            ValueError: a name that the log uses itself (``step``, ``event``), or the log is closed.
+            ValueError: a name that the log uses itself (``step``, ``event``), an integer too large for a float, or the
+                log is closed.
             TypeError: a value that is neither a number nor a string.
         """
         given = {**(values or {}), **more}
         taken = {"step", "event"} & given.keys()
         if taken:
             raise ValueError(f"Log.write: {sorted(taken)} is what the log calls its own columns")
-        row = {"step": int(step), **{name: _plain(name, value) for name, value in given.items()}}
+        row = {"step": int(step), **{writable(name): _plain(name, value) for name, value in given.items()}}
         self._append(row)
         self.rows += 1
         if any(name not in self._columns for name in row):
@@ -95,14 +98,14 @@ class Log:
 
     def event(self, name: str, step: int, **values: Any) -> None:
         """Something that happened, such as "resume" or "preempted". Events are never dropped, and not in the table."""
-        plain = {key: _plain(key, value) for key, value in values.items()}
-        self._append({"event": name, "step": int(step), "time": round(time.time(), 3), **plain})
+        more = {key: _plain(key, value) for key, value in values.items()}
+        self._append({"event": name, "step": int(step), "time": round(time.time(), 3), **more})
 
     def settings(self, values: Mapping[str, Any]) -> None:
         """What the run was started with, for the table in the report: written whole, or not at all."""
-        plain = {str(name): _setting(value) for name, value in values.items()}
+        shown = {writable(str(name)): _setting(value) for name, value in values.items()}
         with replaced(self.folder / SETTINGS) as file:
-            json.dump(plain, file, indent=2, ensure_ascii=False)
+            json.dump(shown, file, indent=2, ensure_ascii=False)
 
     def sync(self) -> None:
         """Return when what was written is on the disk, also if the machine should lose its power."""
@@ -248,20 +251,22 @@ def read_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
     {}
     """
     try:
-        found = json.loads((Path(folder) / SETTINGS).read_text(encoding="utf-8"))
+        found = plain((Path(folder) / SETTINGS).read_bytes())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise ValueError(f"{Path(folder) / SETTINGS}: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(  # noqa: TRY004  it is the file that is wrong
             f"{Path(folder) / SETTINGS}: expected a JSON object, got {type(found).__name__}"
         )
-    return found
+    return {writable(name): _setting(value) for name, value in found.items()}
 
 
 def _lines(path: Path) -> Iterator[Row]:
     """The objects in a file of JSON lines; lines that are none are left out, with a word about it."""
     try:
-        file = path.open(encoding="utf-8", errors="replace")
+        file = path.open("rb")
     except FileNotFoundError:
         return
     damaged = 0
@@ -276,14 +281,29 @@ def _lines(path: Path) -> Iterator[Row]:
         logger.warning("%s: %d damaged line(s) left out", path, damaged)
 
 
-def _parsed(text: str) -> Row | None:
+def _parsed(text: bytes) -> Row | None:
     try:
-        line = json.loads(text)
+        line = plain(text)
     except ValueError:
         return None
-    if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+    if not isinstance(line, dict) or type(line.get("step")) is not int or not all(map(_is_plain, line.values())):
         return None
-    return {name: NOT_FINITE.get(value, value) if isinstance(value, str) else value for name, value in line.items()}
+    return {
+        writable(name): NOT_FINITE.get(value, writable(value)) if isinstance(value, str) else value
+        for name, value in line.items()
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it can be in a row: no list or dictionary, and no integer that no float comes near."""
+    if isinstance(value, int):
+        return abs(value) < LARGEST
+    return value is None or isinstance(value, float | str)
+
+
+def writable(text: str) -> str:
+    """The text with surrogates that stand alone written as escapes: they have no UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _mend(path: Path) -> None:
@@ -317,8 +337,14 @@ def _json_number(value: float) -> float | str:
 def _plain(name: str, value: Any) -> Any:
     if hasattr(value, "item"):
         value = value.item()  # a tensor or an array of one element
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return writable(value)
+    if _is_plain(value):
         return value
+    if isinstance(value, int):
+        raise ValueError(  # noqa: TRY004  it is the value that is wrong
+            f"Log: expected a number that a float can hold for {name!r}, got one of {value.bit_length()} bits"
+        )
     raise TypeError(f"Log: expected a number or a string for {name!r}, got {type(value).__name__}")
 
 
@@ -326,13 +352,15 @@ def _setting(value: Any) -> Any:
     """Settings may be nested; what JSON has no word for is written as Python shows it."""
     if isinstance(value, float):
         return _json_number(value)
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return writable(value)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _setting(entry) for name, entry in value.items()}
+        return {writable(str(name)): _setting(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_setting(entry) for entry in value]
-    return repr(value)
+    return writable(repr(value))
 
 
 def _seconds(row: Row) -> float:

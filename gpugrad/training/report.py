@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .charts import Chart, Curve, number, smoothed, svg
-from .log import ROWS, Row, merged, read_events, read_rows, read_settings, replaced
+from .log import ROWS, Row, merged, read_events, read_rows, read_settings, replaced, writable
 
 REPORT = "report.html"
 BESIDE = {"seconds", "epoch", "samples", "cost", "time"}
@@ -59,7 +59,7 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
         raise FileNotFoundError(f"write_report: expected a folder with a log, there is no {place / ROWS}")
     rows, events, settings = list(read_rows(place)), list(read_events(place)), read_settings(place)
     with replaced(place / REPORT) as file:
-        file.write(page(rows, events, settings, str(settings.get("title") or place.resolve().name)))
+        file.write(page(rows, events, settings, writable(str(settings.get("title") or place.resolve().name))))
     return place / REPORT
 
 

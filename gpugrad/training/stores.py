@@ -221,7 +221,8 @@ class Folder(Store):
     def read(self, file: str, most: int | None = None) -> bytes | None:
         try:
             with (self.path / file).open("rb") as source:
-                return source.read(-1 if most is None else most)
+                size = os.fstat(source.fileno()).st_size
+                return source.read(size if most is None else min(most, size))
         except (FileNotFoundError, NotADirectoryError):
             return None
 

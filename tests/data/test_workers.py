@@ -490,3 +490,26 @@ def test_arguments_are_checked(options, message):
         message = "expected batch_size >= 1, prefetch >= 0 and num_workers >= 0, got"
     with pytest.raises(ValueError, match=message):
         DataLoader([1], **options)
+
+
+SESSION = """
+import numpy
+from gpugrad.data import DataLoader, Dataset
+
+class Own(Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, i):
+        return (numpy.float32(i),)
+
+loader = DataLoader(Own(), 2, num_workers=2, device="cpu")
+print([batch[0].tolist() for _ in range(2) for batch in loader])
+"""
+
+
+@pytest.mark.parametrize("way", ["-c", "-"])
+def test_classes_of_a_session_are_loaded_by_threads(way):
+    command = [sys.executable, *([way, SESSION] if way == "-c" else [way])]
+    ended = subprocess.run(command, input=SESSION, capture_output=True, text=True, timeout=120)
+    assert ended.stdout.strip() == str([[0.0, 1.0], [2.0, 3.0]] * 2), ended.stderr
+    assert ended.stderr.count("worker processes cannot import it: threads load the data") == 1

@@ -225,3 +225,22 @@ def test_variables_of_a_frame_are_left_as_they_are():
     mine, x, y = f()
     assert mine["x"] is x
     assert y.item() == 4
+
+
+@pytest.mark.parametrize("impossible", ["a\0b", "\ud800", "\x1b", "\uffff"])
+def test_names_that_no_picture_can_show(impossible):
+    with pytest.raises(ValueError, match="expected a name without control characters and lone surrogates"):
+        gg.name(variable(1.0), impossible)
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            setattr(self, impossible, nn.Linear(1, 1))
+
+        def forward(self, x):
+            return getattr(self, impossible)(x)
+
+    drawing = gg.draw(Model(), gg.ones((1, 1)))
+    for text in (drawing.html(), str(drawing.picture.to_dict())):
+        assert impossible not in text
+        text.encode()
