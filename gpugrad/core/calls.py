@@ -73,10 +73,10 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         if type(y) is not kind:
             y = xp.asarray(y)
         if m is None or not recording():
-            return Tensor(y)
+            return Tensor(y, None)
         plan = plans[1]
         if plan is None:
-            return Tensor(y)
+            return Tensor(y, None)
         place = plan.places[0]
         if place is ELSEWHERE:
             _, kept = _edges(plan, [a], [m], y, (), {})
@@ -138,14 +138,14 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
             y = xp.asarray(y)
         if m is None:
             if n is None or not recording():
-                return Tensor(y)
+                return Tensor(y, None)
             plan = plans[2]
         elif not recording():
-            return Tensor(y)
+            return Tensor(y, None)
         else:
             plan = plans[1] if n is None else plans[3]
         if plan is None:
-            return Tensor(y)
+            return Tensor(y, None)
         places = plan.places
         parents: Any
         kept: Any
@@ -186,10 +186,10 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
                 op.bind(args, kwargs)  # raises with its name
                 raise
         if m is None or not recording():
-            return Tensor(y)
+            return Tensor(y, None)
         plan, dtype = plans[1], y.dtype
         if plan is None or dtype.kind in "biu":
-            return Tensor(y)
+            return Tensor(y, None)
         place = plan.places[0]
         if place is ELSEWHERE:
             params: dict[str, Any] = {}
@@ -240,10 +240,10 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
         if type(y) is not kind:
             y = xp.asarray(y)
         if not mask or not recording():
-            return Tensor(y)
+            return Tensor(y, None)
         plan, dtype = plans[mask], y.dtype
         if plan is None or dtype.kind in "biu":
-            return Tensor(y)
+            return Tensor(y, None)
         parents, kept = _edges(plan, arrays, nodes, y, (), {**defaults, **params} if defaults else params)
         return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
 

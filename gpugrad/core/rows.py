@@ -26,8 +26,8 @@ class Row(Tensor):
 
     __slots__ = ("place", "source")
 
-    def __init__(self, row: Tensor, source: Source, place: int) -> None:
-        self.data, self.node = row.data, row.node
+    def __init__(self, row: Tensor, source: Source | None = None, place: int = 0) -> None:
+        super().__init__(row)
         self.source, self.place = source, place
 
     @property
@@ -36,8 +36,9 @@ class Row(Tensor):
         return getattr(self, "source", None) is not None
 
     def become(self, value: Tensor) -> None:
-        if self.reaches and not isinstance(self.node, Leaf):
-            self.source.write(self.place, value)
+        source: Source | None = getattr(self, "source", None)
+        if source is not None and not isinstance(self.node, Leaf):
+            source.write(self.place, value)
         super().become(value)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy
 from numpy.typing import NDArray
 
 from .. import backend
-from ..backend import Array, Device, DType
+from ..backend import BACKENDS, Array, Device, DType
 from . import modes
 from .errors import GradientError, lost, user_line
 from .node import Hook, Leaf, Node, View, Watch, age
@@ -41,7 +42,11 @@ class Tensor(TensorMethods):
     data: Array
     node: Node | None
 
-    def __init__(self, data: Array, node: Node | None = None) -> None:
+    def __init__(self, data: Array | Tensor, node: Node | EllipsisType | None = ...) -> None:
+        if node is ...:
+            node = None
+            if type(data) not in BACKENDS:
+                data, node = _placed(data)
         self.data = data
         self.node = node
 
@@ -347,6 +352,22 @@ class Tensor(TensorMethods):
         """Note that the memory of this leaf was written to: a backward pass that needs the old value then raises."""
         if isinstance(self.node, Leaf):
             self.node.changed = age()
+
+
+def _placed(data: Any) -> tuple[Array, Node | None]:
+    """A Tensor at its place in the graph, as ``type(x)(x)`` has it, or an array of a library that is not loaded yet.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(data, Tensor):
+        return data.data, data.node
+    if not backend.is_array(data):
+        raise TypeError(
+            f"Tensor: expected an array or a tensor, got {type(data).__name__} [{user_line()}]: use gg.tensor(data), "
+            "or gg.asarray(data) for a list that holds tensors"
+        )
+    return data, None
 
 
 def _restored(kind: type[Tensor], data: Array, requires_grad: bool) -> Tensor:

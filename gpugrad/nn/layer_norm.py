@@ -61,7 +61,8 @@ class RMSNorm(Module):
 
     Args:
         normalized_shape: their sizes; a number for the last one alone.
-        eps: added to the mean of squares; None for the smallest that makes a difference to 1 in the dtype.
+        eps: added to the mean of squares; None for the smallest that makes a difference to 1 in the dtype,
+            and in float32 for shorter ones.
         elementwise_affine: whether there is a weight of that shape.
         device: of the weight.
         dtype: of the weight.

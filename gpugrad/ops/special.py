@@ -141,7 +141,16 @@ def log_ndtr(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).log_ndtr(x), x)
 
 
-log_ndtr.vjp(x=lambda xp, g, x: g * (2 / ROOT_TAU) / erfcx.on(xp, -x / ROOT_2))
+def _log_ndtr_x(xp: Namespace, g: Array, x: Array) -> Array:
+    """On the right the density over ``ndtr``, since ``erfcx`` overflows there, and its derivative with it."""
+    if x.dtype.kind == "c":
+        return g * (2 / ROOT_TAU) / erfcx.on(xp, -x / ROOT_2)
+    left = x < 0
+    right = xp.exp(-x * x / 2) / (ROOT_TAU * ndtr.on(xp, xp.where(left, 0, x)))
+    return g * xp.where(left, (2 / ROOT_TAU) / erfcx.on(xp, xp.where(left, -x, 0) / ROOT_2), right)
+
+
+log_ndtr.vjp(x=_log_ndtr_x)
 
 
 @primitive

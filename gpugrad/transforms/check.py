@@ -13,11 +13,12 @@ from ..core.modes import no_grad
 from ..ops.creation import tensor
 from ..ops.rounding import real
 from .gradient import vjp
+from .tree import is_leaf
 
 
 def gradcheck(
     f: Callable[..., Any],
-    inputs: Tensor | Sequence[Any],
+    inputs: Tensor | float | Sequence[Any],
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -69,7 +70,7 @@ def gradcheck(
 
 def gradgradcheck(
     f: Callable[..., Any],
-    inputs: Tensor | Sequence[Any],
+    inputs: Tensor | float | Sequence[Any],
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -112,9 +113,10 @@ def gradgradcheck(
 
 
 def _constants(inputs: Any) -> list[Any]:
-    """The inputs in a list, Tensors outside the graph."""
-    given = [inputs] if isinstance(inputs, Tensor) or backend.is_array(inputs) else list(inputs)
-    return [x.detach() if isinstance(x, Tensor) else x for x in given]
+    """The inputs in a list, Tensors outside the graph; Python's numbers as arrays, in their own precision."""
+    given = [inputs] if is_leaf(inputs) else list(inputs)
+    return [x.detach() if isinstance(x, Tensor) else numpy.asarray(x) if type(x) in (float, complex) else x
+            for x in given]  # fmt: skip
 
 
 def _on_copies(f: Callable[..., Any]) -> Callable[..., Any]:

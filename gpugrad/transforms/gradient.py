@@ -18,7 +18,7 @@ from ..core import Argument, GradientError, Node, Tensor, identity, walk
 from ..core.engine import as_array, mirrored, seed
 from ..core.errors import refusal_behind, user_line
 from ..core.modes import careful, enable_grad, inside, recording, set_grad_enabled, transform_device
-from ..ops.creation import asarray, zeros_like
+from ..ops.creation import asarray, full_like, zeros_like
 from .arguments import check_differentiable, check_function, positions
 from .tree import flatten, in_kind, is_leaf, map_tensors
 
@@ -179,6 +179,12 @@ def as_result(y: Any) -> Tensor:
     return asarray(float(y) if type(y) is int else y)
 
 
+def _beside(g: Any, y: Tensor) -> Any:
+    """The gradient with respect to a result; a number of Python takes its dtype and device."""
+    fits = type(g) in (int, float) or (type(g) is complex and y.dtype.kind == "c")
+    return full_like(y, g) if fits and not y.shape else g
+
+
 def _check_scalar(y: Any) -> None:
     """Raise unless a value is one real number: a Tensor, or a constant as an array or a number of Python."""
     if not isinstance(y, Tensor):
@@ -246,6 +252,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         if is_leaf(value) and not is_leaf(g):
             raise TypeError(f"expected the gradient as a tensor or an array, got {type(g).__name__}")
         gs, _ = flatten(g, "the gradient")
+        gs = [_beside(given, y) for given, y in zip(gs, results, strict=False)] + gs[len(results) :]
         if len(gs) != len(results):
             raise ValueError(f"expected {len(results)} gradients, one for each result, got {len(gs)}")
         return tuple(call.gradients(list(zip(results, gs, strict=True)), keep=True))

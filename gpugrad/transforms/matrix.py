@@ -53,7 +53,8 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
         chosen = tuple(args[p] for p in places)
         y, pullback = vjp(of_chosen, *chosen)
         results, nested_as_value = flatten(y)
-        leaves, nested_as_arguments = flatten(chosen)
+        given, nested_as_arguments = flatten(chosen)
+        leaves = [asarray(x) for x in given]
         blocks = []
         for k, result in enumerate(results):
             if result.dtype.kind == "c":
@@ -62,7 +63,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
             if result.size:
                 rows = _rows(pullback, results, k, nested_as_value)
             else:
-                rows = [zeros((0, *x.shape), dtype=x.dtype, device=asarray(x).device) for x in leaves]
+                rows = [zeros((0, *x.shape), dtype=x.dtype, device=x.device) for x in leaves]
             shaped = [reshape(row, (*result.shape, *x.shape)) for row, x in zip(rows, leaves, strict=True)]
             block = [_in_kind(y, result) for y in shaped]
             nested = nested_as_arguments(iter(block))

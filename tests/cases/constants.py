@@ -354,6 +354,8 @@ np.histogram2d([0.1], [0.2], weights=[t])[0].sum()
 """
 
 STANDARD = """
+!type(t)(t)
+!sum(map(type(t), v))
 math.sin(t) * u
 math.exp(t) * u
 math.sqrt(u) * t

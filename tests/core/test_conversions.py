@@ -102,7 +102,11 @@ def test_the_library_that_asked():
 # ---------------------------------------------------------------- copies
 
 
-@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, gg.tensor, lambda x: copy.deepcopy([x, x])[1], gg.asarray])
+@pytest.mark.parametrize(
+    "make",
+    [copy.copy, copy.deepcopy, gg.tensor, lambda x: copy.deepcopy([x, x])[1], gg.asarray, gg.Tensor,
+     lambda x: type(x)(x)],
+)  # fmt: skip
 def test_a_copy_of_a_variable_is_connected(make, device):
     x = gg.tensor([1.0, 2.0])
     assert gg.grad(lambda v: (make(v) ** 2).sum())(x).tolist() == [2.0, 4.0]
@@ -111,6 +115,17 @@ def test_a_copy_of_a_variable_is_connected(make, device):
     assert gg.vmap(lambda v: make(v) + 1)(x).tolist() == [2.0, 3.0]
     with gg.no_grad():
         assert not make(x * 1).requires_grad
+
+
+def test_the_class_of_a_row_and_what_is_no_array(device):
+    x = gg.ones((2, 2), device=device)
+    assert gg.grad(lambda v: sum(type(r)(r)[0] for r in v))(x).tolist() == [[1, 0], [1, 0]]
+    assert gg.grad(lambda v: sum(map(type(v[0]), v[0])))(x).tolist() == [[1, 1], [0, 0]]
+    for data in ([1.0, x], (2.0,), 3.0, "text", None):
+        with pytest.raises(
+            TypeError, match=r"Tensor: expected an array or a tensor, got .*test_conversions.*gg\.tensor"
+        ):
+            x.__class__(data)
 
 
 def test_a_copy_of_a_leaf_is_a_leaf():

@@ -103,6 +103,16 @@ def test_running_statistics_are_no_part_of_the_graph(name, arguments, more, shap
         assert layer.num_batches_tracked.item() == 0
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_the_default_eps_of_rms_norm(dtype):
+    torch = pytest.importorskip("torch")
+    short = pytest.importorskip("ml_dtypes").bfloat16 if dtype == "bfloat16" else dtype
+    x = [[1e-3, 2e-3, -1e-3, 3e-3]]
+    wanted = torch.nn.functional.rms_norm(torch.tensor(x, dtype=getattr(torch, dtype)), (4,)).double().numpy()
+    found = F.rms_norm(gg.tensor(x, dtype=short), (4,)).astype(gg.float64).numpy()
+    assert numpy.allclose(found, wanted, rtol={"float16": 1e-3, "bfloat16": 8e-3}.get(dtype, 1e-6))
+
+
 def test_large_means_lose_no_precision():
     x = gg.tensor([[1e4, 1e4 + 1, 1e4 + 2, 1e4 + 3]])
     y = F.layer_norm(x, (4,), eps=0.0)

@@ -122,3 +122,15 @@ def test_digits(name, dtype):
             if not right:
                 problems.append(f"order {order} at {x}: {got} for {mp.nstr(want, 8)}")
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_ndtr_far_on_the_right(dtype):
+    x = numpy.array([8.0, 14.0, 37.6, 60.0, 1e3], dtype)
+    first = gg.grad(lambda v: gg.special.log_ndtr(v).sum())
+    second = gg.grad(lambda v: first(v).sum())
+    third = gg.grad(lambda v: second(v).sum())
+    density = numpy.exp(-x * x / 2) / numpy.sqrt(2 * numpy.pi).astype(dtype)
+    tiny = 1e3 * float(numpy.finfo(dtype).tiny)
+    for found, wanted in ((first, density), (second, -x * density), (third, (x * x - 1) * density)):
+        assert numpy.allclose(found(x), wanted, rtol=2e-5, atol=tiny)

@@ -103,6 +103,24 @@ def test_hessian_of_nested_arguments_nests_twice():
     assert h["b"]["b"] == 0
 
 
+def test_numbers_of_python_are_arguments_like_arrays():
+    def square(x):
+        return x**2
+
+    assert (gg.jacobian(square)(3.0), gg.hessian(square)(3.0), gg.jacobian(square)(numpy.float64(3.0))) == (6, 2, 6)
+    assert gg.jacobian(lambda p: p[0] * p[1])([2.0, 3.0]) == [3, 2]
+    assert gg.hessian(lambda p: p["a"] ** 2 * p["b"])({"a": 2.0, "b": 3.0})["a"] == {"a": 6, "b": 4}
+    assert gg.jacobian(lambda x, y: x * y * numpy.ones(2), (0, 1))(2.0, 3.0)[1].tolist() == [2, 2]
+    pullback = gg.vjp(square, 3.0)[1]
+    assert (*pullback(1.0), *pullback(2)) == (6, 12)
+    assert gg.vjp(lambda x: (x, x * x), 3.0)[1]((1.0, 2.0)) == (13,)
+    for wrong in (1j, True, "1"):
+        with pytest.raises(TypeError, match="expected the gradient as a tensor or an array"):
+            pullback(wrong)
+    assert gg.gradcheck(square, 3.0)
+    assert gg.gradgradcheck(lambda x, y: x * x * y, [2.0, 3.0])
+
+
 def test_what_cannot_be_differentiated_is_named():
     with pytest.raises(TypeError, match=r"argument 0\['name'\]: expected an array, a number.*got str"):
         gg.grad(lambda p: p["w"])({"w": numpy.array(1.0), "name": "x"})

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...backend import dtypes
 from ...core import Tensor
 from ...core.modes import no_grad
 from ...ops import normalization as ops
@@ -184,7 +185,8 @@ def rms_norm(
         input: shape ``(..., *normalized_shape)``.
         normalized_shape: the sizes of the axes that are normalized together.
         weight: shape ``normalized_shape``.
-        eps: None for the smallest that makes a difference to 1 in the dtype.
+        eps: None for the smallest that makes a difference to 1 in the dtype; for types shorter than float32, in
+            float32, in which they are computed.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -196,7 +198,7 @@ def rms_norm(
     tensor([1.2, 1.6, 0. , 0. ])
     """
     axes = _last("rms_norm", input, normalized_shape, weight)
-    small = float(finfo(input.dtype).eps) if eps is None else eps
+    small = float(finfo(input.dtype if input.dtype.itemsize > 4 else dtypes.float32).eps) if eps is None else eps
     y: Tensor = ops.normalize(input, weight, axes=axes, eps=small, centred=False)
     return y
 
