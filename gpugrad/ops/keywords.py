@@ -83,6 +83,12 @@ def signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return dict(_bindable(function).parameters)
 
 
+@cache
+def count(function: Callable[..., Any]) -> int:
+    """How many arguments a function takes by position."""
+    return sum(p.kind in PLACED for p in signature(function).values())
+
+
 def carried(
     name: str, function: Any, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
@@ -113,7 +119,11 @@ def carried(
             raise TypeError(f"{name}: {parameter}={writes} [{user_line()}]")
     placed = (*PLACED, inspect.Parameter.VAR_POSITIONAL)
     mine = signature(ours)
-    lists = [n for n, v in named.items() if mine[n].annotation in ARRAYS and (type(v) in LISTS or nested.is_table(v))]
+    lists = [
+        n
+        for n, v in named.items()
+        if n in mine and mine[n].annotation in ARRAYS and (type(v) in LISTS or nested.is_table(v))
+    ]
     others = [v for v in (*args, *kwargs.values()) if hasattr(v, "dtype") and not nested.is_table(v)] if lists else []
     named.update((n, nested.constant(name, named[n], others)) for n in lists)
     first = [*itertools.takewhile(lambda n: n in named and mine[n].kind in placed, mine)]
@@ -163,7 +173,8 @@ def _places(
         if p.kind is p.VAR_POSITIONAL:
             rows.update((k, (parameter, "*", p.empty)) for k in key)
         elif p.kind is p.VAR_KEYWORD:
-            rows.update((k, (k, k if k in mine else "", p.empty)) for k in key)
+            ours_too = any(q.kind is q.VAR_KEYWORD for q in mine.values())
+            rows.update((k, (k, k if ours_too or k in mine else "", p.empty)) for k in key)
         else:
             rows[key] = (parameter, place if place in mine else "", p.default)
     return tuple(rows[key] for key in (*range(count), *names))
@@ -185,6 +196,7 @@ def _into(out: Any, call: Callable[[], Any]) -> Any:
 def respelled(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
     """A call with keywords that the operation does not declare: its further ones, or those of NumPy's function.
 
+    More arguments by position than the operation has are those of NumPy's function too: ``x.sum(0, None, None, True)``.
     So ``x.std(ddof=1)`` and ``x.clip(a_min=0)`` are what ``numpy.std(x, ddof=1)`` and ``numpy.clip(x, a_min=0)`` are.
 
     Raises:
@@ -201,16 +213,26 @@ def respelled(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any], erro
     if op.further is not None and args and more <= known.keys() and (more or variable or len(args) < len(op.inputs)):
         return op.further(*args, **kwargs)
     function = next((f for f in (getattr(m, op.name, None) for m in MODULES) if hasattr(f, "_implementation")), None)
-    if ours is None or not kwargs or not args or function is None:
+    if ours is None or not args or function is None or not (kwargs or _more(op, args)):
         raise error
     try:
         _bindable(function).bind(*args, **kwargs)
     except TypeError:
         raise error from None
-    arrays, named = carried(f"{function.__module__}.{op.name}", function, ours, args, kwargs)
+    try:
+        arrays, named = carried(f"{function.__module__}.{op.name}", function, ours, args, kwargs)
+    except TypeError:
+        if kwargs:
+            raise
+        raise error from None
     if named == kwargs and len(arrays) == len(args):
         raise error
     return ours(*arrays, **named)
+
+
+def _more(op: Primitive, args: tuple[Any, ...]) -> bool:
+    """Whether there are more arguments by position than the operation has."""
+    return len(args) > len(op.inputs) + len(op.positional)
 
 
 def called(ours: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -109,8 +109,10 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
     return shaping.permute_dims(self, tuple(order) or tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
 
 
-def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
+def _compress(self: Tensor, condition: Any, axis: int | None = None, out: Tensor | None = None) -> Tensor:
     """:func:`gpugrad.compress`: the elements, or slices, for which the condition holds."""
+    if out is not None:
+        return keywords.called(conditions.compress, condition, self, axis, out=out)  # type: ignore[no-any-return]
     return conditions.compress(condition, self, axis)  # type: ignore[no-any-return]
 
 
@@ -121,7 +123,8 @@ def _numpys(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if kwargs and not kwargs.keys() <= keywords.signature(function).keys():
+        known = keywords.signature(function)
+        if len(args) >= keywords.count(function) or (kwargs and not kwargs.keys() <= known.keys()):
             return keywords.called(function, self, *args, **kwargs)
         return function(self, *args, **kwargs)
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..backend import Array, Namespace
 from ..backend.dtypes import float64
 from ..core import Tensor, primitive
+from ..core.errors import AxisError
 from ..kernels import borders as kernels
 from ..kernels.borders import INSIDE, Widths
 from . import reduction
@@ -73,6 +74,16 @@ def _pairs(name: str, given: Any, ndim: int) -> tuple[tuple[Any, Any], ...]:
     raise ValueError(f"pad: expected {name} as a number, a pair, or a pair for each of {ndim} axes, got {given}")
 
 
+def _of_axes(widths: dict[int, Any], ndim: int) -> list[Any]:
+    """A pair for each axis, of the widths of some; an axis may be counted from the end."""
+    pairs: list[Any] = [(0, 0)] * ndim
+    for axis, width in widths.items():
+        if not -ndim <= axis < ndim:
+            raise AxisError(f"pad: axis {axis} is out of bounds for a tensor of {ndim} axes")
+        pairs[axis] = width if isinstance(width, tuple | list) else (width, width)
+    return pairs
+
+
 def pad(
     x: Array, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, end_values: Any = 0,
     stat_length: Any = None, reflect_type: str = "even",
@@ -81,7 +92,8 @@ def pad(
 
     Args:
         x: shape ``(...)``.
-        pad_width: how many elements go before and behind: a number, a pair, or a pair for each axis.
+        pad_width: how many elements go before and behind: a number, a pair, or a pair for each axis; or a dict of
+            numbers or pairs by axis, the other axes get no border.
         mode: "constant"; "edge", the nearest element; "reflect", a mirror on the last element; "symmetric", a mirror
             behind it; "wrap", the other end; "linear_ramp", from the last element to ``end_values``; "maximum",
             "minimum", "mean", "median" of the nearest ``stat_length`` elements; "empty", anything.
@@ -102,7 +114,8 @@ def pad(
     tensor([0. , 0.5, 1. , 2. , 3. , 1.5, 0. ])
     """
     t = asarray(x)
-    widths = tuple((int(before), int(behind)) for before, behind in _pairs("widths", pad_width, t.ndim))
+    given = _of_axes(pad_width, t.ndim) if isinstance(pad_width, dict) else pad_width
+    widths = tuple((int(before), int(behind)) for before, behind in _pairs("widths", given, t.ndim))
     if any(width < 0 for pair in widths for width in pair):
         raise ValueError(f"pad: expected widths of at least 0, got {pad_width}")
     if mode in ("constant", "empty") and widths:

@@ -89,6 +89,8 @@ def counterpart(module: str, name: str) -> Callable[..., Any] | None:
         found = getattr(Tensor, wanted, None)  # numpy.transpose, numpy.copy
     if found is None and module == "scipy.special":
         found = getattr(root, wanted, None)
+    if found is None and name == "i0":
+        found = root.special.i0
     return found if callable(found) and not isinstance(found, type | ModuleType) else None
 
 

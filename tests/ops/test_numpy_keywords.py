@@ -99,6 +99,21 @@ def test_defaults_are_numpys():
 # ---------------------------------------------------------------- by values
 
 LINES = """
+x.sum(0, None, None, True)
+x.mean(1, None, None, True)
+x.std(1, None, None, 1, True)
+x.max(0, None, True, 0.5)
+x.prod(0, None, None, True)
+x.argsort(-1, 'stable', None)
+x.cumsum(0, None, None)
+x.clip(-1, 1, None)
+x.take([0, 1], 1, None, 'wrap')
+x.compress([True, False, True], 0, None)
+v.searchsorted([.2], 'left', None)
+np.pad(x, {0: (1, 2)}, 'edge')
+np.pad(x, {-1: 2, 0: (0, 1)}, 'constant', constant_values=3)
+np.apply_along_axis(np.diff, 1, x, n=2)
+np.i0(x)
 np.sum(x, axis=0, dtype=np.float64, keepdims=True, initial=2.0, where=m)
 np.sum(x, where=row)
 np.sum(x, initial=v[0])
