@@ -27,8 +27,9 @@ class Tensor(TensorMethods):
 
     Tensors have value semantics: ``x[i] = v`` and ``x += v`` give this Tensor a new value and leave every other
     Tensor, and whatever the graph has saved, as it was. Only leaves that need a gradient are changed in place, and only
-    inside :class:`no_grad`. Make one with :func:`tensor` or :func:`asarray`. The operators and methods are those
-    of the functions of the same name, bound by :mod:`gpugrad.ops`.
+    inside :class:`no_grad`. A scalar (shape ``()``) in a graph or a transform is immutable under ``x += v``, as in
+    NumPy: ``x`` names a new Tensor, and other names keep the old one. Make one with :func:`tensor` or :func:`asarray`.
+    The operators and methods are those of the functions of the same name, bound by :mod:`gpugrad.ops`.
 
     >>> import gpugrad as gg
     >>> x = gg.tensor([1.0, 2.0, 3.0], requires_grad=True)

@@ -73,7 +73,7 @@ class _Running(Module):
         if not (self.training and self.track_running_stats) or self.num_batches_tracked is None:
             return 0.0
         seen = self.num_batches_tracked
-        seen += 1  # in place; assigned to the attribute, the module would look at it again
+        seen.become(seen + 1)  # assigned to the attribute, the module would look at it again
         return 1 / int(seen) if self.momentum is None else self.momentum
 
     def extra_repr(self) -> str:

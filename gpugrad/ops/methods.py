@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from .. import backend
-from ..core import Tensor, calls
+from ..core import Leaf, Tensor, calls, modes
 from . import (
     activation,
     arithmetic,
@@ -76,19 +76,32 @@ def reflected(op: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
 
 
 def in_place(op: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
-    """``x += v``: the Tensor takes the new value, in its own dtype and shape."""
+    """``x += v``: the Tensor takes the new value, in its own dtype and shape; a scalar gives a new Tensor."""
 
     def update(self: Tensor, other: Any) -> Any:
         value = op(self, other)
         if value is NotImplemented:
             return NotImplemented
-        if value.shape == self.shape and value.dtype == self.dtype:
+        data, shape = self.data, self.data.shape
+        if not shape and _is_scalar(self, value):
+            return value
+        if value.data.shape == shape and value.data.dtype == data.dtype:
             self.become(value)
         else:
             inplace.take(self, value)
         return self
 
     return update
+
+
+def _is_scalar(x: Tensor, value: Tensor) -> bool:
+    """Whether ``x``, of shape ``()``, stands for a number of NumPy or Python, so that ``x += v`` means ``x = x + v``.
+
+    Leaves are variables, and constants outside of transforms are arrays without axes: these change in place.
+    """
+    if x.node is None:
+        return value.node is not None or modes.inside() is not None
+    return not isinstance(x.node, Leaf) and (value.node is not None or modes.recording())
 
 
 def _reshape(self: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
