@@ -24,7 +24,9 @@ from __future__ import annotations
 import math
 import operator
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock
 from typing import Any
 
@@ -344,7 +346,29 @@ def _floating(name: str, dtype: Any) -> DType:
     return wanted
 
 
-default_generator = Generator(secrets.randbits(64))
+_instead: ContextVar[Generator | None] = ContextVar("gpugrad_default_generator", default=None)
+
+
+class _Default(Generator):
+    """The default generator. Code of a data set draws from that of its batch instead, beside the training."""
+
+    def _draw(self, sampler: Sampler, size: Size, device: Place, *scalars: int) -> Array:
+        instead = _instead.get()
+        draw = super()._draw if instead is None else instead._draw
+        return draw(sampler, size, device, *scalars)
+
+
+@contextmanager
+def replaced_default(generator: Generator) -> Iterator[None]:
+    """Let the functions of this module draw from ``generator`` inside a ``with`` block, in this context only."""
+    token = _instead.set(generator)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
+
+
+default_generator: Generator = _Default(secrets.randbits(64))
 """What the functions of this module draw from, in all threads."""
 
 seed = manual_seed = default_generator.seed

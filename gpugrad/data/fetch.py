@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +12,19 @@ from typing import Any
 import numpy
 
 from .. import random as gg_random
-from ..random import Generator
+from ..random import Generator, replaced_default
 from .dataset import gather
-from .stream import IterableDataset, Records
+from .draws import Draws, own
+from .stream import IterableDataset, Records, Turns, asking
 from .structure import Parts, stacked, taken_apart
 
 Collate = Callable[[list[Any]], Any]
 
 BLOCKS_A_BATCH = 2**40
 """How far apart the counters of two batches are: no batch draws so many random numbers."""
+
+OF_THE_STREAM = 2**23 * BLOCKS_A_BATCH
+"""The counter from which a stream draws while it is read."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +57,22 @@ class WorkerInfo:
 
 
 _info: ContextVar[WorkerInfo | None] = ContextVar("gpugrad_worker_info", default=None)
-_random: ContextVar[tuple[Generator, ...]] = ContextVar("gpugrad_batch_random", default=())
 
 
 def get_worker_info() -> WorkerInfo | None:
     """Which worker of a :class:`DataLoader` this code runs in; None outside of workers.
 
-    For what each worker has to open for itself, such as a connection. Which examples a worker makes is the loader's.
+    A data set that has examples by number opens with it what each worker needs for itself, such as a connection. An
+    :class:`IterableDataset` that asks in ``__iter__`` gives each worker other records, see there.
 
     Source: ``torch.utils.data.get_worker_info``.
 
     >>> get_worker_info() is None
     True
     """
+    asked = asking.get()
+    if asked is not None:
+        asked.append(True)
     return _info.get()
 
 
@@ -85,7 +93,7 @@ def generator() -> Generator:
     >>> next(iter(loader))[0].tolist() == first
     True
     """
-    found = _random.get()
+    found = own.get()
     return found[0] if found else gg_random.default_generator
 
 
@@ -102,11 +110,13 @@ class Fetcher:
         self.seed = seed
         self.alone = alone
         """Whether nothing else uses this process's random numbers: then NumPy's and Python's are set for each batch."""
+        self.turns: Turns | None = None
+        self._info: WorkerInfo | None = None
         self._seeds: dict[int, int] = {}
         self._records: Records | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_records": None}
+        return {**vars(self), "_records": None, "turns": None, "_info": None}
 
     def another(self, alone: bool = False) -> Fetcher:
         """Another one for the same data set, at its beginning."""
@@ -119,7 +129,25 @@ class Fetcher:
 
     def enter(self, number: int, count: int) -> None:
         """Note in this thread that it is a worker."""
-        _info.set(WorkerInfo(number, count, self.seed, self.dataset))
+        self.worker(number, count)
+        _info.set(self._info)
+
+    def worker(self, number: int, count: int) -> None:
+        """Note which worker this one is for."""
+        self._info = WorkerInfo(number, count, self.seed, self.dataset)
+
+    def started(self, epoch: int) -> Records:
+        """Start the stream of an epoch."""
+        token = _info.set(self._info)
+        try:
+            self._records = Records(self.dataset, epoch, Draws(self._seed(epoch), OF_THE_STREAM), self.alone)
+        finally:
+            _info.reset(token)
+        return self._records
+
+    def share(self, records: Records, turns: Turns) -> None:
+        """Read from a stream that others read from, too."""
+        self._records, self.turns = records, turns
 
     def __call__(self, task: Task) -> Parts | None:
         """The arrays of a batch, as the data set gives them, and its form; None after the end of a stream.
@@ -127,40 +155,63 @@ class Fetcher:
         Raises:
             TypeError: an array outside of dicts holds no numbers.
         """
-        token = _random.set((self._generator(task),))
-        try:
+        with ExitStack() as stack:
+            self._enter_draws(task, stack)
             if isinstance(self.dataset, IterableDataset):
                 examples = self._streamed(task)
                 return self._made(examples) if examples else None
             if self.collate is None:
                 return taken_apart(gather(self.dataset, task.indices))
             return self._made([self.dataset[int(i)] for i in task.indices])
-        finally:
-            _random.reset(token)
 
     def _made(self, examples: list[Any]) -> Parts:
         """The batch of examples."""
-        if self.collate is None:
-            return taken_apart(stacked(examples))
-        batch = self.collate(examples)
+        batch = stacked(examples) if self.collate is None else self.collate(examples)
         if batch is None:
             raise TypeError("DataLoader: expected a batch from collate, got None")
-        return taken_apart(batch)
+        parts = taken_apart(batch)
+        parts.sharded = self._records is not None and self._records.sharded
+        return parts
 
     def _streamed(self, task: Task) -> list[Any]:
-        if self._records is None or self._records.epoch != task.epoch:
-            self._records = Records(self.dataset, task.epoch)
-        examples = self._records.batch(task.number * self.batch_size, self.batch_size)
-        return [] if self.drop_last and len(examples) < self.batch_size else examples
+        if self.turns is None:
+            records = self._read(task)
+        else:
+            with self.turns.of(task.number) as wanted:
+                records = self._read(task) if wanted else []
+            if len(records) < self.batch_size:  # the end, for all
+                self.turns.close()
+        if self.drop_last and len(records) < self.batch_size:
+            return []
+        return [self.dataset.transform(record) for record in records]
 
-    def _generator(self, task: Task) -> Generator:
-        seed = self._seeds.get(task.epoch)
+    def _read(self, task: Task) -> list[Any]:
+        records = self._records
+        if records is None or records.epoch != task.epoch:
+            records = self.started(task.epoch)
+        start = self._start(records, task)
+        if start < records.place:  # the same epoch again
+            records = self.started(task.epoch)
+        return records.read(start, self.batch_size)
+
+    def _start(self, records: Records, task: Task) -> int:
+        """The first record of a batch; of a stream that shards itself, among those of this worker."""
+        shards = self._info.num_workers if records.sharded and self._info is not None else 1
+        return task.number // shards * self.batch_size
+
+    def _seed(self, epoch: int) -> int:
+        seed = self._seeds.get(epoch)
         if seed is None:
             # Not the fork that draws the order of the examples, but one of its own.
-            seed = self._seeds[task.epoch] = Generator(self.seed).fork(task.epoch).fork(0).state[0]
+            seed = self._seeds[epoch] = Generator(self.seed).fork(epoch).fork(0).state[0]
+        return seed
+
+    def _enter_draws(self, task: Task, stack: ExitStack) -> None:
+        """Let code of the data set draw the random numbers of a batch."""
+        seed = self._seed(task.epoch)
         state = seed, task.number % 2**23 * BLOCKS_A_BATCH
+        stack.callback(own.reset, own.set((Generator(*state),)))
+        stack.enter_context(replaced_default(Generator(*state)))
         if self.alone:
-            gg_random.default_generator.state = state
             numpy.random.seed((seed + task.number) % 2**32)  # noqa: NPY002  what data sets of others draw from
             random.seed(seed + task.number)
-        return Generator(*state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Generator as Generated
 from contextlib import closing
@@ -123,6 +124,9 @@ class DataLoader:
         """The number of the next epoch."""
         self._start = 0
         self._position = (0, 0)
+        self._numbers: deque[int] = deque()  # of the batches that are prepared
+        self._sharded = False
+        self._shards: int | None = None  # of the state that was loaded
         self._interrupted = False
         self._kept: ProcessPool | None = None
         self._told = False
@@ -153,6 +157,7 @@ class DataLoader:
     def state_dict(self) -> dict[str, int]:
         """``{"epoch": e, "batch": b, "seed": s}``: the epoch, and how many of its batches the loop has received.
 
+        For a stream that shards itself, ``b`` counts in turns of its workers, and their number is there too.
         Batches that are prepared ahead do not count. Behind the last one of an epoch, ``b`` is their number; when the
         loop has ended, the epoch is the next one and ``b`` is 0.
 
@@ -163,18 +168,28 @@ class DataLoader:
         {'epoch': 0, 'batch': 1, 'seed': 0}
         """
         epoch, batch = self._position
-        return {"epoch": epoch, "batch": batch, "seed": self.seed}
+        state = {"epoch": epoch, "batch": batch, "seed": self.seed}
+        shards = self.num_workers if self._sharded else self._shards
+        return state | {"num_workers": shards} if shards is not None and batch else state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Let the next iteration go on behind the batches that :meth:`state_dict` tells of, with the seed of the state.
 
         Raises:
-            ValueError: it lacks a number, or one is negative or no integer of 64 bits.
+            ValueError: it lacks a number, or one is negative or no integer of 64 bits; or a stream that shards itself
+                was read by another number of workers.
         """
         found = [state_dict.get(name) for name in ("epoch", "batch", "seed")] if isinstance(state_dict, Mapping) else []
         if not found or not all(isinstance(n, int | numpy.integer) and 0 <= n < 2**64 for n in found):
             raise ValueError(f"DataLoader: for epoch, batch and seed expected numbers from 0 on, got {state_dict!r}")
         epoch, batch, seed = (int(n) for n in found if n is not None)
+        shards = state_dict.get("num_workers")
+        if shards not in (None, self.num_workers):
+            raise ValueError(
+                f"DataLoader: the stream shards itself, and was read by {shards} workers: "
+                f"expected num_workers={shards}, got {self.num_workers}"
+            )
+        self._shards, self._sharded = shards, False
         self.seed, self.epoch, self._start, self._position = seed, epoch, batch, (epoch, batch)
 
     def interrupt(self) -> None:
@@ -201,6 +216,8 @@ class DataLoader:
 
     def _run(self, epoch: int, start: int, device: Device) -> Iterator[Batch]:
         taken = start
+        self._numbers.clear()
+        self._sharded = False
         batches = self._batches(epoch, start, device)
         try:
             while True:
@@ -208,7 +225,7 @@ class DataLoader:
                 batch = next(batches, None)
                 if batch is None:
                     break
-                taken += 1
+                taken = (self._numbers.popleft() if self._numbers else taken) + 1
                 self._position = (epoch, taken)
                 yield batch
         finally:
@@ -275,17 +292,30 @@ class DataLoader:
     def _pooled(
         self, pool: ThreadPool | ProcessPool, epoch: int, start: int, ahead: int, closed: threading.Event
     ) -> Iterator[tuple[Any, Callable[[], None]]]:
+        stream = isinstance(self.dataset, IterableDataset)
+        if stream:
+            pool.start(epoch, start)
         tasks = self._tasks(epoch, start)
         for task in itertools.islice(tasks, ahead):
             pool.submit(task)
+        ended: set[int] = set()  # workers whose part of a stream has ended
         for number in itertools.count(start):
             if number not in pool.outstanding:
+                if stream and len(ended) < self.num_workers:
+                    continue
                 return
             result = pool.result(number, lambda: self._waits(closed))
-            if result is None:
+            if closed.is_set():
                 break
-            yield result
-            for task in itertools.islice(tasks, 1):
+            if result is None:
+                ended.add(number % self.num_workers)
+                if len(ended) == self.num_workers:
+                    break
+            else:
+                self._sharded = result[0].sharded
+                self._numbers.append(number)
+                yield result
+            for task in itertools.islice((t for t in tasks if t.number % self.num_workers not in ended), 1):
                 pool.submit(task)
         for number in sorted(pool.outstanding):  # of a stream that has ended: further ends
             pool.result(number, lambda: self._waits(closed))

@@ -117,6 +117,9 @@ class ProcessPool:
 
     # ---------------------------------------------------------------- batches
 
+    def start(self, epoch: int, first: int) -> None:
+        """Begin an epoch of a stream with this batch; each process starts the stream for itself."""
+
     def submit(self, task: Task) -> None:
         """Let a batch be made."""
         member = self.members[task.number % len(self.members)]
@@ -162,11 +165,12 @@ class ProcessPool:
         if kind == "end":
             return None
         if kind == "batch":
-            return formed(*value), _nothing
+            arrays, form = value
+            return formed(arrays, *form), _nothing
         number, size, layout, form = value
         if size is not None:
             member.blocks[number] = worker.receive_block(member.connection, size)
-        return formed(member.blocks[number].arrays(layout), form), lambda: member.freed.append(number)
+        return formed(member.blocks[number].arrays(layout), *form), lambda: member.freed.append(number)
 
     # ---------------------------------------------------------------- the end
 

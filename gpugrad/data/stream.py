@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from ..random import Generator
+from .draws import Draws
 
 
 class IterableDataset:
     r"""Examples in the order they come, without a number to ask for one by.
 
-    A subclass defines ``__iter__``, which begins anew each time. Every worker reads the whole stream and makes batches
-    of its own part of it, in turn: so the batches are the same for any number of workers. Reading a record should
-    therefore be cheap; what is not (decoding, augmenting) belongs into :meth:`transform`, which is called only for the
-    records of a worker's own batches.
+    A subclass defines ``__iter__``, which starts again each time. Every worker process reads the whole stream and makes
+    batches of its own part of it, in turn; threads share one reading. So the batches are the same for any number of
+    workers. Reading a record should therefore be cheap. What is not cheap (decoding, augmenting) belongs in
+    :meth:`transform`, which is called only for the records of a worker's own batches.
 
-    A loader that goes on in the middle of an epoch reads over the records before. Where the iterator has a method
+    A stream may draw random numbers. What :func:`gpugrad.data.generator` and ``gpugrad.random`` give while it is read
+    depends on the loader's seed and the epoch only, and so does what NumPy and ``random`` give, from the first record
+    on. (Without worker processes, a stream that draws from these two must do so when it starts, as a shuffle does;
+    numbers drawn later only should come from the generator.)
+
+    A stream that calls :func:`gpugrad.data.get_worker_info` in ``__iter__`` shards itself, as in PyTorch: each worker
+    makes batches of the records that it gets, and the loader takes them from the workers in turn. Its order depends on
+    the number of workers, and it can be resumed with the same number only.
+
+    A loader that resumes in the middle of an epoch reads over the records before. Where the iterator has a method
     ``skip(count)``, that is called instead; it may jump in the file.
 
     >>> class Lines(IterableDataset):
@@ -93,37 +107,84 @@ class Shuffled(IterableDataset):
 
 
 class Records:
-    """The records of one epoch, with the place that has been reached."""
+    """The records of one epoch, with the place that has been reached.
 
-    def __init__(self, dataset: IterableDataset, epoch: int) -> None:
+    The stream is started here, with the random numbers of the epoch; a generator starts at its first record.
+
+    Attributes:
+        sharded: whether the stream has asked which worker it is in: then it gives this worker's records only.
+    """
+
+    def __init__(self, dataset: IterableDataset, epoch: int, draws: Draws, alone: bool) -> None:
         dataset.epoch = epoch
         self.epoch = epoch
-        self._records = iter(dataset)
-        self._transform: Callable[[Any], Any] = dataset.transform
-        self._place = 0
+        self.place = 0
+        self._draws = draws
+        self._alone = alone
         self._ended = False
+        self._first: list[Any] = []
+        asked: list[bool] = []
+        token = asking.set(asked)
+        try:
+            with draws.used(everywhere=True):
+                self._records = iter(dataset)
+                if not hasattr(self._records, "skip"):
+                    self._first = list(itertools.islice(self._records, 1))
+        finally:
+            asking.reset(token)
+        self.sharded = bool(asked)
 
-    def batch(self, start: int, size: int) -> list[Any]:
-        """The examples of the records from ``start`` on; fewer than ``size`` at the end of the stream."""
+    def read(self, start: int, size: int) -> list[Any]:
+        """The records from ``start`` on; fewer than ``size`` at the end of the stream."""
         if self._ended:
             return []
-        skip = getattr(self._records, "skip", None)
-        if start > self._place and skip is not None:
-            skip(start - self._place)
-            self._place = start
-        while self._place < start:
-            if next(self._records, _END) is _END:
-                self._ended = True
-                return []
-            self._place += 1
-        found: list[Any] = []
-        for record in self._records:
-            found.append(record)
-            if len(found) == size:
-                break
-        self._place += len(found)
+        with self._draws.used(self._alone):
+            skip = getattr(self._records, "skip", None)
+            if start > self.place and skip is not None:
+                skip(start - self.place)
+                self.place = start
+            records = itertools.chain(self._first, self._records)
+            missing = start - self.place
+            skipped = sum(1 for _ in itertools.islice(records, missing))
+            found = list(itertools.islice(records, size)) if skipped == missing else []
+            if skipped or found:
+                self._first = []
+        self.place += skipped + len(found)
         self._ended = len(found) < size
-        return [self._transform(record) for record in found]
+        return found
 
 
-_END = object()
+class Turns:
+    """Who reads next from a stream that several threads share: the batches in their order.
+
+    >>> turns = Turns(first=3)
+    >>> with turns.of(3) as mine:
+    ...     mine
+    True
+    """
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+        self._closed = False
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, number: int) -> Iterator[bool]:
+        """Wait for the turn of a batch; False if nobody wants it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._next >= number)
+            try:
+                yield not self._closed
+            finally:
+                self._next = number + 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        self._closed = True
+        with self._changed:
+            self._changed.notify_all()
+
+
+asking: ContextVar[list[bool] | None] = ContextVar("gpugrad_stream_asks", default=None)
+"""While a stream starts: gets an item when it asks for its worker."""

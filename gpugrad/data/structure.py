@@ -39,6 +39,8 @@ class Parts(list[Any]):
     """The arrays of a batch, with its ``form``; None for a tuple of nothing but arrays."""
 
     form: Any = None
+    sharded = False
+    """Whether it comes from a stream that shards itself."""
 
 
 def taken_apart(batch: Any) -> Parts:
@@ -62,10 +64,10 @@ def taken_apart(batch: Any) -> Parts:
     return formed(arrays, form)
 
 
-def formed(arrays: Sequence[Any], form: Any) -> Parts:
+def formed(arrays: Sequence[Any], form: Any, sharded: bool = False) -> Parts:
     """Arrays with the form of their batch."""
     parts = Parts(arrays)
-    parts.form = form
+    parts.form, parts.sharded = form, sharded
     return parts
 
 

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from .fetch import Fetcher, Task
+from .stream import Turns
 
 NAME = "gpugrad-data"
 POLL = 0.1
@@ -25,15 +26,31 @@ class ThreadPool:
         self.outstanding: dict[int, Task] = {}
         self._tasks: list[SimpleQueue[Task | None]] = [SimpleQueue() for _ in range(count)]
         self._results: list[SimpleQueue[tuple[Any, BaseException | None]]] = [SimpleQueue() for _ in range(count)]
+        self._fetchers = [fetcher.another() for _ in range(count)]
+        self._turns: Turns | None = None
+        queues = zip(self._fetchers, self._tasks, self._results, strict=True)
         self._threads = [
             threading.Thread(  # in the caller's context, so that its grad mode and default dtype hold
-                target=contextvars.copy_context().run, args=(_work, fetcher.another(), number, count, tasks, results),
+                target=contextvars.copy_context().run, args=(_work, own, number, count, tasks, results),
                 name=NAME, daemon=True,
             )
-            for number, (tasks, results) in enumerate(zip(self._tasks, self._results, strict=True))
+            for number, (own, tasks, results) in enumerate(queues)
         ]  # fmt: skip
         for thread in self._threads:
             thread.start()
+
+    def start(self, epoch: int, first: int) -> None:
+        """Begin an epoch of a stream with this batch: all threads read from one, unless it shards itself."""
+        for number, fetcher in enumerate(self._fetchers):
+            fetcher.worker(number, len(self._fetchers))
+        records = self._fetchers[0].started(epoch)
+        if not records.sharded:
+            self._turns = Turns(first)
+        for fetcher in self._fetchers[1:] if records.sharded else self._fetchers:
+            if self._turns is None:
+                fetcher.started(epoch)
+            else:
+                fetcher.share(records, self._turns)
 
     def submit(self, task: Task) -> None:
         """Let a batch be made."""
@@ -56,6 +73,8 @@ class ThreadPool:
 
     def close(self) -> None:
         """Let the threads end; what they are busy with is not waited for longer than a moment."""
+        if self._turns is not None:
+            self._turns.close()
         for tasks in self._tasks:
             while not tasks.empty():  # what nobody will ask for
                 try:

@@ -80,7 +80,7 @@ def _serve(connection: Connection, fetcher: Fetcher | None) -> None:
         try:
             parts = fetcher(task)
             arrays = None if parts is None else hosted(parts)
-            form = getattr(parts, "form", None)
+            form = (None, False) if parts is None else (parts.form, parts.sharded)
         except Exception as error:  # noqa: BLE001
             connection.send(("failed", task.number, described(error)))
         else:
