@@ -13,6 +13,9 @@ The same code runs on a CUDA GPU (``pip install 'gpugrad[cuda13]'``) and on the 
 import math as _math
 import sys as _sys
 
+from . import starting as _starting  # noqa: F401  first: what follows takes a moment
+
+# isort: split
 from .backend import Device as device  # noqa: N813  a function to its users, as in PyTorch
 from .backend import memory_summary, synchronize
 from .backend import register_array_type as _register_array_type

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 
 from .. import __version__
+from ..starting import started
 from . import completion, info, precompile, train
 
 COMMANDS = (train, info, precompile, completion)
@@ -22,15 +23,20 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, by default that of the process; returns the exit status."""
+    try:
+        started()
+        return _run(argv)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = whole_parser()
     args = parser.parse_args(argv)
     if args.run is None:
         parser.print_help()
         return 0
-    try:
-        status: int = args.run(args)
-    except KeyboardInterrupt:
-        return 130
+    status: int = args.run(args)
     return status
 
 

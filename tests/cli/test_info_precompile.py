@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -248,3 +250,16 @@ def test_check_of_a_device_that_is_not_there(monkeypatch, capsys):
     monkeypatch.setattr(info, "zeros", broken)
     assert cli.main(["info", "--check"]) == 1
     assert capsys.readouterr().err == "gpugrad: no device to compute on: cudaErrorNoDevice\n"
+
+
+@pytest.mark.parametrize("delay", [0.15, 0.4])
+def test_ctrl_c_while_importing_shows_no_traceback(delay):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gpugrad", "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if b"gpugrad" in said:  # else Python itself had only just begun
+        assert b"Traceback" not in said
+    assert process.returncode in (-signal.SIGINT, 130, 0)

@@ -33,7 +33,7 @@ from gpugrad.training.log import read_settings
 from gpugrad.training.reading import sealed
 from gpugrad.training.stores import store
 
-COUNT = int(os.environ.get("GPUGRAD_FUZZ", "240"))
+COUNT = int(os.environ.get("GPUGRAD_FUZZ", "132"))
 SECONDS = 5
 TIMES, FREE = 10, 1 << 23
 """The memory that a reader may take: so many times the size of its files, and bytes for what it always needs."""
