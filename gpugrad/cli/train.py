@@ -135,11 +135,32 @@ def started(known: Run, args: argparse.Namespace) -> int:
             say(f"{known.target}: nothing is wrong. It would train {_described(training)} in {known.out}")
             return 0
         with kept(known):
-            training.run()
+            return _trained(known, training)
     except (ConfigError, OtherRunError, OwnedError, ImportError) as error:
         return fail(str(error), status=WRONG)
     except (CheckpointError, FloatingPointError, OSError) as error:
         return fail(str(error))
+
+
+def _trained(known: Run, training: Any) -> int:
+    """Train. What fails in the first step would fail again: then the configuration is wrong, or a file beside it."""
+    try:
+        training.run()
+    except (
+        FloatingPointError,
+        MemoryError,
+        OSError,
+        RuntimeError,
+    ):  # of the machine, the store, or of what was learned
+        raise
+    except Exception as error:
+        if training.trainer.step != training.trainer.first:
+            raise
+        folder = Path(known.target).parent
+        own = any(Path(frame.filename).is_relative_to(folder) for frame in traceback.extract_tb(error.__traceback__))
+        if own:
+            traceback.print_exc()
+        return fail(f"{known.target}: the first step failed: {error or type(error).__name__}", status=WRONG)
     return 0
 
 

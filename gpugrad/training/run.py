@@ -65,6 +65,8 @@ class Run:
         resume: bool = True, settings: Mapping[str, Any] | None = None, price_per_hour: float | None = None,
         progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None, takeover: bool = False,
     ) -> None:  # fmt: skip
+        if not grace > 0:
+            raise ValueError(f"Trainer: expected grace in seconds, more than 0, got {grace}")
         self.metrics = dict(metrics or {})
         self.callbacks = list(callbacks)
         self.save_every, self.save_seconds = save_every, save_seconds
@@ -73,6 +75,8 @@ class Run:
         self.grace, self.metadata = grace, metadata
 
         self.step = self.epoch = 0
+        self.first = 0
+        """The step at which this process began."""
         self.results: dict[str, float] = {}
         self._phase = TRAIN
         self._window = Mean()  # of the loss, since the last row of the log
@@ -213,6 +217,7 @@ class Run:
                 tell(self._place.name)
             self._log = stack.enter_context(self._opened_log(self._place, fresh))
         self._mark()
+        self.first = self.step
         self._began = time.monotonic()
         self._saved = self._safe = self._now() if self.step else self._now()._replace(phase="")
         stack.callback(self._close)

@@ -356,3 +356,29 @@ def test_help_says_what_it_does(command, capsys):
         cli.main([*command, "--help"])
     assert stopped.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: gpugrad {' '.join(command)}".rstrip())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "trainer.grace=nan"], "expected grace in seconds"),
+        (["--set", "trainer.clip_grad_norm=-1"], "the first step failed: clip_grad_norm_: expected max_norm"),
+        (["--set", "scheduler.step_size=0", "--set", "trainer.schedule=step"], "the first step failed: integer"),
+        (["--set", "optimizer.lr=[]"], "SGD: "),
+        (["--set", "loader.batch_size=0"], "expected batch_size >= 1"),
+        (["--set", "model.use=:"], "expected a name, file.py:name"),
+        (["--set", "model.use=broken.py:f"], "broken.py, line 1"),
+        (["--set", "model.use=raising.py:f"], "ZeroDivisionError"),
+        (["--set", f"seed={'9' * 5000}"], "expected seed as int"),
+        (["--set", "x=" + "[" * 3000], "there is no setting 'x'"),
+        (["--seed", "-1"], "seed"),
+        (["--epochs", "-1"], "expected epochs from 0 on"),
+        (["--out", "a\0b"], "expected the name of a folder"),
+        (["--out", "nothing://a/b"], "nothing"),
+    ],
+)
+def test_a_wrong_configuration_ends_with_status_2(folder, capsys, options, message):
+    (folder / "broken.py").write_text("def (")
+    (folder / "raising.py").write_text("def f():\n    return 1 / 0\n")
+    assert cli.main(["train", "train.toml", *options]) == 2
+    assert message in capsys.readouterr().err
