@@ -5,6 +5,7 @@ Only this module, :mod:`.transfers` and :mod:`.cupy_functions` import CuPy.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -29,6 +30,7 @@ class CUDABackend(Backend):
     name = "cuda"
     xp = cupy_functions.namespace()
     compiles = True
+    racing = True
 
     def __init__(self) -> None:
         self.count = device_count()
@@ -119,6 +121,14 @@ class CUDABackend(Backend):
         for part, given in ((array, values),) if array.dtype.kind != "c" else (
             (array.real, values.real), (array.imag, values.imag)):  # fmt: skip
             cupy.add.at(part, index, given)
+
+    def last_at(self, index: Any, shape: tuple[int, ...]) -> Array:
+        size = math.prod(shape)
+        with self._beside(next(entry for entry in index if hasattr(entry, "dtype")) if type(index) is tuple else index):
+            places = cupy.arange(size).reshape(shape)[index]
+            last = cupy.full(size, -1)
+            cupy.maximum.at(last, places.reshape(-1), cupy.arange(places.size))
+            return last[places]
 
     def wider(self, operands: Sequence[Any]) -> list[Any] | None:
         large = [type(value) is int and not -(2**63) <= value < 2**63 for value in operands]

@@ -38,6 +38,8 @@ class Backend:
     """Whether it runs CUDA sources (:meth:`launch`)."""
     routines = False
     """Whether it runs hand-written NumPy routines."""
+    racing = False
+    """Whether any of several values that are written to one place may stay, so that :meth:`last_at` is needed."""
     whole: Any = None
     """``whole(op, arrays, params)`` in the place of ``op.forward(xp, *arrays, **params)``, for arrays of this kind."""
 
@@ -96,6 +98,15 @@ class Backend:
     def add_at(self, array: Array, index: Any, values: Array) -> None:
         """Add ``values`` to ``array[index]`` in place, each element that the index names in turn."""
         self.xp.add.at(array, index, values)
+
+    def last_at(self, index: Any, shape: tuple[int, ...]) -> Array:
+        """For each element of ``x[index]``, the position in it of the last one that is at the same place in ``x``.
+
+        Args:
+            index: with integer arrays of this library.
+            shape: of ``x``.
+        """
+        raise NotImplementedError
 
     def wider(self, operands: Sequence[Any]) -> list[Any] | None:
         """The operands to try again with, when a Python integer does not fit; None if that is an error."""

@@ -6,6 +6,7 @@ gather. A gradient goes back to the places that were read, and adds up where one
 
 from __future__ import annotations
 
+import math
 import operator
 from sys import getrefcount
 from typing import Any
@@ -116,8 +117,24 @@ def _read(xp: Namespace, x: Array, index: Any) -> Array:
 @primitive
 def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     x = xp.asarray(x)
-    backend.backend_of(x).check_index(index, x.shape, "set_at")
+    owner = backend.backend_of(x)
+    owner.check_index(index, x.shape, "set_at")
+    if owner.racing and getattr(value, "size", 1) > 1 and _repeats(index):
+        value = _of_the_last(xp, value, owner.last_at(index, x.shape))
     return kernels.set_at(xp, x, value, index)
+
+
+def _repeats(index: Any) -> bool:
+    """Whether an index may name a place twice."""
+    return any(e.dtype.kind in "iu" and e.size > 1 for e in _entries(index) if hasattr(e, "dtype"))
+
+
+def _of_the_last(xp: Namespace, value: Array, last: Array) -> Array:
+    """The values to write, with the last one for a place in all positions for that place: then their order is open."""
+    extra = len(value.shape) - len(last.shape)
+    if extra > 0 and math.prod(value.shape[:extra]) == 1:
+        value = xp.reshape(value, value.shape[extra:])
+    return xp.reshape(xp.broadcast_to(value, last.shape), (last.size,))[last]
 
 
 def _written(xp: Namespace, g: Array, index: Any, x_shape: Shape, value_shape: Shape) -> Array:
@@ -130,11 +147,16 @@ def _written(xp: Namespace, g: Array, index: Any, x_shape: Shape, value_shape: S
 
 
 def _last_written(xp: Namespace, part: Array, index: Any, x_shape: Shape) -> Array:
-    if all(e.dtype.kind == "b" for e in _entries(index) if hasattr(e, "dtype")):
+    arrays = [e for e in _entries(index) if hasattr(e, "dtype")]
+    if all(e.dtype.kind == "b" for e in arrays):
         return part
     raw = index_namespace(index)
     number = raw.reshape(raw.arange(part.size), part.shape)
-    last = kernels.set_at(raw, raw.full(x_shape, -1), number, index)[index]
+    owners = [backend.BACKENDS[type(e)] for e in arrays]
+    if all(owner.racing for owner in owners):
+        last = owners[0].last_at(index, x_shape)
+    else:
+        last = kernels.set_at(raw, raw.full(x_shape, -1), number, index)[index]
     return xp.where(last == number, part, 0)
 
 

@@ -150,3 +150,40 @@ def test_gradients_are_those_on_the_cpu(both):
 def test_complex_numbers_of_a_function_without_them_are_a_type_error(both):
     for call in calls(COMPLEX):
         assert outcome(call, both[1]) is TypeError, call
+
+
+@pytest.mark.parametrize(
+    ("index", "shape"),
+    [
+        ((numpy.array([1, 1, -3, 0, 1]),), (5, 4)),
+        ((numpy.array([1, 1, -3, 0, 1]),), (1, 5, 1)),
+        ((numpy.array([1, 1, -3, 0, 1]),), (4,)),
+        ((numpy.array([[1, 2], [2, 1]]), numpy.array([3, 3])), (2, 2)),
+        ((slice(None), numpy.array([3, 0, -1, 0])), (3, 4)),
+        ((numpy.array([True, False, True]), numpy.array([2, 2])), (2,)),
+        ((numpy.array([2]), numpy.array([1])), (1,)),
+    ],
+)
+@pytest.mark.parametrize("order", range(4))
+def test_of_values_written_to_one_place_the_last_one_stays(index, shape, order, device, rng):
+    """In whichever order the device writes; the gradient is that of the value that stays."""
+    x, v, w = (rng.normal(size=s) for s in ((3, 4), shape, (3, 4)))
+
+    def written(x, v, w, index):
+        return (gg.set_at(x, index, v) * w).sum()
+
+    def run(place):
+        arrays = [gg.tensor(a, device=place) for a in (x, v, w)]
+        at = tuple(gg.tensor(e, device=place) if isinstance(e, numpy.ndarray) else e for e in index)
+        made = gg.set_at(arrays[0], at, arrays[1])
+        return [made, *gg.grad(written, (0, 1))(*arrays, at)]
+
+    with cuda_simulator.installed() if device.is_host else nullcontext():
+        with cuda_simulator.thread_order(order) if cuda_simulator.is_installed() else nullcontext():
+            found = run("cuda")
+        found = [a.to("cpu") for a in found]
+    want = x.copy()
+    want[index] = v if len(shape) < 3 else v[0]
+    assert found[0].numpy().tolist() == want.tolist()
+    for got, expected in zip(found, run("cpu"), strict=True):
+        numpy.testing.assert_allclose(got.numpy(), expected.numpy())
