@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import os
@@ -44,11 +45,16 @@ def test_every_public_name_is_there(module):
         mine.nothing
 
 
-def test_constants_ufuncs_and_modules_are_those_of_numpy():
+def test_constants_and_modules_are_those_of_numpy():
     assert (np.pi, np.e, np.newaxis) == (numpy.pi, numpy.e, None)
     assert np.inf == numpy.inf
     assert np.nan is numpy.nan
-    assert np.sin is numpy.sin
+    for ufunc in (np.sin, np.abs, np.add, np.matmul):
+        original = getattr(numpy, ufunc.__name__)
+        assert (ufunc == original, original == ufunc, {original: 1}[ufunc]) == (True, True, 1)
+        assert isinstance(ufunc, numpy.ufunc)
+        assert (ufunc.nin, ufunc.__doc__, repr(ufunc)) == (original.nin, original.__doc__, repr(original))
+        assert pickle.loads(pickle.dumps(ufunc)) is copy.deepcopy(ufunc) is ufunc
     for name in ("testing", "polynomial", "errstate", "dtype", "bool", "integer"):
         assert getattr(np, name) is getattr(numpy, name)
     assert np.linalg.LinAlgError is numpy.linalg.LinAlgError
@@ -234,6 +240,10 @@ BUILT = {
     "ndenumerate": lambda np, x: sum(v * (i[0] + 1) for i, v in np.ndenumerate(x)),
     "mean of a list": lambda np, x: np.mean([v * v for v in x]) + np.std([x[0], 2.0]) + np.max([x[0], x[1]]),
     "norm of a list": lambda np, x: np.linalg.norm([x[0], x[1]]) + np.linalg.det([[x[0], 1.0], [2.0, x[1]]]),
+    "ufuncs of lists": lambda np, x: np.sqrt([x[0] ** 2 + 1, x[1] ** 2]) * np.maximum((x[0], x[1]), 0.5),
+    "methods of ufuncs": lambda np, x: np.add.reduce([x[0], x[1] ** 2]) * np.multiply.outer([x[0], 1], x),
+    "ufuncs, nested lists": lambda np, x: np.matmul([[x[0], 1.0], [2, x[1]]], [x[2], 3]),
+    "accumulate": lambda np, x: np.add.accumulate([1.0, x[0], x[1]]),
     "fft of a list": lambda np, x: np.abs(np.fft.fft([x[0], x[1], 1.0])),
     "concatenate lists": lambda np, x: np.concatenate([[x[0]], [x[1], 2.0], x]),
     "where, lists": lambda np, x: np.where(numpy.array([True, False]), [x[0], x[1]], 0.0),

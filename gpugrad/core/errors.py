@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dis
 import linecache
+import opcode
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -83,6 +85,10 @@ def _callers() -> Iterator[tuple[FrameType, str]]:
         frame = frame.f_back
 
 
+_OPERATOR = dis.opmap["BINARY_OP"]
+_REMAINDERS = [i for i, (_, symbol) in enumerate(opcode._nb_ops) if symbol in ("%", "%=")]  # type: ignore[attr-defined]
+
+
 def user_line() -> str:
     """The innermost line of the user's code, as ``file:line: source``.
 
@@ -108,6 +114,16 @@ def library_function() -> str:
             part = "" if package == "numpy" or module[-1].startswith("_") or len(module) == 1 else f".{module[1]}"
             name = f"{package}{part}.{frame.f_code.co_name}"
     return name
+
+
+def formats() -> bool:
+    """Whether a conversion to a number was asked for by ``"%.3f" % x``, which prints it, as an f-string does.
+
+    The operator ``%`` asks for a number only to format it: numbers and arrays leave the operands to the Tensor.
+    """
+    frame = next(_callers())[0]
+    code, place = frame.f_code.co_code, frame.f_lasti
+    return code[place] == _OPERATOR and code[place + 1] in _REMAINDERS
 
 
 class Refusal(NamedTuple):

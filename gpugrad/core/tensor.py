@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import backend
 from ..backend import BACKENDS, Array, Device, DType
 from . import modes
-from .errors import GradientError, lost, user_line
+from .errors import GradientError, formats, lost, user_line
 from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
@@ -118,7 +118,10 @@ class Tensor(TensorMethods):
         return f"tensor({', '.join([body, *notes])})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.size == 1 else format(repr(self), spec)
+        if not spec or self.size != 1:
+            return format(repr(self), spec)
+        text = backend.backend_of(self.data).text(self.data)
+        return format(self.item(), spec) if text is None else repr(self)
 
     __hash__ = object.__hash__
 
@@ -170,7 +173,7 @@ class Tensor(TensorMethods):
         return truth
 
     def __float__(self) -> float:
-        """The one element of a constant, for ``math.exp(x)`` and similar.
+        """The one element of a constant, for ``math.exp(x)`` and similar; of any tensor for ``"%.3f" % x``.
 
         Raises:
             GradientError: the tensor needs a gradient, which would be lost. :meth:`item` drops it explicitly.
@@ -186,7 +189,7 @@ class Tensor(TensorMethods):
         return complex(self._number("complex number"))
 
     def _number(self, kind: str) -> Any:
-        if self.node is not None and modes.recording():
+        if self.node is not None and modes.recording() and not formats():
             raise GradientError(lost(f"a Python {kind}", "x.item()"))
         return self.item()
 

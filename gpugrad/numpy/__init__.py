@@ -15,8 +15,8 @@
 Every public name of NumPy is here. Most are NumPy's own objects, which hand Tensors over to gpugrad
 (:mod:`gpugrad.ops.protocols`). The others differ where NumPy would make an array that cannot hold a gradient:
 
-- What is built from Tensors is a Tensor: ``np.array([c, s])``, ``np.mean([t, u])``, ``np.full(3, t)``,
-  ``np.float64(t)``.
+- What is built from Tensors is a Tensor: ``np.array([c, s])``, ``np.mean([t, u])``, ``np.sqrt([t, u])``,
+  ``np.full(3, t)``, ``np.float64(t)``.
 - Inside a transform (``gg.grad``, ``gg.vmap``, ...), new floating-point arrays are Tensors on the device of the
   arguments, so that Tensors can be written into them: ``out = np.zeros(n); out[i] = t``. Integers and booleans, which
   serve as indices, stay arrays on the CPU.

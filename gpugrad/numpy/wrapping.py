@@ -15,6 +15,7 @@ from ..ops.protocols import MissingError
 from . import arrays, classes, sampling
 from .arrays import inside, made
 from .nested import LISTS, assembled, holds_tensors
+from .ufuncs import Ufunc
 
 CREATORS = {
     "bartlett", "blackman", "diag_indices", "empty", "eye", "fftfreq", "frombuffer", "fromfile", "fromfunction",
@@ -49,7 +50,7 @@ OWN: dict[str, Any] = {**arrays.OWN, **classes.OWN}
 def named(library: ModuleType, name: str) -> Any:
     """What stands under a name of NumPy, or of one of its modules.
 
-    >>> named(numpy, "sin") is numpy.sin, named(numpy, "pi")
+    >>> named(numpy, "sin") == numpy.sin, named(numpy, "pi")
     (True, 3.141592653589793)
     """
     root = library is numpy
@@ -63,9 +64,14 @@ def named(library: ModuleType, name: str) -> Any:
         return _placed(OWN[name], library, value) if isinstance(OWN[name], FunctionType) else OWN[name]
     if isinstance(value, type):
         return classes.STANDING.get(value, value)
-    if name.startswith("_") or isinstance(value, numpy.ufunc | ModuleType) or not callable(value):
+    if name.startswith("_") or isinstance(value, ModuleType) or not callable(value):
         return value
+    if isinstance(value, numpy.ufunc):
+        return _ufunc(value)
     return _function(library, value)
+
+
+_ufunc = cache(Ufunc)
 
 
 @cache

@@ -53,6 +53,14 @@ def test_what_is_explicit_or_asks_for_no_number_stays(device):
         assert (x.item(), x.tolist(), f"{x:.1f}", bool(x), x > 1, x == 2) == (2.0, 2.0, "2.0", True, True, True)
         assert "2." in repr(x)
         assert f"{x}"
+        assert ("%.3f|%d" % (x, x), b"%.1f" % x, "{:.1f}".format(x)) == ("2.000|2", b"2.0", "2.0")  # noqa: UP031, UP032
+        text = "%.2f"
+        text %= x
+        assert text == "2.00"
+        assert (5.0 % x).requires_grad
+        for convert in (lambda x: 5.0 % float(x), lambda x: math.fmod(5.0, x), lambda x: "%.3f" % float(x)):  # noqa: UP031
+            with pytest.raises(gg.GradientError, match="a Python float"):
+                convert(x)
     assert (float(gg.tensor(1.5)), int(gg.tensor(2)), complex(gg.tensor(1.0)), [1, 2][gg.tensor(1)]) == (1.5, 2, 1, 2)
 
 

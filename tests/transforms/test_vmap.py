@@ -386,3 +386,16 @@ def test_nothing_is_left_behind(x):
 def test_errors_of_operations_are_those_of_one_sample(x):
     with pytest.raises(ValueError, match="matmul"):
         gg.vmap(lambda a: a @ gg.ones((4, 2), dtype=gg.float64))(x)
+
+
+def test_formatting_and_memory_inside():
+    seen = []
+
+    def f(x):
+        seen.extend([f"{x:.3f}", f"{x}", str(x), x.nbytes, (x * x).nbytes, gg.ones(2).nbytes])
+        return x
+
+    gg.vmap(f)(numpy.ones(5))
+    assert seen[0] == seen[1] == seen[2]
+    assert "each of 5 samples" in seen[0]
+    assert seen[3:] == [8, 8, 8]

@@ -62,7 +62,7 @@ class Batched:
 
     @property
     def nbytes(self) -> int:
-        return self.data.nbytes
+        return self.size * self.data.itemsize
 
     @property
     def dtype(self) -> DType:
