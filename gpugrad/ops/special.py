@@ -212,7 +212,7 @@ def xlogy(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 @primitive
 def _ratio(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 / x2``, and 0 where x1 is, even if x2 is 0 too."""
-    none = xp.equal(x1, xp.zeros_like(x2))  # an array, even where x1 is a number
+    none = xp.equal(x1, xp.zeros_like(x1 + x2))  # an array, even where one is a number
     return xp.where(none, 0, x1 / xp.where(none, 1, x2))
 
 
