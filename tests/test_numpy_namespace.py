@@ -400,3 +400,27 @@ def test_a_type_checker_sees_the_types_of_numpy(tmp_path):
 def test_docstrings_of_numpy_stay():
     assert inspect.getdoc(np.zeros) == inspect.getdoc(numpy.zeros)
     assert inspect.signature(np.mean) == inspect.signature(numpy.mean)
+
+
+def test_averages_of_masks_and_integers_are_float64():
+    def values(x):
+        mask, whole = x > 0.5, (x > 0.5) * np.array([1, 2, 5])
+        return [
+            np.mean(mask), np.mean(a=whole), np.std(whole, ddof=1), np.var(mask, axis=0), np.nanmean(mask),
+            np.average(whole), np.average(mask, weights=[0.1, 0.2, 0.4]), np.mean([mask[0], mask[2], mask[1]]),
+            np.mean(whole, where=[True, False, True], keepdims=True),
+        ]  # fmt: skip
+
+    def inside(x):
+        assert np.mean(x > 0.5, dtype=np.float32).dtype == numpy.float32
+        found = values(x)
+        assert {y.dtype for y in found} == {numpy.dtype(numpy.float64)}
+        return x.sum(), [y * 1 for y in found]
+
+    x = numpy.array([0.2, 0.7, 1.3])
+    for dtype in (numpy.float64, numpy.float32):
+        _, found = gg.grad(inside, has_aux=True)(x.astype(dtype))
+        for y, expected in zip(found, values(x), strict=True):
+            numpy.testing.assert_allclose(y, expected, rtol=1e-15)
+    rates = gg.vmap(lambda x: np.mean(x > 0.5))(numpy.stack([x, x + 0.4]))
+    numpy.testing.assert_allclose(rates, [2 / 3, 1.0], rtol=1e-15)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy
 
-from ..core import Tensor
+from .. import backend
+from ..core import Tensor, modes
 from ..ops.protocols import MissingError
 from . import arrays, classes, sampling
 from .arrays import inside, made
@@ -43,6 +44,9 @@ NESTED = {"block"}
 
 APPLIED = {"apply_along_axis": 2, "apply_over_axes": 1, "piecewise": 0}
 """Functions that call a function of the user's, which may return Tensors: the place of their array."""
+
+AVERAGES = {"average", "mean", "nanmean", "std", "var"}
+"""Functions that give floating-point numbers for integers and booleans: float64, where gpugrad's have its default."""
 
 OWN: dict[str, Any] = {**arrays.OWN, **classes.OWN}
 
@@ -107,6 +111,7 @@ def creator(function: Callable[..., Any]) -> Callable[..., Any]:
 def wrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of NumPy, for lists that hold Tensors too; if it builds arrays, for Tensors inside a transform."""
     together = None if name in NESTED else name not in SEQUENCES
+    function = _averaging(function) if name in AVERAGES else function
     if name in BUILDERS or name in APPLIED:
         general = partial(_general, function, together, APPLIED.get(name, -1))
 
@@ -138,6 +143,19 @@ def wrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return _constant(function, args, kwargs)
 
     return call
+
+
+def _averaging(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy, whose results for Tensors of integers and booleans are float64, as for its own arrays."""
+
+    def average(*args: Any, **kwargs: Any) -> Any:
+        x = args[0] if args else kwargs.get("a")
+        if isinstance(x, Tensor) and x.dtype.kind in "biu":
+            with modes.default_dtype(backend.dtypes.float64):
+                return function(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return average
 
 
 def _general(

@@ -21,6 +21,7 @@ from .comparison import equal, isnan, logical_and, logical_or, not_equal
 from .creation import asarray, astype, ones_like, zeros_like
 from .indexing import getitem, set_at
 from .inspection import broadcast_shapes
+from .nested import together
 from .rounding import imag
 from .selection import in_range, nonzero, take, take_along_axis
 from .shaping import broadcast_to, expand_dims, reshape, stack
@@ -152,7 +153,7 @@ def choose(index: Array, choices: Sequence[Array] | Array, mode: str = "raise") 
     >>> gg.choose(gg.tensor([0, 1]), [gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0])])
     tensor([1., 4.])
     """
-    listed = [_tensor(c) for c in choices]
+    listed = [_tensor(c) for c in together("choose", *choices)]
     number = _tensor(index, listed[0] if listed else None)
     shape = broadcast_shapes(number.shape, *(c.shape for c in listed))
     table = stack([c if c.shape == shape else broadcast_to(c, shape) for c in listed])

@@ -250,7 +250,7 @@ def linspace(
         place = which_axis("linspace", axis, y.ndim)
         return permute_dims(y, (*range(1, place + 1), 0, *range(place + 1, y.ndim)))
     if isinstance(start, list | tuple) or isinstance(stop, list | tuple):
-        start, stop = (asarray(v) if isinstance(v, list | tuple) else v for v in (start, stop))
+        start, stop = nested.operands("linspace", (start, stop))
     if isinstance(start, Tensor) or isinstance(stop, Tensor):
         count = operator.index(num)
         shape = (count, *(1,) * max(getattr(v, "ndim", 0) for v in (start, stop)))

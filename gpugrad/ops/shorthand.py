@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import backend
 from ..backend import Array, Device
 from ..core import Tensor
 from ..kernels.shapes import Axis
 from .arithmetic import pow, subtract
 from .beside import beside
-from .creation import _new, asarray, linspace
+from .creation import _new, asarray, linspace, to
 from .diagonals import diag
 from .linear import matmul
 from .nested import together
@@ -153,7 +154,9 @@ def logspace(
     >>> gg.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    return pow(base, linspace(start, stop, num, endpoint=endpoint, dtype=dtype, device=device))
+    beside_base = {} if isinstance(start, Tensor) or isinstance(stop, Tensor) else _places(base, dtype, device)
+    y = pow(base, linspace(start, stop, num, endpoint=endpoint, **beside_base))
+    return to(y, dtype=dtype, device=device)
 
 
 def geomspace(
@@ -171,4 +174,17 @@ def geomspace(
     """
     if start * stop <= 0:
         raise ValueError(f"geomspace: expected two numbers of one sign and not 0, got {start} and {stop}")
-    return start * pow(stop / start, linspace(0, 1, num, endpoint=endpoint, dtype=dtype, device=device))
+    factor = stop / start
+    y = start * pow(factor, linspace(0, 1, num, endpoint=endpoint, **_places(factor, dtype, device)))
+    return to(y, dtype=dtype, device=device)
+
+
+def _places(value: Any, dtype: Any, device: Device | str | None) -> dict[str, Any]:
+    """The dtype and the device of numbers that are exponents of ``value``: its own, or what is asked for."""
+    if isinstance(value, Tensor):
+        kind = value.real.dtype
+        return {"dtype": kind if backend.is_floating(kind) else backend.dtypes.float64, "device": value.device}
+    wanted = None if dtype is None else backend.as_dtype(dtype)
+    if wanted is not None and wanted.kind != "f":
+        wanted = backend.dtypes.float64
+    return {"dtype": wanted, "device": device}

@@ -447,6 +447,43 @@ def test_every_mode_of_numpys_on_wide_borders(rng):
             )
 
 
+# -------------------------------------------------------------------- precision
+
+
+PRECISE = {
+    "geomspace": lambda s, t: numpy.geomspace(s, 9.1, 4),
+    "geomspace, the other bound": lambda s, t: numpy.geomspace(0.3, s, 7, endpoint=False),
+    "geomspace, both bounds": lambda s, t: numpy.geomspace(s, 5 * s, 6),
+    "logspace": lambda s, t: numpy.logspace(0.1, s, 4),
+    "logspace, the base": lambda s, t: numpy.logspace(0.1, 0.7, 4, base=s),
+    "linspace": lambda s, t: numpy.linspace(0.1, s, 4),
+    "linspace beside a list": lambda s, t: numpy.linspace([0.1, 0.3], s, 3),
+    "choose": lambda s, t: numpy.choose([0, 1, 0], [t, 0.1]),
+    "vander": lambda s, t: numpy.vander(t, 4),
+    "interp": lambda s, t: numpy.interp(t, [0.1, 0.7, 1.3], [0.3, 0.9, 0.1], left=0.1),
+    "average": lambda s, t: numpy.average([0.1, 0.2, 0.3], weights=t),
+}
+
+
+@pytest.mark.parametrize("name", PRECISE)
+def test_numbers_beside_a_tensor_are_as_precise_as_it(name):
+    scalar, vector = numpy.float64(1.37), numpy.array([0.4, 1.1, 2.3])
+    expected = PRECISE[name](scalar, vector)
+    y = PRECISE[name](gg.tensor(scalar), gg.tensor(vector))
+    assert y.dtype == expected.dtype
+    numpy.testing.assert_allclose(y.numpy(), expected, rtol=2e-15)
+    y = PRECISE[name](gg.tensor(1.37), gg.tensor(vector, dtype=gg.float32))
+    assert y.dtype == gg.float32
+
+
+def test_spaced_powers_in_a_dtype():
+    whole = gg.geomspace(1, 256, 9, dtype=gg.int64)
+    assert (whole.dtype, whole.tolist()) == (gg.int64, [1, 2, 4, 8, 16, 32, 64, 128, 256])
+    numpy.testing.assert_allclose(
+        gg.logspace(0.1, 0.7, 3, dtype=gg.float64).numpy(), numpy.logspace(0.1, 0.7, 3), rtol=2e-15
+    )
+
+
 # -------------------------------------------------------------------- names
 
 
