@@ -89,6 +89,12 @@ _OPERATOR = dis.opmap["BINARY_OP"]
 _REMAINDERS = [i for i, (_, symbol) in enumerate(opcode._nb_ops) if symbol in ("%", "%=")]  # type: ignore[attr-defined]
 
 
+def is_library(frame: FrameType) -> bool:
+    """Whether a frame is one of this library, of the standard library or of the array libraries."""
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return frame.f_code.co_filename.startswith(_PACKAGE) or package in LIBRARIES
+
+
 def user_line() -> str:
     """The innermost line of the user's code, as ``file:line: source``.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from sys import getrefcount
 from typing import Any
 from weakref import ref
 
 from ..backend import Array
 from .errors import user_line
 from .node import Leaf
+from .temporary import is_part, refuse
 from .tensor import Tensor
 
 
@@ -46,12 +48,12 @@ class Row(Tensor):
 
 
 class Source:
-    """The tensor that rows came from, and the array it had when they last agreed."""
+    """The tensor that rows came from, the array it had when they last agreed, and whether it is a part of another."""
 
-    __slots__ = ("array", "tensor")
+    __slots__ = ("array", "is_part", "tensor")
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor, self.array = ref(tensor), tensor.data
+        self.tensor, self.array, self.is_part = ref(tensor), tensor.data, is_part(tensor.data)
 
     array: Array
 
@@ -61,10 +63,13 @@ class Source:
         Raises:
             RuntimeError: it was changed since the rows were taken, so that theirs are not its values.
             GradientError: it is a leaf that needs a gradient, while recording.
+            TypeError: nothing but the iteration holds the tensor, a part of another: the row would be lost.
         """
         tensor = self.tensor()
         if tensor is None:
             return
+        if self.is_part and getrefcount(tensor) <= ITERATED:
+            refuse("for r in a.T: r *= 2")
         if tensor.data is not self.array:
             raise RuntimeError(
                 "a row of an iteration is changed in place after the tensor itself was changed, so that the row has "
@@ -80,3 +85,23 @@ def rows(tensor: Tensor, places: Iterable[int]) -> Iterator[Tensor]:
         return (tensor[i] for i in places)
     source = Source(tensor)
     return (Row(tensor[i], source, i) for i in places)
+
+
+def _iterated() -> int:
+    """The count, in :meth:`Source.write`, of references to a tensor that only the iteration over it holds."""
+
+    class Probe:
+        pass
+
+    def iteration(probe: Probe) -> Iterator[ref[Probe]]:
+        return (ref(probe) for _ in range(2))
+
+    def count(known: ref[Probe]) -> int:
+        probe = known()
+        return getrefcount(probe)
+
+    running = iteration(Probe())
+    return count(next(running))
+
+
+ITERATED = _iterated()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from ..core import Tensor
+from ..core.temporary import check_target
 from ..ops import creation, functions
 from .arrays import inside, made
 
@@ -35,6 +36,13 @@ def sampler(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return made(function(*args, **kwargs))
 
     return sample
+
+
+def shuffle(x: Any) -> None:
+    """``numpy.random.shuffle``; a part of a Tensor that nothing refers to is refused, as everywhere."""
+    if isinstance(x, Tensor):
+        check_target(x, "np.random.shuffle(a[1:])")
+    numpy.random.shuffle(x)  # noqa: NPY002  NumPy's own name
 
 
 def _located(name: str, function: Callable[..., Any], *args: Any, size: Any = None, **kwargs: Any) -> Any:

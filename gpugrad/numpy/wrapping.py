@@ -83,6 +83,8 @@ def _function(library: ModuleType, value: Any) -> Any:
     """What stands for a function; one for all its names, such as ``concat`` and ``concatenate``."""
     name = getattr(value, "__name__", "")
     if library is numpy.random:
+        if name == "shuffle":
+            return _placed(sampling.shuffle, library, value)
         return _placed(sampling.sampler(name, value), library, value) if name in sampling.SAMPLERS else value
     if name in CREATORS:
         return _placed(creator(value), library, value)

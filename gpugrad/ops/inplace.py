@@ -16,7 +16,7 @@ import numpy
 from .. import backend
 from ..backend import Array
 from ..core import Tensor
-from ..core.temporary import check_called
+from ..core.temporary import Passing, check_called, check_target
 from . import arithmetic, creation, editing, indexing, quantiles, rounding, selection, shaping
 
 
@@ -78,7 +78,7 @@ def resize(self: Tensor, *shape: Any, refcheck: bool = True) -> None:
     self.become(shaping.reshape(flat, tuple(wanted)))
 
 
-class Flat:
+class Flat(Passing):
     """The attribute ``flat``: the elements in row-major order, to be read, written and iterated over.
 
     >>> import gpugrad as gg
@@ -98,6 +98,7 @@ class Flat:
         return shaping.reshape(self.base, -1)[index]  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        check_target(self.base, "a[0].flat[1] = v")
         flat = shaping.reshape(self.base, -1)
         wanted = flat[index].shape
         if getattr(value, "shape", ()) or isinstance(value, list | tuple):
@@ -137,6 +138,7 @@ def set_flat(self: Tensor, values: Any) -> None:
 
 def set_real(self: Tensor, values: Any) -> None:
     """Replace the real part."""
+    check_target(self, "a[0].real = v")
     part = rounding.imag(self) * 1j if self.dtype.kind == "c" else 0
     take(self, shaping.broadcast_to(_values(values, self) + part, self.shape))
 
@@ -147,6 +149,7 @@ def set_imag(self: Tensor, values: Any) -> None:
     Raises:
         TypeError: the tensor is real.
     """
+    check_target(self, "a[0].imag = v")
     if self.dtype.kind != "c":
         raise TypeError(f"a tensor of {self.dtype} has no imaginary part to be written")
     take(self, shaping.broadcast_to(rounding.real(self) + _values(values, self) * 1j, self.shape))

@@ -18,6 +18,7 @@ from .. import backend
 from ..core import Tensor, calls
 from ..core.errors import user_line
 from ..core.operation import OPERATIONS, Primitive
+from ..core.temporary import check_target
 from . import creation, inplace, nested
 from .inspection import can_cast
 from .nested import LISTS
@@ -188,6 +189,7 @@ def is_default(value: Any, default: Any) -> bool:
 
 def _into(out: Any, call: Callable[[], Any]) -> Any:
     """The result of a call, written to a Tensor that was given as ``out``."""
+    check_target(out, "a.sum(..., out=b[0])")
     y = call()
     inplace.take(out, y)
     return out

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from sys import getrefcount
 from typing import Any
 
 from .. import backend
 from ..core import Leaf, Tensor, calls, modes
+from ..core.temporary import CALLED, check_target
 from . import (
     activation,
     arithmetic,
@@ -79,6 +81,8 @@ def in_place(op: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
     """``x += v``: the Tensor takes the new value, in its own dtype and shape; a scalar gives a new Tensor."""
 
     def update(self: Tensor, other: Any) -> Any:
+        if getrefcount(self) <= CALLED:  # a[0].__iadd__(v); the operator itself holds a reference more
+            check_target(self, "a[0].__iadd__(v)")
         value = op(self, other)
         if value is NotImplemented:
             return NotImplemented

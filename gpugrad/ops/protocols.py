@@ -33,6 +33,7 @@ from .. import backend
 from ..backend import BACKENDS, NAMESPACES, dtypes
 from ..core import GradientError, Tensor, modes
 from ..core.errors import _PACKAGE, user_line
+from ..core.temporary import check_target
 from . import arithmetic, creation, inplace, nested, shaping
 from . import partial as partly
 from .keywords import PLACED, WRITES, carried, cast, is_default, signature
@@ -122,6 +123,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
         raise _missing(f"{library}.{ufunc.__name__}" if library else str(ufunc), ufunc.nin, inputs)
     name = f"{library}.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     if method == "at" and isinstance(inputs[0], Tensor):
+        check_target(inputs[0], f"{name}(a[0], ...)")
         return inplace.at(op, ufunc.__name__, *inputs)
     if method not in METHODS:
         raise TypeError(f"{name}{WRITES if method == 'at' else ' is not known to gpugrad'} [{user_line()}]")
@@ -129,6 +131,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
         if ufunc.nout > 1 or not isinstance(options["out"][0], Tensor):
             raise TypeError(f"{name}: out={WRITES} [{user_line()}]")
         (out,) = options.pop("out")
+        check_target(out, f"{name}(..., out=a[0])")
         return _written(out, partial(array_ufunc, self, ufunc, method), inputs, options)
     # NumPy makes 0-d arrays of its scalars before it asks; beside a GPU's array they are numbers all the same
     if method == "__call__":
@@ -295,10 +298,12 @@ def array_function(
     if function.__name__ in inplace.FUNCTIONS:
         if not args or not isinstance(args[0], Tensor):
             raise TypeError(f"{name}{WRITES} [{user_line()}]")
+        check_target(args[0], f"{name}(a[0], ...)")
         return inplace.FUNCTIONS[function.__name__](*args, **kwargs)
     ours = counterpart(function.__module__, function.__name__)
     out = kwargs.get("out")
     if isinstance(out, Tensor):
+        check_target(out, f"{name}(..., out=a[0])")
         kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     if ours is None:
         needed = [p for p in signature(function).values() if p.default is p.empty and p.kind in PLACED]

@@ -11,6 +11,7 @@ import numpy
 import pytest
 
 import gpugrad as gg
+import gpugrad.numpy as np
 
 MATRIX = numpy.random.default_rng(0).standard_normal((3, 4))
 COLUMN = numpy.array([[0], [2], [1]])
@@ -136,6 +137,39 @@ LOST = {
     "a.ravel().put(i, v)": lambda a: a.ravel().put([0], 3.0),
     "a[0].partition(1)": lambda a: a[0].partition(1),
     "a[0].resize(2)": lambda a: a[0].resize(2),
+    "a[0].__setitem__(0, v)": lambda a: a[0].__setitem__(0, 5.0),
+    "operator.setitem(a[0], 0, v)": lambda a: operator.setitem(a[0], 0, 5.0),
+    "a[0].__imul__(v)": lambda a: a[0].__imul__(5.0),
+    "a[0].flat[1:] = v": lambda a: operator.setitem(a[0].flat, slice(1, None), 5.0),
+    "a.T.flat = v": lambda a: setattr(a.T, "flat", 5.0),
+    "a[1].real = v": lambda a: setattr(a[1], "real", 5.0),
+    "sqrt(x, out=a[0])": lambda a: numpy.sqrt(a[1] + 3.0, out=a[0]),
+    "sqrt(x, a.T)": lambda a: numpy.sqrt(a + 3.0, a.T),
+    "sqrt(x, out=(a.ravel(),))": lambda a: numpy.sqrt(a.ravel() + 3.0, out=(a.ravel(),)),
+    "sqrt(x, out=a.real)": lambda a: numpy.sqrt(a + 3.0, out=a.real),
+    "add(x, x, out=[a[1]][0])": lambda a: numpy.add(a[0], 4.0, out=[a[1]][0]),
+    "y = multiply(x, v, out=a[1])": lambda a: numpy.multiply(a[0], 4.0, out=a[1]).sum(),
+    "subtract(x, v, out=a[0], where=m)": lambda a: numpy.subtract(a[1], 4.0, out=a[0], where=[True, False]),
+    "maximum.reduce(x, out=a[0])": lambda a: numpy.maximum.reduce(a + 2.0, out=a[0]),
+    "add.at(a[0], i, v)": lambda a: numpy.add.at(a[0], [1], 5.0),
+    "cumprod(x, out=a[:, 0])": lambda a: numpy.cumprod(a[1] + 2.0, out=a[:, 0]),
+    "np.cumprod(x, out=a[:, 0])": lambda a: np.cumprod(a[1] + 2.0, out=a[:, 0]),
+    "np.max(x, axis=0, out=a[0])": lambda a: np.max(a + 2.0, axis=0, out=a[0]),
+    "matmul(x, y, out=a[0])": lambda a: numpy.matmul(a, a[0], out=a[0]),
+    "x.clip(2, 3, out=a[0])": lambda a: a[1].clip(2.0, 3.0, out=a[0]),
+    "x.max(axis=0, out=a[0])": lambda a: (a + 2.0).max(axis=0, out=a[0]),
+    "copyto(a[0], v)": lambda a: np.copyto(a[0], 5.0),
+    "fill_diagonal(a[:, 1:], v)": lambda a: np.fill_diagonal(a[:, 1:], 5.0),
+    "put(a[0], i, v)": lambda a: numpy.put(a[0], [1], 5.0),
+    "putmask(a[0], m, v)": lambda a: numpy.putmask(a[0], [True, False], 5.0),
+    "place(a.T, m, v)": lambda a: numpy.place(a.T, numpy.eye(2) > 0, 5.0),
+    "put_along_axis(a[1:], i, v, 1)": lambda a: np.put_along_axis(a[1:], numpy.array([[0]]), 5.0, 1),
+    "random.shuffle(a[:, 0])": lambda a: np.random.shuffle(a[:, 0]),
+    "for r in a[1:]: r *= v": lambda a: [operator.imul(r, 5.0) for r in a[1:]],
+    "for r in a.T: r[0] = v": lambda a: [operator.setitem(r, 0, 5.0) for r in a.T],
+    "for r in a[::-1]: r.fill(v)": lambda a: [r.fill(5.0) for r in a[::-1]],
+    "for r, s in zip(a, a[::-1]): s += v": lambda a: [operator.iadd(s, 5.0) for _, s in zip(a, a[::-1], strict=True)],
+    "for r in reversed(a.mT): r -= v": lambda a: [operator.isub(r, 5.0) for r in reversed(a.mT)],
 }
 
 
@@ -171,6 +205,7 @@ def test_a_change_of_what_has_a_name_or_a_place_is_not_refused():
     operator.setitem(holder.w, 1, 6.0)
     operator.setitem(gg.zeros(3), 1, 6.0)
     next(iter(named))[2] = 8.0  # a row reaches its tensor
+    numpy.add.at(next(iter(gg.ones((2, 2)))), [0], 1.0)
     assert named.tolist() == [[3.0, 1.0, 8.0], [0.0, 0.0, 0.0]]
     assert (row.tolist(), holder.w.tolist(), several[0].tolist()) == ([0.0, 2.0, 0.0], [5.0, 6.0, 4.0], [0.0, 0.0, 1.0])
 
@@ -207,3 +242,60 @@ def test_rows_of_a_leaf_are_those_of_a_leaf():
             r *= 2
     assert w.tolist() == [[2.0, 2.0], [2.0, 2.0]]
     assert w.is_leaf
+
+
+def test_a_target_that_is_held_or_new_is_not_refused():
+    base = gg.ones((4, 3))
+    holder, part, several, table, nested = Holder(), base[0], [base[1]], {"w": base[2]}, [[[base[3]]]]
+    holder.w, holder.inner = base[0], Holder()
+    holder.inner.w = base[1]
+    x = gg.tensor([1.0, 2.0, 4.0])
+    targets = [lambda: part, lambda: several[0], lambda: table["w"], lambda: nested[0][0][0], lambda: holder.w,
+               lambda: holder.inner.w, lambda: holder.same, lambda: KEPT["deep"][0].w]  # fmt: skip
+    KEPT["deep"] = [Holder()]
+    KEPT["deep"][0].w = base[2]
+    for k, target in enumerate(targets):
+        np.add(x, k, out=target())
+        numpy.put(target(), [1], 9.0)
+        np.cumsum(target(), out=target())
+        target().flat[2] = 7.0
+        target().__iadd__(1.0)
+        assert target().tolist() == [2.0 + k, 11.0 + k, 8.0]
+    assert base.tolist() == [[1.0] * 3] * 4
+    with gg.no_grad():
+        new = [np.exp(x, out=gg.zeros(3)), np.exp(x, gg.zeros((3, 1)).ravel()), np.add(x, 1, out=gg.ones((2, 3))[0]),
+               np.cumsum(x, out=x * 2), (x * 2).clip(0, 3, out=base[[0]][0])]  # fmt: skip
+    assert [y.shape for y in new] == [(3,)] * 5
+    total = 0.0
+    for r in (base * 2).T:  # nobody else can see the product
+        r -= r.mean()
+        total = total + r
+    columns = base.T  # a part with a name is a tensor of its own
+    for c in columns:
+        c *= 3.0
+    base[0] += 1.0
+    assert (total.tolist(), columns.tolist()) == ([0.0] * 4, [[3.0] * 4] * 3)
+
+
+KEPT = {}
+
+
+def test_lost_writes_are_refused_inside_transforms():
+    def lost(x):
+        o = np.zeros((2, 3))
+        np.multiply(x, 2.0, out=o[0])
+        return o.sum()
+
+    def kept(x):
+        o = np.zeros((2, 3))
+        row = o[0]
+        o[0] = np.multiply(x, 2.0, out=row)
+        for r in o:
+            np.add(r, x, out=r)
+        return (o * o).sum()
+
+    x = numpy.ones((2, 3))
+    for transform, values in ((gg.grad, x[0]), (gg.vmap, x), (lambda f: gg.vmap(gg.grad(f)), x), (gg.hessian, x[0])):
+        with pytest.raises(TypeError, match="temporary tensor"):
+            transform(lost)(values)
+    assert gg.vmap(gg.grad(kept))(x).tolist() == [[20.0] * 3] * 2

@@ -68,6 +68,10 @@ class Batched:
     def dtype(self) -> DType:
         return self.data.dtype
 
+    @property
+    def base(self) -> Any:
+        return getattr(self.data.data, "base", None)
+
     def __len__(self) -> int:
         return self.shape[0]
 
