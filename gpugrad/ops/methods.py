@@ -86,10 +86,11 @@ def in_place(op: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
         value = op(self, other)
         if value is NotImplemented:
             return NotImplemented
-        data, shape = self.data, self.data.shape
+        data, new = self.data, value.data
+        shape = data.shape
         if not shape and _is_scalar(self, value):
             return value
-        if value.data.shape == shape and value.data.dtype == data.dtype:
+        if new.shape == shape and new.dtype == data.dtype:
             self.become(value)
         else:
             inplace.take(self, value)
