@@ -28,6 +28,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+PATIENCE = 1_000_000
+"""Characters that are read to find the line of a key."""
+
 Values = dict[str, Any]
 
 
@@ -77,10 +80,16 @@ class Config:
         """The place of a key, as ``file:line``; of a table that is not there, the file."""
         if path in self.changed:
             return f"--set {self.changed[path]}"
-        lines, begin = self.text.splitlines(keepends=True), 1
-        for number in range(1, len(lines) + 1):
+        lines = self.text.splitlines(keepends=True)
+        begin = next((number for number, line in enumerate(lines, 1) if path and path[-1] in line), 1)
+        left = PATIENCE
+        for number in range(begin, len(lines) + 1):
+            before = "".join(lines[:number])
+            left -= len(before)
+            if left < 0:
+                break
             try:
-                seen: Any = tomllib.loads("".join(lines[:number]))
+                seen: Any = tomllib.loads(before)
             except tomllib.TOMLDecodeError:
                 continue  # inside a value of several lines
             for key in path:
