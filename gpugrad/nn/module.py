@@ -132,7 +132,7 @@ class Module(Hooked, State):
             grad, new = parameter.grad, moved(parameter)
             if new.data is not parameter.data:
                 parameter.grad = None
-                parameter.data = new.data
+                parameter.replace(new.data)
                 parameter.mark_changed()
                 if parameter.node is not None:
                     parameter.node.dtype = new.dtype

@@ -13,6 +13,8 @@ from ..ops.creation import empty, tensor, to
 class Parameter(Tensor):
     """A leaf of the graph that a :class:`gpugrad.nn.Module` finds by itself: what an optimizer changes.
 
+    ``parameter.data = x`` takes an array of the same shape, dtype and device; a Tensor is copied.
+
     Args:
         data: a Tensor, whose memory is shared, or what :func:`gpugrad.tensor` copies into one.
         requires_grad: whether it is to be learned; settable later.
@@ -36,6 +38,42 @@ class Parameter(Tensor):
         check_unconnected("Parameter", made)
         super().__init__(made.data)
         self.requires_grad = requires_grad
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, self._checked(value) if name == "data" else value)
+
+    def _checked(self, value: Any) -> Any:
+        """An array that may become the value: of the same shape, dtype and device.
+
+        Raises:
+            TypeError: it is not an array, or has another dtype.
+            ValueError: it has another shape, or is on another device.
+        """
+        array = backend.duplicate(value.data) if isinstance(value, Tensor) else value
+        try:
+            old = _place.__get__(self)
+        except AttributeError:  # it is being made
+            return array
+        if not backend.is_array(array):
+            raise TypeError(f"Parameter.data: expected an array or a Tensor, got {type(value).__name__}")
+        given, own = backend.device_of(array), backend.device_of(old)
+        if array.shape != old.shape:
+            raise ValueError(
+                f"Parameter.data: expected the shape {old.shape}, got {array.shape}; for another shape make a new one, "
+                "module.name = nn.Parameter(x)"
+            )
+        if array.dtype != old.dtype:
+            raise TypeError(
+                f"Parameter.data: expected {old.dtype}, got {array.dtype}: use x.astype({str(old.dtype)!r}), or "
+                "module.to(dtype) for all parameters"
+            )
+        if given != own:
+            raise ValueError(f"Parameter.data: expected an array on {own}, got one on {given}: use module.to(device)")
+        return array
+
+    def replace(self, array: Array) -> None:
+        """Take an array of any shape, dtype and device; for :mod:`gpugrad.nn` itself."""
+        _place.__set__(self, array)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
@@ -79,7 +117,7 @@ class Uninitialized(Tensor):
         made = empty(shape, dtype=dtype or kept.dtype, device=device or backend.device_of(kept))
         self.requires_grad = False
         self.__class__ = self.becomes  # type: ignore[assignment]
-        self.data = made.data
+        _place.__set__(self, made.data)
         self.requires_grad = wanted
 
     def move(self, device: Device | str | None, dtype: Any) -> None:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from ... import backend
-from ...backend import NAMESPACES
+from ...backend import NAMESPACES, logger
 from ...core import Tensor
 from ...ops import softmax as ops
 from ...ops.creation import asarray, astype
@@ -29,6 +29,21 @@ def written(input: Tensor, result: Tensor) -> Tensor:
     """
     take(input, result)
     return input
+
+
+_told: list[str] = []
+
+
+def tell_widened(input: Tensor, weight: Tensor) -> None:
+    """Say once that data makes a network compute in float64 whose parameters are not: twice the memory and time."""
+    wide, narrow = input.dtype, weight.dtype
+    if _told or narrow.name not in ("float16", "bfloat16", "float32") or wide.itemsize < 8 or wide.kind not in "iuf":
+        return
+    _told.append("float64")
+    logger.warning(
+        "data in %s and parameters in %s: everything from here on is computed in float64; use x = x.astype(%r) (said "
+        "once)", wide, narrow, narrow.name,
+    )  # fmt: skip
 
 
 @computed_wide_on_host
@@ -55,6 +70,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if not input.shape or input.shape[-1] != weight.shape[-1]:
         raise ValueError(f"linear: expected an input of shape (..., {weight.shape[-1]}), got {input.shape}")
+    if input.data.dtype is not weight.data.dtype:
+        tell_widened(input, weight)
     y = input @ weight.T
     return y if bias is None else y + bias
 

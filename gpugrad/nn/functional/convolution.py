@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core import Tensor
 from ...ops.convolution import convolution, transposed_convolution
+from .basic import tell_widened
 
 
 def conv1d(
@@ -21,6 +22,8 @@ def conv1d(
     >>> nn.functional.conv1d(gg.tensor([[1.0, 2.0, 4.0]]), gg.tensor([[[-1.0, 1.0]]]))
     tensor([[1., 2.]])
     """
+    if input.data.dtype is not weight.data.dtype:
+        tell_widened(input, weight)
     return convolution("conv1d", input, weight, bias, stride, padding, dilation, groups, 1)
 
 
@@ -55,6 +58,8 @@ def conv2d(
     >>> nn.functional.conv2d(image, gg.ones((1, 1, 2, 2)))
     tensor([[[4., 4.]]])
     """
+    if input.data.dtype is not weight.data.dtype:
+        tell_widened(input, weight)
     return convolution("conv2d", input, weight, bias, stride, padding, dilation, groups, 2)
 
 
@@ -71,6 +76,8 @@ def conv3d(
     >>> nn.functional.conv3d(gg.ones((1, 1, 4, 5, 6)), gg.ones((2, 1, 3, 3, 3)), padding=1).shape
     (1, 2, 4, 5, 6)
     """
+    if input.data.dtype is not weight.data.dtype:
+        tell_widened(input, weight)
     return convolution("conv3d", input, weight, bias, stride, padding, dilation, groups, 3)
 
 
