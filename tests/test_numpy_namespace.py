@@ -230,6 +230,9 @@ BUILT = {
     "fromiter": lambda np, x: np.fromiter((v * v for v in x), float),
     "fromiter, count": lambda np, x: np.fromiter((v * v for v in x), float, 2),
     "vectorize": lambda np, x: np.vectorize(lambda a: a**2 if a > 0 else -a)(x),
+    "vectorize, a number first": lambda np, x: np.vectorize(lambda a: 0.0 if 0 < a < 0.5 else a**2)(x),
+    "vectorize, otypes": lambda np, x: np.vectorize(lambda a: 0 if a < 0.5 else a**2, otypes=[float])(x),
+    "vectorize, integers": lambda np, x: np.vectorize(lambda a: (int(a > 0), a))(x)[0] * x,
     "vectorize, closure": lambda np, x: np.vectorize(lambda a, b: a * b + x[0])(x, numpy.arange(3.0)),
     "vectorize of an array": lambda np, x: np.vectorize(lambda a: a * x[0])(numpy.arange(4)),
     "vectorize, two results": lambda np, x: np.vectorize(lambda a: (a, a * a))(x)[1],
@@ -323,6 +326,11 @@ def test_what_cannot_be_an_array():
     assert [float(v) for v in np.nditer(X)] == X.tolist()
     with pytest.raises(gg.GradientError, match=r"gpugrad has no numpy\.busday_count"):
         np.busday_count(t, 2)
+
+
+def test_an_integer_before_tensors_in_vectorize():
+    with pytest.raises(TypeError, match=r"first result is an integer.*otypes=.*test_numpy_namespace"):
+        gg.grad(lambda x: np.vectorize(lambda a: 0 if a < 0.5 else a**2)(x).sum())(X)
 
 
 def test_transforms_in_transforms():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import backend
 from ..backend import BACKENDS, Array, Device, DType
 from . import modes
-from .errors import GradientError, formats, lost, user_line
+from .errors import GradientError, formats, library_function, lost, user_line
 from .node import Hook, Leaf, Node, View, Watch, age
 
 if TYPE_CHECKING:
@@ -84,6 +84,19 @@ class Tensor(TensorMethods):
     def itemsize(self) -> int:
         """The number of bytes of one element."""
         return int(self.data.dtype.itemsize)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """There are none: code that walks memory by them would leave the graph.
+
+        Raises:
+            AttributeError: always; names the function that asked, and the line.
+        """
+        function = library_function()
+        raise AttributeError(
+            f"a tensor has no strides, its memory is not to be walked by them{f' in {function}' if function else ''} "
+            f"[{user_line()}]: use indices, such as x[i - j], or x.detach().numpy() if you want a constant"
+        )
 
     @property
     def device(self) -> Device:

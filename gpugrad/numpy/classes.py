@@ -69,6 +69,9 @@ STANDING: dict[type, Any] = {getattr(numpy, name): _standing(getattr(numpy, name
 backend.register_array_type(STANDING[numpy.ndarray], numpy, backend.backend_of(numpy.zeros(())))
 
 
+NUMBERS = (bool, int, float, complex)
+
+
 class Box:
     """A value that NumPy carries about without looking into it."""
 
@@ -88,6 +91,30 @@ def _boxed(value: Any) -> Any:
     for place in numpy.ndindex(value.shape):
         boxes[place] = Box(value[place])
     return boxes if value.shape else boxes[()]
+
+
+def _result(value: Any) -> Any:
+    """What a function returned, boxed; numbers too, because NumPy takes the dtype of the first result for all."""
+    if isinstance(value, tuple):
+        return tuple(map(_result, value))
+    return _boxed(value) if isinstance(value, Tensor) or numpy.ndim(value) else Box(value)
+
+
+def _check_first(part: Any) -> None:
+    """Refuse an integer before other numbers.
+
+    Raises:
+        TypeError: NumPy would take the dtype of the first result for all, and truncate them; names the line.
+    """
+    values = [box.value if isinstance(box, Box) else box for box in numpy.asarray(part, object).ravel()]
+    kinds = [
+        getattr(v, "dtype", numpy.dtype(type(v))).kind for v in values if hasattr(v, "dtype") or type(v) in NUMBERS
+    ]
+    if kinds and kinds[0] in "biu" and not set(kinds) <= {*"biu"}:
+        raise TypeError(
+            "np.vectorize: the first result is an integer, and NumPy makes all results integers: return a float, such "
+            f"as 0.0, or pass otypes=[float] [{user_line()}]"
+        )
 
 
 def _unboxed(value: Any) -> Any:
@@ -110,7 +137,7 @@ class vectorize(numpy.vectorize):  # noqa: N801
 
         def f(*given: Any, **named: Any) -> Any:
             values = [arrays.array(v) if type(v) is list else v for v in map(_unboxed, given)]
-            return _boxed(self.pyfunc(*values, **{key: _unboxed(value) for key, value in named.items()}))
+            return _result(self.pyfunc(*values, **{key: _unboxed(value) for key, value in named.items()}))
 
         over = numpy.vectorize(f, otypes=None if types is None else "O" * len(types), excluded=self.excluded,
                                signature=self.signature)  # fmt: skip
@@ -120,6 +147,9 @@ class vectorize(numpy.vectorize):  # noqa: N801
             **{key: v if key in left else _boxed(v) for key, v in kwargs.items()},
         )
         several = isinstance(y, tuple)
+        if types is None:
+            for part in y if several else (y,):
+                _check_first(part)
         done = [
             arrays.array(_unboxed(part), types[i] if types else None) for i, part in enumerate(y if several else (y,))
         ]

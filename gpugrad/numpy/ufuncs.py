@@ -35,8 +35,8 @@ class Ufunc:
                 return self.ufunc(*map(_joined, args), **kwargs)
         return self.ufunc(*args, **kwargs)
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         return numpy.ufunc
 
     def __getattr__(self, name: str) -> Any:

@@ -384,11 +384,27 @@ def _tensors(values: Any) -> Iterator[Tensor]:
             yield from _tensors(value)
 
 
+def _pandas_priority(self: Tensor) -> int:
+    """More than that of pandas' tables, so that ``series * t`` is a Tensor.
+
+    Raises:
+        TypeError: ``series += t``, of which pandas would make nothing.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("pandas."):
+        if frame.f_code.co_name == "_inplace_method":
+            raise TypeError(
+                f"a table of pandas cannot be changed in place by a tensor [{user_line()}]: write s = s + t for s += t"
+            )
+        frame = frame.f_back
+    return 5000
+
+
 def bind() -> None:
     """Give the Tensor class these protocols."""
     protocols: dict[str, Any] = {
         "__array_ufunc__": ForNumPy(), "__array_function__": array_function,
-        "__cupy_override_elementwise_kernel__": cupy_kernel, "__pandas_priority__": property(lambda self: 5000),
+        "__cupy_override_elementwise_kernel__": cupy_kernel, "__pandas_priority__": property(_pandas_priority),
     }  # fmt: skip
     for name, value in protocols.items():
         setattr(Tensor, name, value)

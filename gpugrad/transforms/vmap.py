@@ -24,7 +24,9 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
 
     Inside ``f`` the axis of the samples is not there: shapes and axes are those of one. Each operation is run once, on
     the arrays of all samples, by a rule for its family; one that has none is run sample by sample. Gradients inside
-    ``f`` are those of each sample, and gradients of the mapped function pass; vmaps nest.
+    ``f`` are those of each sample, and gradients of the mapped function pass; vmaps nest. Random numbers that ``f``
+    draws (``numpy.random.normal()``, ``gg.random.normal``) are drawn once, the same for all samples: for numbers of
+    their own, draw them outside and map over them.
 
     Args:
         f: takes and returns Tensors, or lists, tuples, dicts and dataclasses of them.

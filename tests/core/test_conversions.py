@@ -152,6 +152,25 @@ def test_a_copy_of_a_leaf_is_a_leaf():
     assert w.grad.tolist() == [1.0, 1.0]
 
 
+def test_what_pandas_and_scipy_cannot_do_is_named():
+    pandas, linalg = pytest.importorskip("pandas"), pytest.importorskip("scipy.linalg")
+
+    def added(x):
+        table = pandas.Series([1.0, 2.0])
+        table += x
+        return table.sum()
+
+    x = numpy.array([0.5, 1.5])
+    with pytest.raises(TypeError, match=r"test_conversions.*write s = s \+ t"):
+        gg.grad(added)(x)
+    assert gg.grad(lambda t: (pandas.Series([1.0, 2.0]) * t).sum())(x).tolist() == [1, 2]
+    with pytest.raises(AttributeError, match=r"no strides.*test_conversions.*use indices"):
+        gg.tensor(x).strides
+    assert not hasattr(gg.tensor(x), "strides")
+    with pytest.raises((AttributeError, gg.GradientError), match="test_conversions"):
+        gg.grad(lambda t: linalg.toeplitz(t).sum())(x)
+
+
 def test_what_would_cut_a_variable_off_is_refused():
     nn, layer = gg.nn, gg.nn.Linear(1, 1)
     makers = (
