@@ -17,6 +17,11 @@ MATRIX = numpy.random.default_rng(0).standard_normal((3, 4))
 COLUMN = numpy.array([[0], [2], [1]])
 
 
+def beside(a, values):
+    """Values on the device of ``a``."""
+    return gg.tensor(values) if isinstance(a, gg.Tensor) else values
+
+
 def rows_centered(a):
     for r in a:
         r -= r.mean()
@@ -57,10 +62,10 @@ CHANGES = {
     "real": lambda a: setattr(a, "real", 3.0),
     "fill_diagonal": lambda a: numpy.fill_diagonal(a, [1.0, 2.0]),
     "copyto": lambda a: numpy.copyto(a, 3.0),
-    "copyto, where": lambda a: numpy.copyto(a, numpy.arange(4.0), where=[True, False, True, True]),
-    "place": lambda a: numpy.place(a, numpy.array(MATRIX > 0), [1.0, 2.0]),
+    "copyto, where": lambda a: numpy.copyto(a, beside(a, numpy.arange(4.0)), where=[True, False, True, True]),
+    "place": lambda a: numpy.place(a, beside(a, MATRIX > 0), [1.0, 2.0]),
     "putmask": lambda a: numpy.putmask(a, MATRIX > 0, [1.0, 2.0]),
-    "put_along_axis": lambda a: numpy.put_along_axis(a, COLUMN, 5.0, 1),
+    "put_along_axis": lambda a: numpy.put_along_axis(a, beside(a, COLUMN), 5.0, 1),
     "put_along_axis, flat": lambda a: numpy.put_along_axis(a, numpy.array([3, 1]), 5.0, None),
     "add.at": lambda a: numpy.add.at(a, ([0, 0, 1], [1, 1, 2]), [1.0, 2.0, 3.0]),
     "subtract.at": lambda a: numpy.subtract.at(a, [0, 0], 1.0),
