@@ -124,14 +124,16 @@ def _is_held(x: Any) -> bool:
         if not is_library(frame):
             frames.append(frame)
         frame = frame.f_back  # type: ignore[assignment]
+    named: set[int] = set()
     for frame in frames:
         for value in (*frame.f_locals.values(), *frame.f_globals.values()):
             if value is x:
                 return True
+            named.add(id(value))
             for part in _parts(value):
                 if part is x:
                     return True
-    return _is_kept(x, {id(frames)}, 5)
+    return _is_kept(x, named, {id(frames)}, 5)
 
 
 def _parts(value: Any) -> Iterable[Any]:
@@ -151,8 +153,9 @@ PASSING = (tuple, list, dict, CellType, FunctionType, MethodType, functools.part
 """What a call is made with: they hold something only as long as something holds them."""
 
 
-def _is_kept(value: Any, seen: set[int], depth: int) -> bool:
-    """Whether something that lasts holds a value: none of what comes and goes with a call, or what is kept itself.
+def _is_kept(value: Any, named: set[int], seen: set[int], depth: int) -> bool:
+    """Whether something that lasts holds a value: none of what comes and goes with a call, unless it has a name or is
+    kept itself.
 
     Generators and closures would be found among the holders, so that there are none here.
     """
@@ -161,7 +164,9 @@ def _is_kept(value: Any, seen: set[int], depth: int) -> bool:
     for holder in holders:
         if id(holder) in seen or isinstance(holder, FrameType):
             continue
-        if not isinstance(holder, PASSING) or not depth or _is_kept(holder, seen, depth - 1):
+        if not isinstance(holder, PASSING) or id(holder) in named or not depth:
+            return True
+        if _is_kept(holder, named, seen, depth - 1):
             return True
     return False
 

@@ -255,7 +255,10 @@ def test_a_target_that_is_held_or_new_is_not_refused():
     holder.w, holder.inner = base[0], Holder()
     holder.inner.w = base[1]
     x = gg.tensor([1.0, 2.0, 4.0])
-    targets = [lambda: part, lambda: several[0], lambda: table["w"], lambda: nested[0][0][0], lambda: holder.w,
+    deep = {}
+    deep.setdefault("a", {})["b"] = [(base[3],)]  # held by nothing but a variable
+    targets = [lambda: part, lambda: deep["a"]["b"][0][0],
+               lambda: several[0], lambda: table["w"], lambda: nested[0][0][0], lambda: holder.w,
                lambda: holder.inner.w, lambda: holder.same, lambda: KEPT["deep"][0].w]  # fmt: skip
     KEPT["deep"] = [Holder()]
     KEPT["deep"][0].w = base[2]
