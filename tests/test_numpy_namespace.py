@@ -232,7 +232,7 @@ BUILT = {
     "vectorize": lambda np, x: np.vectorize(lambda a: a**2 if a > 0 else -a)(x),
     "vectorize, a number first": lambda np, x: np.vectorize(lambda a: 0.0 if 0 < a < 0.5 else a**2)(x),
     "vectorize, otypes": lambda np, x: np.vectorize(lambda a: 0 if a < 0.5 else a**2, otypes=[float])(x),
-    "vectorize, integers": lambda np, x: np.vectorize(lambda a: (int(a > 0), a))(x)[0] * x,
+    "vectorize, integers": lambda np, x: np.vectorize(lambda a: (int(a > 0), a * a))(x)[1],
     "vectorize, closure": lambda np, x: np.vectorize(lambda a, b: a * b + x[0])(x, numpy.arange(3.0)),
     "vectorize of an array": lambda np, x: np.vectorize(lambda a: a * x[0])(numpy.arange(4)),
     "vectorize, two results": lambda np, x: np.vectorize(lambda a: (a, a * a))(x)[1],
