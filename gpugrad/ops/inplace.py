@@ -176,7 +176,8 @@ def _fill_diagonal(a: Tensor, val: Any, wrap: bool = False) -> None:
 
 
 def _place(arr: Tensor, mask: Any, vals: Any) -> None:
-    arr.flat[_beside(_host(mask).ravel(), arr)] = vals if getattr(vals, "shape", ()) or isinstance(vals, list | tuple) else [vals]
+    several = getattr(vals, "shape", ()) or isinstance(vals, list | tuple)
+    arr.flat[_beside(_host(mask).ravel(), arr)] = vals if several else [vals]
 
 
 def _putmask(a: Tensor, mask: Any, values: Any) -> None:
