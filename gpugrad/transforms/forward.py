@@ -10,7 +10,7 @@ from ..core.modes import enable_grad
 from ..ops.creation import asarray, ones_like, zeros_like
 from ..ops.rounding import real
 from .arguments import check_differentiable, check_function
-from .gradient import Call, as_result
+from .gradient import Call, as_result, fitted
 from .tree import flatten
 
 
@@ -41,7 +41,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     leaves, rebuild = flatten(call.run(f, *call.arguments), "the value")
     results = [as_result(y) for y in leaves]
     check_differentiable(results)
-    directions = [asarray(t) for argument in tangents for t in flatten(argument, "tangents")[0]]
+    given = [t for argument in tangents for t in flatten(argument, "tangents")[0]]
+    fitting = [fitted(t, v) for t, v in zip(given, call.variables, strict=False)]
+    directions = [asarray(t) for t in fitting + given[len(fitting) :]]
     like = [(t.shape, t.dtype) for t in directions]
     wanted = [(v.shape, v.dtype) for v in call.variables]
     if like != wanted:

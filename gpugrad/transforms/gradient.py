@@ -14,6 +14,7 @@ from functools import wraps
 from typing import Any
 
 from .. import backend
+from ..backend.dtypes import complex128, float64
 from ..core import Argument, GradientError, Node, Tensor, identity, walk
 from ..core.engine import as_array, mirrored, seed
 from ..core.errors import refusal_behind, user_line
@@ -23,6 +24,10 @@ from .arguments import check_differentiable, check_function, positions
 from .tree import flatten, in_kind, is_leaf, map_tensors
 
 _inside: ContextVar[bool] = ContextVar("gpugrad_inside_transform", default=False)
+
+
+WIDE: dict[type, Any] = {float: float64, complex: complex128}
+"""The dtypes of Python's numbers as arguments."""
 
 
 def variable(x: Tensor) -> Tensor:
@@ -53,6 +58,9 @@ class Call:
         needed = any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves)
         self.recorded = recording() and (_inside.get() or needed)
         self._outside = recording()
+        arrays = [leaf for leaf in leaves if hasattr(leaf, "dtype")]
+        self._double = not arrays or any(array.dtype in (float64, complex128) for array in arrays)
+        self._place = asarray(arrays[0]).device if 0 < len(arrays) < len(leaves) else None
         self.variables = [self._variable(leaf) for leaf in leaves]
         self.arguments = self.nested([Tensor(v.data, v.node) for v in self.variables])
 
@@ -62,7 +70,8 @@ class Call:
         return [rebuild(given) for rebuild in self._rebuilds]
 
     def _variable(self, argument: Any) -> Tensor:
-        tensor = asarray(argument)
+        wide = WIDE.get(type(argument)) if self._double else None
+        tensor = asarray(argument, dtype=wide, device=self._place if type(argument) in WIDE else None)
         if not backend.is_floating(tensor.dtype):
             instead = f"write {argument}.0" if type(argument) is int else "use x.astype(gg.float64)"
             raise TypeError(
@@ -134,7 +143,8 @@ def value_and_grad(
 
     Returns:
         A function with the arguments of ``f``. For NumPy or CuPy arrays the results are such arrays; for Tensors
-        they are Tensors, recorded where an argument needs a gradient. Source: ``jax.value_and_grad``.
+        they are Tensors, recorded where an argument needs a gradient. A Python float is float64, as for NumPy; beside
+        arrays that are all of a narrower dtype it has the default dtype. Source: ``jax.value_and_grad``.
 
     Raises:
         TypeError: ``f`` is not a function, ``argnums`` are not integers, an argument to differentiate by is not
@@ -179,8 +189,8 @@ def as_result(y: Any) -> Tensor:
     return asarray(float(y) if type(y) is int else y)
 
 
-def _beside(g: Any, y: Tensor) -> Any:
-    """The gradient with respect to a result; a number of Python takes its dtype and device."""
+def fitted(g: Any, y: Tensor) -> Any:
+    """A gradient or a tangent of ``y``; a Python number takes its dtype and device."""
     fits = type(g) in (int, float) or (type(g) is complex and y.dtype.kind == "c")
     return full_like(y, g) if fits and not y.shape else g
 
@@ -252,7 +262,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         if is_leaf(value) and not is_leaf(g):
             raise TypeError(f"expected the gradient as a tensor or an array, got {type(g).__name__}")
         gs, _ = flatten(g, "the gradient")
-        gs = [_beside(given, y) for given, y in zip(gs, results, strict=False)] + gs[len(results) :]
+        gs = [fitted(given, y) for given, y in zip(gs, results, strict=False)] + gs[len(results) :]
         if len(gs) != len(results):
             raise ValueError(f"expected {len(results)} gradients, one for each result, got {len(gs)}")
         return tuple(call.gradients(list(zip(results, gs, strict=True)), keep=True))

@@ -39,9 +39,30 @@ def test_arrays_give_arrays_and_tensors_tensors():
     assert type(pullback(array([1.0, 1.0]))[0]) is type(x)
 
 
-def test_python_numbers_are_arrays_of_the_default_dtype():
+def test_python_floats_are_float64():
     g = gg.grad(lambda x: x**3)(2.0)
-    assert (g.dtype, g.shape, float(g)) == (gg.float32, (), 12.0)
+    assert (g.dtype, g.shape, float(g)) == (gg.float64, (), 12.0)
+    value, slopes = gg.value_and_grad(lambda p: p["a"] * p["b"][0] ** 2)({"a": 1e30, "b": [1e20]})
+    assert (float(value), float(slopes["a"]), float(slopes["b"][0])) == pytest.approx((1e70, 1e40, 2e50), rel=1e-15)
+    assert float(gg.hessian(lambda x: x**4)(0.1)) == pytest.approx(0.12, rel=1e-15)
+    assert [*map(float, gg.jvp(lambda x: 3 * x, (0.1,), (0.7,)))] == pytest.approx([0.3, 2.1], rel=1e-15)
+    assert float(gg.hvp(lambda x: x**3, (0.1,), (0.7,))) == pytest.approx(0.42, rel=1e-15)
+    y, pullback = gg.vjp(lambda z: z * z, 0.1 + 0.2j)
+    assert y.dtype == pullback(1.0)[0].dtype == gg.complex128
+
+
+@pytest.mark.parametrize(
+    ("other", "dtype"),
+    [
+        (numpy.ones(2), gg.float64), (numpy.ones(2, numpy.float32), gg.float32), (gg.tensor([1.0, 1.0]), gg.float32),
+        (gg.tensor([1.0, 1.0], dtype=gg.float64, device="cpu"), gg.float64),
+        (numpy.ones(2, numpy.complex128), gg.float64),
+    ],
+)  # fmt: skip
+def test_python_floats_beside_arrays(other, dtype):
+    f = lambda x, y: gg.real((x * y).sum())
+    g, _ = gg.grad(f, argnums=(0, 1))(0.1, other)
+    assert (g.dtype, float(g)) == (dtype, 2.0)
 
 
 def test_plain_results_belong_to_the_caller():
