@@ -338,7 +338,9 @@ def _fill(flat: Flat, stored: Mapping[int, tuple[int, dict[str, Array]]]) -> Non
     for j, p in enumerate(flat.params):
         flat.steps[j], moments = stored[id(p)]
         for name, values in moments.items():
-            backend.overwrite(flat.moment(name)[flat.places[j]], values.reshape(-1))
+            with backend.beside(values):
+                flattened = values.reshape(-1)
+            backend.overwrite(flat.moment(name)[flat.places[j]], flattened)
 
 
 def _check_number(name: str, value: Any) -> None:
