@@ -177,6 +177,6 @@ def _detached(value: Any) -> Any:
     """A tensor of PyTorch as one that NumPy reads: outside its graph, and float32 instead of bfloat16."""
     if hasattr(value, "detach") and hasattr(value, "dtype"):
         value = value.detach()
-        if str(value.dtype) == "torch.bfloat16":
+        if str(value.dtype).endswith(".bfloat16"):
             value = value.float()
     return value
