@@ -53,6 +53,8 @@ def _solve_banded(xp: Namespace, ab: Array, b: Array, /, below: int, above: int)
     if function is None or ab.shape[-1] == 0:
         full = _full(xp, ab, below, above)
         batch = xp.broadcast_shapes(full.shape[:-2], b.shape[:-2])
+        if b.shape[-1] == 0:  # CuPy divides by it
+            return xp.zeros_like(xp.broadcast_to(b, (*batch, *b.shape[-2:])))
         return xp.linalg.solve(*(xp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (full, b)))
     return each_matrix(xp, lambda a, c: function((below, above), a, c, check_finite=False), ab, b)
 
