@@ -113,10 +113,11 @@ def gradgradcheck(
 
 
 def _constants(inputs: Any) -> list[Any]:
-    """The inputs in a list, Tensors outside the graph; Python's numbers as arrays, in their own precision."""
-    given = [inputs] if is_leaf(inputs) else list(inputs)
-    return [x.detach() if isinstance(x, Tensor) else numpy.asarray(x) if type(x) in (float, complex) else x
-            for x in given]  # fmt: skip
+    """The inputs in a list, Tensors outside the graph; Python's numbers in their own precision, beside the Tensors."""
+    given = [x.detach() if isinstance(x, Tensor) else x for x in ([inputs] if is_leaf(inputs) else inputs)]
+    arrays = [x.data if isinstance(x, Tensor) else x for x in given if isinstance(x, Tensor) or backend.is_array(x)]
+    beside = backend.device_of(arrays[0]) if arrays else None
+    return [tensor(numpy.asarray(x), device=beside) if type(x) in (float, complex) else x for x in given]
 
 
 def _on_copies(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -110,7 +110,7 @@ def test_numbers_of_python_are_arguments_like_arrays():
     assert (gg.jacobian(square)(3.0), gg.hessian(square)(3.0), gg.jacobian(square)(numpy.float64(3.0))) == (6, 2, 6)
     assert gg.jacobian(lambda p: p[0] * p[1])([2.0, 3.0]) == [3, 2]
     assert gg.hessian(lambda p: p["a"] ** 2 * p["b"])({"a": 2.0, "b": 3.0})["a"] == {"a": 6, "b": 4}
-    assert gg.jacobian(lambda x, y: x * y * numpy.ones(2), (0, 1))(2.0, 3.0)[1].tolist() == [2, 2]
+    assert gg.jacobian(lambda x, y: x * y * gg.ones(2), (0, 1))(2.0, 3.0)[1].tolist() == [2, 2]
     pullback = gg.vjp(square, 3.0)[1]
     assert (*pullback(1.0), *pullback(2)) == (6, 12)
     assert gg.vjp(lambda x: (x, x * x), 3.0)[1]((1.0, 2.0)) == (13,)
