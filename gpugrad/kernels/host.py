@@ -324,7 +324,7 @@ def _tanh_back(g: Any, x: Any) -> Any:
         return NotImplemented
     if x.size < SMALL:  # few calls: this is on the way of every small recurrent step
         flat = x.ravel()
-        if x.dtype not in BITS or not numpy.dot(flat, flat) < NEAR:
+        if x.dtype not in BITS or not flat.dot(flat) < NEAR:
             return NotImplemented
         c = numpy.cosh(x)
         c *= c

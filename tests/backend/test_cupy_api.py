@@ -42,6 +42,7 @@ NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", 
 OF_OTHERS = {
     "cupy.ndarray.partition": "of strings",
     "cupy.ndarray.device": "of a backend: backend.device(array)",
+    "cupy.ndarray.dot": "of an array of the host",
 }
 """Calls whose arguments are not looked at: what is called is no array's."""
 

@@ -12,6 +12,13 @@ import pytest
 from gpugrad.training import Checkpointer
 
 KILLS = 50
+SAVES = 3
+"""Kills that have to come during a save; on a busy machine that takes more of them."""
+
+
+def hit(moments):
+    """The number of kills that came during a save."""
+    return sum(saving for _, saving, _ in moments)
 
 
 def newest(folder):
@@ -29,7 +36,7 @@ def test_fifty_kills_lose_nothing(runs, asynchronous, save_every, tmp_path, reco
     uninterrupted = runs.finished(folder=tmp_path / "uninterrupted", **spec)
     whole = time.monotonic() - started
     moments, ends, number = [], 0, 0
-    while len(moments) < KILLS // 2:
+    while len(moments) < KILLS // 2 or (hit(moments) < SAVES and len(moments) < 2 * KILLS):
         folder = tmp_path / f"run{number}"
         process = runs.start(folder=folder, prefetch=chance.choice([0, 1, 2, 5]), **spec)
         time.sleep(chance.uniform(0, 0.7 * whole))
@@ -53,8 +60,8 @@ def test_fifty_kills_lose_nothing(runs, asynchronous, save_every, tmp_path, reco
             assert runs.finished(folder=folder, **spec) == uninterrupted
             ends, number = ends + 1, number + 1
     assert runs.finished(folder=folder, **spec) == uninterrupted
-    saves = sum(saving for _, saving, _ in moments)
-    assert saves >= 3
+    saves = hit(moments)
+    assert saves >= SAVES
     lost = dict(sorted(Counter(lost for *_, lost in moments).items()))
     text = (
         f"{len(moments)} kills, {'asynchronous' if asynchronous else 'waiting'} saves, at most {save_every} steps to "
