@@ -43,7 +43,7 @@ def as_dtype(dtype: Any) -> DType:
 
 @cache
 def name_of(dtype: DType) -> str:
-    """``dtype.name``, which NumPy puts together anew each time, in microseconds.
+    """``dtype.name``, which NumPy builds again each time, in microseconds.
 
     >>> name_of(float32)
     'float32'

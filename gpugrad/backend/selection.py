@@ -59,7 +59,7 @@ def _reason(status: str) -> str:
     if "InsufficientDriver" in status:
         return (
             f"the NVIDIA driver runs CUDA {driver.dotted(found)} and before, CuPy is built for a later one: install a "
-            f"newer driver, or pip install 'gpugrad[{driver.extra(found)}]' in place of the CuPy that is there"
+            f"newer driver, or pip install 'gpugrad[{driver.extra(found)}]' instead of the installed CuPy"
         )
     return f"CuPy is installed, but the NVIDIA driver shows no device{status and f' ({status})'}"
 
