@@ -61,7 +61,7 @@ class Run:
         Raises:
             FileNotFoundError: no run was started there.
             OSError: it cannot be read.
-            ValueError: what is there is no record of a run, or one that had a password in it.
+            ValueError: what is there is not a record of a run, or is one that had a password in it.
             ImportError: the URL needs a package that is not installed.
         """
         place = store(out)
@@ -72,14 +72,14 @@ class Run:
         if text is None:
             raise FileNotFoundError(f"there is no {FILE} in {out}: gpugrad train --out {out} starts a run there")
         if len(text) > LARGEST:
-            raise ValueError(f"{FILE} in {out} is no record of a run: it has more than {LARGEST} bytes")
+            raise ValueError(f"{FILE} in {out} is not a record of a run: it has more than {LARGEST} bytes")
         try:
             said = plain(text)
             known = Run(str(said["target"]), out, tuple(map(str, said["changes"])), said["text"])
             if known.text is not None and not isinstance(known.text, str):
                 raise TypeError(f"expected the text of a configuration, got {type(known.text).__name__}")
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{FILE} in {out} is no record of a run: {error}") from error
+            raise ValueError(f"{FILE} in {out} is not a record of a run: {error}") from error
         needed = [known.text or "", *(change for change in known.changes if not change.startswith("out="))]
         if any(map(lacks_secret, needed)):
             raise ValueError(

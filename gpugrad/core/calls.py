@@ -337,12 +337,12 @@ def as_tensor(operand: Any) -> Any:
 
 
 def _is_plain(operand: Any) -> bool:
-    """Whether an operand that is no Tensor is a known array, a number, or None."""
+    """Whether an operand other than a Tensor is a known array, a number, or None."""
     return operand is None or type(operand) in WEAK or isinstance(operand, numpy.generic) or backend.is_array(operand)
 
 
 def checked_operand(name: str, operand: Any) -> Any:
-    """An operand that is no Tensor: a known array, a number, or None; anything else is an error."""
+    """Return an operand other than a Tensor: a known array, a number, or None. Anything else is an error."""
     if _is_plain(operand):
         return operand
     kind = type(operand)

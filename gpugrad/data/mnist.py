@@ -33,7 +33,7 @@ CHECKSUMS = {
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 LARGEST_NDIM = 32
 FREE, TIMES = 1 << 22, 10
-"""A gzip file may unpack to so many bytes, and so many times its size."""
+"""A gzip file may unpack to this many bytes plus this many times its size."""
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds
 

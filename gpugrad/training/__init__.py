@@ -5,7 +5,7 @@ must outlive the process (nested dicts and lists of numbers, strings, booleans, 
 objects, since a checkpoint is read by nothing that could execute anything); then export it below. What the loop calls
 at given moments is a :class:`Callback`. The file format of checkpoints is in :mod:`.tree` (the structure),
 :mod:`.safetensors` (the numbers) and :mod:`.stores` (folders and buckets, and how a checkpoint gets its name only when
-it is complete).
+it is complete). Who may write to a run is in :mod:`.lease`, and what a resumed run is compared with in :mod:`.program`.
 """
 
 from .callbacks import Callback, EarlyStopping

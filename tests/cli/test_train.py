@@ -328,7 +328,7 @@ def test_a_record_that_is_damaged(folder, capsys):
     (folder / "runs").mkdir()
     (folder / "runs" / "run.json").write_text("{}")
     assert cli.main(["resume", "runs"]) == 2
-    assert "run.json in runs is no record of a run: 'target'" in capsys.readouterr().err
+    assert "run.json in runs is not a record of a run: 'target'" in capsys.readouterr().err
 
 
 def test_no_log_no_report(folder, capsys):

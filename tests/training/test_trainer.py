@@ -411,6 +411,34 @@ def test_a_run_that_is_another(before, after, message, tmp_path):
         trainer(folder=tmp_path, **after).fit(batches())
 
 
+class Broken(Callback):
+    """A run that ends after an epoch's row was written and before it was saved."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch(self, trainer, results):
+        if trainer.epoch == self.epoch:
+            raise RuntimeError("the machine is gone")
+
+
+def test_the_row_of_an_epoch_stands_in_the_log_once(tmp_path):
+    def fit(folder, broken=0):
+        made = trainer(folder=folder, metrics={"accuracy": Accuracy()}, callbacks=[Broken(broken)], save_every=1,
+                       save_seconds=None, log_every=2)  # fmt: skip
+        made.fit(batches(), batches(), epochs=3)
+
+    def rows(folder):
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in read_rows(folder)]
+
+    fit(tmp_path / "whole")
+    for epoch in (1, 2):
+        with pytest.raises(RuntimeError, match="the machine is gone"):
+            fit(tmp_path / "parts", epoch)
+    fit(tmp_path / "parts")
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
 CHANGES = {
     "lr": (lambda: {"lr": 0.5}, r"optimizer.lr is 0.5, the run was started with 0.01, which is used", False),
     "weight decay": (lambda: {"wd": 0.3}, "optimizer.weight_decay is 0.3", False),
