@@ -53,7 +53,7 @@ class Adam(Optimizer):
         super().check(group)
         for i, beta in enumerate(group["betas"]):
             if not 0 <= beta < 1:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+                raise ValueError(f"expected betas from 0 to below 1, got {beta} for beta{i + 1}")
 
     def moments(self, group: Group) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))

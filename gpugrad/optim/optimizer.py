@@ -17,7 +17,6 @@ from .uninterrupted import Uninterrupted
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 Group = dict[str, Any]
 
-NAMES = {"lr": "learning rate", "eps": "epsilon value"}
 ELSEWHERE = {"foreach", "fused", "capturable", "differentiable"}
 """Options of PyTorch's groups that choose among its implementations: dropped when its state is loaded."""
 
@@ -69,7 +68,7 @@ class Optimizer:
             )
         groups: list[Any] = list(params)
         if not groups:
-            raise ValueError("optimizer got an empty parameter list")
+            raise ValueError(f"{name}: expected at least one parameter, got none: does the model have any?")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -101,7 +100,7 @@ class Optimizer:
         """Raise ValueError where an option of ``group`` is out of range."""
         for name in self.nonnegative:
             if not group[name] >= 0:
-                raise ValueError(f"Invalid {NAMES.get(name, f'{name} value')}: {group[name]}")
+                raise ValueError(f"expected {name} from 0 on, got {group[name]}")
 
     # ---------------------------------------------------------------- groups
 
@@ -128,16 +127,16 @@ class Optimizer:
         params = [given] if isinstance(given, Tensor) else list(given)
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(
-                    f"an optimizer can only optimize Tensors, got {type(p).__name__}: use model.parameters()"
-                )
+                raise TypeError(f"expected Tensors as parameters, got {type(p).__name__}: use model.parameters()")
             if not p.is_leaf:
-                raise ValueError("can't optimize a non-leaf Tensor: it is the result of an operation")
+                raise ValueError(
+                    "expected leaf Tensors, got the result of an operation: optimize what it was computed from"
+                )
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if known & {id(p) for p in params}:
-            raise ValueError("some parameters appear in more than one parameter group")
+            raise ValueError("a parameter of this group is in an earlier group of the optimizer already")
         if len({id(p) for p in params}) < len(params):
-            raise ValueError("a parameter group contains the same parameter twice")
+            raise ValueError("a parameter is listed twice in one group")
         group = {**self.defaults, **param_group, "params": params}
         for name in self.nonnegative:
             _check_number(name, group[name])

@@ -52,7 +52,7 @@ class SGD(Optimizer):
     def check(self, group: Group) -> None:
         super().check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+            raise ValueError("nesterov=True looks ahead along the momentum: it needs momentum > 0 and dampening=0")
 
     def moments(self, group: Group) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -18,6 +19,9 @@ from ..core import Tensor, modes
 from ..nn.module import Module
 from ..nn.preserving import mode
 from ..ops.creation import asarray, tensor
+from .lr_scheduler.base import Scaled, checked, per_group
+from .lr_scheduler.cosine import half_cosine
+from .optimizer import Group, Optimizer
 from .uninterrupted import Uninterrupted
 
 Average = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
@@ -43,12 +47,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Average:
     """
     if not 0 <= decay <= 1:
         raise ValueError(f"expected a decay from 0 to 1, got {decay}")
-
-    def update(averages: Sequence[Tensor], values: Sequence[Tensor], averaged: int) -> None:
-        for average, value in zip(averages, values, strict=True):
-            _mix(average, value, 1 - decay)
-
-    return update
+    return Decaying(decay)
 
 
 def get_swa_multi_avg_fn() -> Average:
@@ -62,12 +61,46 @@ def get_swa_multi_avg_fn() -> Average:
     >>> average
     tensor([2.])
     """
+    return Equal()
 
-    def update(averages: Sequence[Tensor], values: Sequence[Tensor], averaged: int) -> None:
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule for one average at a time; unlike a function inside a function, it can be copied and pickled."""
+
+    def __call__(self, averages: Sequence[Tensor], values: Sequence[Tensor], averaged: int) -> None:
         for average, value in zip(averages, values, strict=True):
-            _mix(average, value, 1 / (averaged + 1))
+            self.one(average, value, averaged)
 
-    return update
+    def one(self, average: Tensor, value: Tensor, averaged: int) -> None:
+        raise NotImplementedError
+
+
+class Equal(Rule):
+    """All values count the same."""
+
+    def one(self, average: Tensor, value: Tensor, averaged: int) -> None:
+        _mix(average, value, 1 / (averaged + 1))
+
+
+@dataclass(frozen=True)
+class Decaying(Rule):
+    """Each value counts ``decay`` times as much as the one after it."""
+
+    decay: float
+
+    def one(self, average: Tensor, value: Tensor, averaged: int) -> None:
+        _mix(average, value, 1 - self.decay)
+
+
+@dataclass(frozen=True)
+class OneByOne(Rule):
+    """The user's function of one average."""
+
+    function: Callable[[Tensor, Tensor, int], Tensor]
+
+    def one(self, average: Tensor, value: Tensor, averaged: int) -> None:
+        _write(average, self.function(average.detach(), value, averaged))
 
 
 class AveragedModel(Module):
@@ -108,15 +141,16 @@ class AveragedModel(Module):
         use_buffers: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        if avg_fn is not None and multi_avg_fn is not None:
+        if avg_fn is None:
+            self.rule = multi_avg_fn or get_swa_multi_avg_fn()
+        elif multi_avg_fn is None:
+            self.rule = OneByOne(avg_fn)
+        else:
             raise ValueError("AveragedModel: expected avg_fn or multi_avg_fn, got both")
-        self.module = copy.deepcopy(model)
-        if device is not None:
-            self.module.to(device=device)
-        self.register_buffer("n_averaged", tensor(0, device="cpu"))
-        self.avg_fn = avg_fn
-        self.multi_avg_fn = multi_avg_fn
         self.use_buffers = use_buffers
+        self.register_buffer("n_averaged", tensor(0, device="cpu"))
+        averages = copy.deepcopy(model)
+        self.module = averages if device is None else averages.to(device=device)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
@@ -125,21 +159,10 @@ class AveragedModel(Module):
         """Take in the present weights of ``model``."""
         with modes.no_grad(), Uninterrupted():
             averaged = int(self.n_averaged.item())
-            _average(_values(self.module, self.use_buffers), _values(model, self.use_buffers), averaged, self._rule())
+            _average(_values(self.module, self.use_buffers), _values(model, self.use_buffers), averaged, self.rule)
             if not self.use_buffers:
                 _average(list(self.module.buffers()), list(model.buffers()), 0, None)
             backend.overwrite(self.n_averaged.data, averaged + 1)
-
-    def _rule(self) -> Average:
-        if self.avg_fn is None:
-            return self.multi_avg_fn or get_swa_multi_avg_fn()
-        one = self.avg_fn
-
-        def update(averages: Sequence[Tensor], values: Sequence[Tensor], averaged: int) -> None:
-            for average, value in zip(averages, values, strict=True):
-                _write(average, one(average.detach(), value, averaged))
-
-        return update
 
 
 class ExponentialMovingAverage:
@@ -236,6 +259,56 @@ class ExponentialMovingAverage:
         self.decay, self.updates = float(state_dict["decay"]), int(state_dict["updates"])
         self._rule = get_ema_multi_avg_fn(self.decay)
         self.averages = given
+
+
+class SWALR(Scaled):
+    """From the present rates to ``swa_lr`` in ``anneal_epochs`` steps; there the averages are taken.
+
+    ``lr = swa_lr + (initial - swa_lr) (1 + cos(pi t)) / 2`` with ``t = epoch / anneal_epochs``, or ``1 - t`` for the
+    height with the strategy "linear".
+
+    Args:
+        optimizer: whose rates are set.
+        swa_lr: the last rate, or a list with one for each group.
+        anneal_epochs: steps until then; 0: at once.
+        anneal_strategy: "cos" or "linear".
+        last_epoch: as of :class:`~gpugrad.optim.lr_scheduler.LRScheduler`.
+
+    Raises:
+        ValueError: another strategy, a negative number of epochs, or as many rates as groups were expected.
+
+    Source: Izmailov et al. 2018; ``torch.optim.swa_utils.SWALR``.
+
+    >>> import gpugrad as gg
+    >>> from gpugrad.optim import SGD
+    >>> optimizer = SGD([gg.ones(1).requires_grad_()], lr=1.0)
+    >>> scheduler = SWALR(optimizer, swa_lr=0.5, anneal_epochs=2, anneal_strategy="linear")
+    >>> [scheduler.step() or scheduler.get_last_lr()[0] for _ in range(3)]
+    [0.75, 0.5, 0.5]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, swa_lr: float | Sequence[float], anneal_epochs: int = 10,
+        anneal_strategy: str = "cos", last_epoch: int = -1,
+    ) -> None:  # fmt: skip
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f"SWALR: expected anneal_strategy 'cos' or 'linear', got {anneal_strategy!r}")
+        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
+            raise ValueError(f"SWALR: expected anneal_epochs as an integer from 0 on, got {anneal_epochs}")
+        lowest = per_group("swa_lr", checked(optimizer), swa_lr)
+        for group, rate in zip(optimizer.param_groups, lowest, strict=True):
+            group["swa_lr"] = rate
+        self.anneal_epochs = anneal_epochs
+        self._anneal_strategy = anneal_strategy
+        super().__init__(optimizer, last_epoch)
+
+    def _factor(self, epoch: int) -> float:
+        part = min(epoch / self.anneal_epochs, 1.0) if self.anneal_epochs else 1.0
+        return half_cosine(part) if self._anneal_strategy == "cos" else 1 - part
+
+    def _floor(self, group: Group) -> float:
+        lowest: float = group["swa_lr"] if "swa_lr" in group else group["lr"]
+        return lowest
 
 
 def update_bn(loader: Iterable[Any], model: Module, device: Device | str | None = None) -> None:

@@ -114,7 +114,7 @@ def test_a_call_is_made(parameter):
         ('use = "SDG"\nlr = 0.1', r"train\.toml:2: there is no 'SDG' in gpugrad\.optim; did you mean SGD"),
         ('use = "SGD"\nlearn = 0.1\nlr = 0.1', r"train\.toml:3: SGD takes no 'learn'"),
         ('use = "SGD"\nlr = 0.1\nmomentun = 0.9', r"train\.toml:4: SGD takes no 'momentun'; did you mean momentum\?"),
-        ('use = "SGD"\nlr = -1.0', r"train\.toml:1: SGD: Invalid learning rate: -1\.0"),
+        ('use = "SGD"\nlr = -1.0', r"train\.toml:1: SGD: expected lr from 0 on, got -1\.0"),
         ('use = "SGD"\nparams = []', r"train\.toml:2: SGD: multiple values for argument 'params'"),
         ("lr = 0.1", r'train\.toml:1: \[optimizer\] has to say what it is: use = "Name" or "file\.py:name"'),
         ("use = 3", r"train\.toml:1: \[optimizer\] has to say what it is"),

@@ -274,7 +274,7 @@ def test_data_without_validation_and_with_loaders(folder):
         ("mse_loss", "mse", r"train.toml:14: there is no 'mse' in gpugrad.nn.functional or gpugrad.nn"),
         ('"mse_loss"', '"mse_loss"\ninput = 3', r"train.toml:15: mse_loss is given its 'input' by the training"),
         ('"mse_loss"', '"mse_loss"\nreduktion = 3', r"train.toml:15: mse_loss takes no 'reduktion'; did you mean"),
-        ("lr = 0.1", "lr = -0.1", r"train.toml:16: SGD: Invalid learning rate: -0.1"),
+        ("lr = 0.1", "lr = -0.1", r"train.toml:16: SGD: expected lr from 0 on, got -0.1"),
         ("step_size = 1", "", r"train.toml:22: StepLR: missing a required argument: 'step_size'"),
         ("save_every = 3", "save_evry = 3", r"train.toml:28: Trainer takes no 'save_evry'; did you mean save_every"),
         ("save_every = 3", "folder = 'x'", r"train.toml:28: Trainer takes no 'folder'"),
@@ -310,7 +310,7 @@ def test_a_script(folder, capsys):
         (["train", "our_points.py:train", "--out", "a", "--grace", "3"], "got an unexpected keyword argument 'grace'"),
         (["train", "our_points.py:train", "--out", "a", "--set", "a.b=3"], "--set a.b=3: a function takes plain names"),
         (["train", "train.toml", "--set", "epochs"], "--set epochs: expected table.key=value"),
-        (["train", "train.toml", "--set", "optimizer.lr=-1"], "SGD: Invalid learning rate: -1"),
+        (["train", "train.toml", "--set", "optimizer.lr=-1"], "SGD: expected lr from 0 on, got -1"),
         (
             ["resume", "runs/none"],
             "there is no run.json in runs/none: gpugrad train --out runs/none starts a run",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy
 import pytest
 
@@ -66,6 +69,46 @@ def test_averages_are_pytorchs(torch, rng, device, rule, use_buffers):
             numpy.testing.assert_allclose(value.numpy(), expected[name].numpy(), rtol=2e-6, atol=1e-6, err_msg=name)
     b.load_state_dict({name: torch.tensor(value) for name, value in numbers(a.state_dict()).items()})
     a.load_state_dict(numbers(b.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear"}, {"anneal_epochs": 0}, {"anneal_epochs": 1}])
+@pytest.mark.parametrize("rate", [0.05, [0.3, 0.01]])
+def test_the_rates_before_averaging_are_pytorchs(torch, options, rate):
+    made = []
+    for library, one, schedules in ((optim, gg.ones, ours), (torch.optim, torch.ones, torch.optim.swa_utils)):
+        groups = [{"params": [one(1).requires_grad_()]}, {"params": [one(1).requires_grad_()], "lr": 0.02}]
+        made.append(schedules.SWALR(library.SGD(groups, lr=0.1), rate, **options))
+    assert set(made[0].state_dict()) == set(made[1].state_dict())
+    for _ in range(14):
+        numpy.testing.assert_allclose(*(s.get_last_lr() for s in made), rtol=1e-13)
+        numpy.testing.assert_allclose(*([g["lr"] for g in s.optimizer.param_groups] for s in made), rtol=1e-13)
+        for schedule in made:
+            schedule.step()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"anneal_strategy": "x"}, "'cos' or 'linear', got 'x'"),
+        ({"anneal_epochs": -1}, "an integer from 0 on, got -1"),
+        ({"swa_lr": [0.1, 0.2]}, "expected 1 values for swa_lr"),
+    ],
+)
+def test_wrong_rates_before_averaging_are_said(options, message):
+    with pytest.raises(ValueError, match=message):
+        ours.SWALR(optim.SGD([gg.ones(1).requires_grad_()], lr=0.1), **{"swa_lr": 0.1, **options})
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_averaged_model_can_be_copied(rule):
+    averaged = ours.AveragedModel(trained := nn.Linear(1, 1), **RULES[rule](ours))
+    averaged.update_parameters(trained)
+    copied = copy.deepcopy(averaged) if rule == "own" else pickle.loads(pickle.dumps(averaged))
+    nn.init.constant_(trained.weight, 2.0)
+    for one in (averaged, copied):
+        one.update_parameters(trained)
+    assert averaged.module.weight.tolist() == copied.module.weight.tolist()
 
 
 def test_an_averaged_model_computes_and_is_a_copy(device):

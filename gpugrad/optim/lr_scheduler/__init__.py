@@ -3,8 +3,8 @@
 A schedule is made for an optimizer, sets ``group["lr"]`` at once, and again at each ``step()``, which comes after the
 optimizer's. Its state has PyTorch's keys, and either library takes the other's.
 
-To add one: a subclass of :class:`LRScheduler` in the file of its family, with ``_next`` (a group's next rate, from the
-present one) and, if there is one, ``_closed`` (the rate at an epoch, from the first one); a row in
+To add one: a subclass of ``Scaled`` in the file of its family with ``_factor``, the rate at an epoch as a multiple of
+the first one (or of :class:`LRScheduler` with ``get_lr`` where there is no such number); a row in
 ``tests/optim/test_lr_scheduler.py``; then export it below.
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from ..optimizer import Group, Optimizer
@@ -48,38 +47,31 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = checked(optimizer)
-        for i, group in enumerate(optimizer.param_groups):
-            if last_epoch == -1:
+        if last_epoch == -1:
+            for group in self._groups:
                 group.setdefault("initial_lr", group["lr"])
-            elif "initial_lr" not in group:
-                raise KeyError(f"group {i} has no 'initial_lr', which last_epoch={last_epoch} needs: load the "
-                               "optimizer's state first, or begin anew with last_epoch=-1")  # fmt: skip
-        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
+        missing = [i for i, group in enumerate(self._groups) if "initial_lr" not in group]
+        if missing:
+            raise KeyError(f"group {missing[0]} has no 'initial_lr', which last_epoch={last_epoch} needs: load the "
+                           "optimizer's state first, or begin anew with last_epoch=-1")  # fmt: skip
+        self.base_lrs: list[float] = [group["initial_lr"] for group in self._groups]
         self.last_epoch = last_epoch
-        self._step_count = 0
-        self._is_initial = False
-        self._get_lr_called_within_step = False  # a key of PyTorch's state, without use here
         self._last_lr: list[float] = []
-        self._initial_step()
+        # Keys of PyTorch's state.
+        self._step_count = 1
+        self._is_initial = False
+        self._get_lr_called_within_step = False
+        self._start()
 
     # ---------------------------------------------------------------- what a subclass says
 
     def get_lr(self) -> list[float]:
-        """The rate of each group at ``last_epoch``, from its present one."""
-        return [self._next(group["lr"], base) for group, base in zip_longest(self._groups, self.base_lrs)]
-
-    def _next(self, rate: float, base: float | None) -> float:
-        """A group's rate at ``last_epoch``, from that before; so schedules on one optimizer multiply.
-
-        Args:
-            rate: before.
-            base: the first one; None for a group that was added later.
-        """
+        """The rate of each group at ``last_epoch``, from its present one, which is that of the epoch before."""
         raise NotImplementedError
 
-    def _closed(self, base: float) -> float | None:
-        """The rate at ``last_epoch`` from the first one, or None where only :meth:`get_lr` knows."""
-        return None
+    def _at_epoch(self) -> list[float]:
+        """The rates at ``last_epoch`` after a jump there."""
+        return self.get_lr()
 
     # ---------------------------------------------------------------- going on
 
@@ -94,36 +86,42 @@ class LRScheduler:
             epoch: jump there instead, where the schedule can.
         """
         self._step_count += 1
-        self._update_lr(epoch)
+        if epoch is None:
+            self._go(self.last_epoch + 1, self.get_lr)
+        else:
+            self._jump(epoch)
 
-    def _initial_step(self) -> None:
-        self._step_count = 0
+    def _start(self) -> None:
+        """Set the first rates."""
         self._is_initial = True
         try:
-            self.step()
+            self._go(self.last_epoch + 1, self.get_lr)
         finally:
             self._is_initial = False
 
-    def _update_lr(self, epoch: int | None = None) -> None:
-        if self.fixed_groups and len(self._groups) != len(self.base_lrs):
-            raise self._other_groups(len(self.base_lrs))
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        known = [] if epoch is None else [self._closed(base) for base in self.base_lrs]
-        rates = [rate for rate in known if rate is not None] or self.get_lr()
-        self._set(rates)
+    def _rewind(self) -> None:
+        """Forget :meth:`_start`, so that another schedule can come first."""
+        self.last_epoch -= 1
 
-    def _set(self, rates: Sequence[float]) -> None:
-        if len(rates) != len(self._groups):
-            raise self._other_groups(len(rates))
-        for group, rate in zip(self._groups, rates, strict=True):
+    def _jump(self, epoch: int) -> None:
+        self._go(epoch, self._at_epoch)
+
+    def _go(self, epoch: int, rates: Callable[[], Sequence[float]]) -> None:
+        """The one place where rates are set."""
+        self._match_groups(len(self.base_lrs) if self.fixed_groups else len(self._groups))
+        self.last_epoch = epoch
+        values = list(rates())
+        self._match_groups(len(values))
+        for group, rate in zip(self._groups, values, strict=True):
             group["lr"] = rate
-        self._last_lr = list(rates)
+        self._last_lr = values
 
-    def _other_groups(self, count: int) -> ValueError:
-        return ValueError(
-            f"{type(self).__name__} has rates for {count} groups, the optimizer has {len(self._groups)} now: make the "
-            "schedule after the last add_param_group"
-        )
+    def _match_groups(self, count: int) -> None:
+        if count != len(self._groups):
+            raise ValueError(
+                f"{type(self).__name__} has rates for {count} groups, the optimizer has {len(self._groups)} now: make "
+                "the schedule after the last add_param_group"
+            )
 
     def get_last_lr(self) -> list[float]:
         """The rates that were set last, one for each group."""
@@ -140,6 +138,58 @@ class LRScheduler:
         vars(self).update({name: _copied(value) for name, value in state_dict.items()})
 
 
+class Scaled(LRScheduler):
+    """A schedule with a closed form: ``lr = floor + (initial_lr - floor) factor(epoch)``.
+
+    From epoch to epoch it multiplies the present distance from the floor by ``factor(epoch) / factor(epoch - 1)``, so
+    that several schedules on one optimizer multiply, and groups that are added later are followed. Only from a factor
+    of 0 no other leads up: there, the first rate is needed.
+    """
+
+    in_stairs = False
+    """Whether the factor is constant between single epochs. Such a schedule that goes on from ``last_epoch`` takes a
+    stair that is at the next epoch; of the others, the rate there is expected to be set already, as in PyTorch."""
+
+    def _factor(self, epoch: int) -> float:
+        raise NotImplementedError
+
+    def _floor(self, group: Group) -> float:
+        """The rate at a factor of 0."""
+        return 0.0
+
+    def _first(self) -> float:
+        """The factor at epoch 0."""
+        return self._factor(0)
+
+    def get_lr(self) -> list[float]:
+        now, before = self._change()
+        if before:
+            return [floor + (group["lr"] - floor) * (now / before) for group, floor in self._floors()]
+        if now:  # up from the bottom, on which all rates look alike
+            self._match_groups(len(self.base_lrs))
+            pairs = zip(self._floors(), self.base_lrs, strict=True)
+            return [group["lr"] + (base - floor) * now for (group, floor), base in pairs]
+        return [group["lr"] for group in self._groups]
+
+    def _change(self) -> tuple[float, float]:
+        """The factors at this epoch and at the one before."""
+        epoch = self.last_epoch
+        if epoch == 0:
+            return self._first(), 1.0
+        if self._is_initial and not self.in_stairs:
+            return 1.0, 1.0
+        return self._factor(epoch), self._factor(epoch - 1)
+
+    def _at_epoch(self) -> list[float]:
+        self._match_groups(len(self.base_lrs))
+        factor = self._factor(self.last_epoch)
+        pairs = zip(self._floors(), self.base_lrs, strict=True)
+        return [floor + (base - floor) * factor for (_, floor), base in pairs]
+
+    def _floors(self) -> list[tuple[Group, float]]:
+        return [(group, self._floor(group)) for group in self._groups]
+
+
 class OfFunctions(LRScheduler):
     """A schedule that calls the user's functions; those cannot be saved, objects with ``__call__`` can."""
 
@@ -150,7 +200,7 @@ class OfFunctions(LRScheduler):
         self.lr_lambdas = per_group("lr_lambda", checked(optimizer), lr_lambda)
         for function in self.lr_lambdas:
             if not callable(function):
-                raise TypeError(f"lr_lambda should be a function, but got {type(function).__name__}")
+                raise TypeError(f"expected a function of the epoch as lr_lambda, got {type(function).__name__}")
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -175,7 +225,7 @@ def saved_function(function: Any) -> dict[str, Any] | None:
 def checked(optimizer: Any) -> Optimizer:
     """The optimizer, if it is one."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        raise TypeError(f"a schedule needs an optimizer, such as gg.optim.SGD(...), got {type(optimizer).__name__}")
     return optimizer
 
 

@@ -16,6 +16,10 @@ class Composed(LRScheduler):
 
     _schedulers: list[LRScheduler]
 
+    def _rewind(self) -> None:
+        for part in self._schedulers:
+            part._rewind()
+
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
         state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
@@ -63,37 +67,36 @@ class SequentialLR(Composed):
                              f"schedules, got {len(milestones)}")  # fmt: skip
         self._milestones = list(milestones)
         self.last_epoch = last_epoch + 1
-        # Each schedule has set the rates when it was made: undo that, and let the first one begin.
+        self._rewind()  # each part has set its first rates when it was made
+        self._part()[1]._start()
+        self._last_lr = self._part()[1].get_last_lr()
+
+    def _rewind(self) -> None:
+        super()._rewind()
         for group in self._groups:
             group["lr"] = group["initial_lr"]
-        for scheduler in _leaves(self):
-            scheduler.last_epoch -= 1
-        first = self._schedulers[bisect_right(self._milestones, 0)]
-        first._initial_step()
-        self._last_lr = first.get_last_lr()
 
-    def _initial_step(self) -> None:
-        """As a part of another sequence: the rates are those of its first schedule again."""
-        for group in self._groups:
-            group["lr"] = group["initial_lr"]
-        self._schedulers[0]._initial_step()
-        self._last_lr = self._schedulers[0].get_last_lr()
+    def _start(self) -> None:
+        self.step()  # the first part of another sequence, which begins with its epoch 1 in PyTorch too
 
-    def _update_lr(self, epoch: int | None = None) -> None:
-        if epoch is not None:
-            raise ValueError("a SequentialLR cannot jump to an epoch, so it can only be the first part of another one")
-        self.step()
+    def _jump(self, epoch: int) -> None:
+        raise ValueError("a SequentialLR cannot jump to an epoch, so it can only be the first part of another one")
 
     def step(self, epoch: int | None = None) -> None:
         """Set the rates of the next epoch."""
         self.last_epoch += 1
-        place = bisect_right(self._milestones, self.last_epoch)
-        scheduler = self._schedulers[place]
-        if place > 0 and self._milestones[place - 1] == self.last_epoch:
-            scheduler._update_lr(0)
+        begin, part = self._part()
+        if begin == self.last_epoch:
+            part._jump(0)
         else:
-            scheduler.step()
-        self._last_lr = scheduler.get_last_lr()
+            part.step()
+        self._last_lr = part.get_last_lr()
+
+    def _part(self) -> tuple[int, LRScheduler]:
+        """The schedule whose turn it is, and since when."""
+        begins = [0, *self._milestones]
+        turn = bisect_right(begins, self.last_epoch) - 1
+        return begins[turn], self._schedulers[turn]
 
 
 class ChainedScheduler(Composed):
@@ -145,10 +148,3 @@ def _of_one(name: str, optimizer: Any, schedulers: Sequence[LRScheduler]) -> lis
         if scheduler.optimizer is not optimizer:
             raise ValueError(f"{name}: the {type(scheduler).__name__} at index {i} belongs to another optimizer")
     return list(schedulers)
-
-
-def _leaves(scheduler: LRScheduler) -> list[LRScheduler]:
-    """The schedules that are not made of others."""
-    if isinstance(scheduler, Composed):
-        return [leaf for part in scheduler._schedulers for leaf in _leaves(part)]
-    return [scheduler]

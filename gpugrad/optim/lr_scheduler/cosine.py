@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from ..optimizer import Optimizer
-from .base import LRScheduler
+from ..optimizer import Group, Optimizer
+from .base import LRScheduler, Scaled
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(Scaled):
     """``lr = eta_min + (initial_lr - eta_min) (1 + cos(pi epoch / T_max)) / 2``; after ``T_max`` it rises again.
 
     Args:
@@ -31,21 +31,11 @@ class CosineAnnealingLR(LRScheduler):
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float | None) -> float:
-        if self._is_initial:
-            return rate
-        begun = self._step_count == 1 and self.last_epoch > 0
-        if begun or (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # from the bottom, no factor leads up
-            if base is None:
-                raise self._other_groups(len(self.base_lrs))
-            if begun:
-                return self._closed(base)
-            return rate + (base - self.eta_min) * (1 - math.cos(math.pi / self.T_max)) / 2
-        now, before = (1 + math.cos(math.pi * epoch / self.T_max) for epoch in (self.last_epoch, self.last_epoch - 1))
-        return now / before * (rate - self.eta_min) + self.eta_min
+    def _factor(self, epoch: int) -> float:
+        return half_cosine(epoch % (2 * self.T_max) / self.T_max)
 
-    def _closed(self, base: float) -> float:
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+    def _floor(self, group: Group) -> float:
+        return self.eta_min
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
@@ -86,39 +76,38 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_i = T_0
         self.T_mult = T_mult
         self.eta_min = eta_min
-        self.T_cur: float = last_epoch
+        self.T_cur: float = 0
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        height = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
+        height = half_cosine(self.T_cur / self.T_i)
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
 
     def step(self, epoch: float | None = None) -> None:
         """Set the rates of the next epoch, or of ``epoch``, which may be a fraction."""
-        if epoch is None and self.last_epoch >= 0:
-            epoch = self.last_epoch + 1
-            self.T_cur += 1
-            if self.T_cur >= self.T_i:
-                self.T_cur %= self.T_i
-                self.T_i *= self.T_mult
-        else:
-            epoch = epoch or 0
-            self._find(epoch)
-        self.last_epoch = math.floor(epoch)
-        self._set(self.get_lr())
+        if epoch is not None:
+            self._jump(epoch)
+            return
+        descents, self.T_cur = divmod(self.T_cur + 1, self.T_i)
+        self.T_i *= self.T_mult ** int(descents)
+        self._go(self.last_epoch + 1, self.get_lr)
 
-    def _update_lr(self, epoch: int | None = None) -> None:
-        self.step(epoch)
+    def _start(self) -> None:
+        self._jump(self.last_epoch + 1)
 
-    def _find(self, epoch: float) -> None:
-        """In which descent an epoch is, and where in it."""
+    def _jump(self, epoch: float) -> None:
         if epoch < 0:
             raise ValueError(f"CosineAnnealingWarmRestarts: expected an epoch from 0 on, got {epoch}")
-        descents = 0
-        if epoch >= self.T_0 and self.T_mult > 1:
-            descents = int(math.log(epoch / self.T_0 * (self.T_mult - 1) + 1, self.T_mult))
-        self.T_i = self.T_0 * self.T_mult**descents
         if self.T_mult == 1:
             self.T_cur = epoch % self.T_0
         else:
-            self.T_cur = epoch - self.T_0 * (self.T_mult**descents - 1) / (self.T_mult - 1)
+            self.T_cur, self.T_i = epoch, self.T_0
+            while self.T_cur >= self.T_i:
+                self.T_cur -= self.T_i
+                self.T_i *= self.T_mult
+        self._go(math.floor(epoch), self.get_lr)
+
+
+def half_cosine(part: float) -> float:
+    """1 at 0, 0 at 1, 1 again at 2."""
+    return (1 + math.cos(math.pi * part)) / 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..optimizer import Optimizer
 from .base import LRScheduler, checked, per_group, saved_function
+from .cosine import half_cosine
 
 PerGroup = float | Sequence[float]
 
@@ -33,10 +34,7 @@ class WithMomentum(LRScheduler):
 
     def _set_momentum(self, values: Sequence[float]) -> None:
         for group, value in zip(self._groups, values, strict=True):
-            if self.use_beta1:
-                group["betas"] = (value, *group["betas"][1:])
-            else:
-                group["momentum"] = value
+            group.update({"betas": (value, *group["betas"][1:])} if self.use_beta1 else {"momentum": value})
 
 
 class OneCycleLR(WithMomentum):
@@ -101,12 +99,10 @@ class OneCycleLR(WithMomentum):
     def get_lr(self) -> list[float]:
         if self.last_epoch > self.total_steps:
             raise ValueError(f"OneCycleLR: this is step {self.last_epoch} of {self.total_steps}")
-        start, phase = 0.0, self._schedule_phases[0]
-        for after in self._schedule_phases[1:]:
-            if self.last_epoch <= phase["end_step"]:
-                break
-            start, phase = phase["end_step"], after
-        part = (self.last_epoch - start) / (phase["end_step"] - start)
+        ends = [phase["end_step"] for phase in self._schedule_phases]
+        turn = min(bisect_left(ends, self.last_epoch), len(ends) - 1)
+        phase, begin = self._schedule_phases[turn], ends[turn - 1] if turn else 0.0
+        part = (self.last_epoch - begin) / (ends[turn] - begin)
         if self.cycle_momentum:
             self._set_momentum(self._between(phase["start_momentum"], phase["end_momentum"], part))
         return self._between(phase["start_lr"], phase["end_lr"], part)
@@ -116,9 +112,8 @@ class OneCycleLR(WithMomentum):
         return [self._annealed(group[start], group[end], part) for group in self._groups]
 
     def _annealed(self, start: float, end: float, part: float) -> float:
-        if self._anneal_func_type == "cos":
-            return end + (start - end) / 2.0 * (math.cos(math.pi * part) + 1)
-        return (end - start) * part + start
+        left = half_cosine(part) if self._anneal_func_type == "cos" else 1 - part
+        return end + (start - end) * left
 
 
 class CyclicLR(WithMomentum):
@@ -192,16 +187,14 @@ class CyclicLR(WithMomentum):
         return 1 / 2.0 ** (x - 1) if self.mode == "triangular2" else 1.0
 
     def get_lr(self) -> list[float]:
-        cycle = math.floor(1 + self.last_epoch / self.total_size)
-        x = 1.0 + self.last_epoch / self.total_size - cycle
-        up = x <= self.step_ratio
-        part = x / self.step_ratio if up else (x - 1) / (self.step_ratio - 1)
-        scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
+        cycles, position = divmod(self.last_epoch, self.total_size)
+        up = self.step_ratio * self.total_size
+        height = position / up if position <= up else (self.total_size - position) / (self.total_size - up)
+        height *= self.scale_fn(int(cycles) + 1 if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
             pairs = zip(self.base_momentums, self.max_momentums, strict=True)
-            self._set_momentum([high - (high - low) * part * scale for low, high in pairs])
-        lowest = self.base_lrs
-        return [low + (high - low) * part * scale for low, high in zip(lowest, self.max_lrs, strict=True)]
+            self._set_momentum([high - (high - low) * height for low, high in pairs])
+        return [low + (high - low) * height for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..optimizer import Optimizer
-from .base import LRScheduler
+from .base import Scaled
 
 
-class StepLR(LRScheduler):
+class StepLR(Scaled):
     """``lr = initial_lr * gamma^(epoch // step_size)``.
 
     Args:
@@ -34,15 +33,13 @@ class StepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float | None) -> float:
-        due = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
-        return rate * self.gamma if due else rate
+    in_stairs = True
 
-    def _closed(self, base: float) -> float:
-        return float(base * self.gamma ** (self.last_epoch // self.step_size))
+    def _factor(self, epoch: int) -> float:
+        return float(self.gamma ** (epoch // self.step_size))
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(Scaled):
     """Times ``gamma`` at each of the ``milestones``; one that is listed twice counts twice.
 
     Args:
@@ -67,19 +64,17 @@ class MultiStepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float | None) -> float:
-        times = self.milestones[self.last_epoch]
-        return float(rate * self.gamma**times) if times else rate
+    in_stairs = True
 
-    def _closed(self, base: float) -> float:
-        return float(base * self.gamma ** bisect_right(sorted(self.milestones.elements()), self.last_epoch))
+    def _factor(self, epoch: int) -> float:
+        return float(self.gamma ** sum(times for at, times in self.milestones.items() if at <= epoch))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self.milestones = Counter({int(epoch): times for epoch, times in self.milestones.items()})
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(Scaled):
     """``lr = initial_lr * factor`` until epoch ``total_iters``, then ``initial_lr``.
 
     Args:
@@ -107,16 +102,16 @@ class ConstantLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float | None) -> float:
-        if self.last_epoch == 0:
-            return rate * self.factor
-        return rate * (1.0 / self.factor) if self.last_epoch == self.total_iters else rate
+    in_stairs = True
 
-    def _closed(self, base: float) -> float:
-        return base * (self.factor + (self.last_epoch >= self.total_iters) * (1 - self.factor))
+    def _factor(self, epoch: int) -> float:
+        return self.factor if epoch < self.total_iters else 1.0
+
+    def _first(self) -> float:
+        return self.factor  # for good, if total_iters is 0
 
 
-class LinearLR(LRScheduler):
+class LinearLR(Scaled):
     """From ``start_factor * initial_lr`` to ``end_factor * initial_lr`` in a straight line: the usual warm-up.
 
     Args:
@@ -151,21 +146,12 @@ class LinearLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float | None) -> float:
-        if self.last_epoch == 0:
-            return rate * self.start_factor
-        if self._is_initial or self.last_epoch > self.total_iters:
-            return rate
-        rise = self.end_factor - self.start_factor
-        before = self.total_iters * self.start_factor + (self.last_epoch - 1) * rise  # total_iters times the factor
-        return rate * (1.0 + rise / before)
-
-    def _closed(self, base: float) -> float:
-        passed = min(self.total_iters, self.last_epoch)
-        return base * (self.start_factor + (self.end_factor - self.start_factor) * passed / self.total_iters)
+    def _factor(self, epoch: int) -> float:
+        part = min(epoch / self.total_iters, 1.0) if self.total_iters else 0.0
+        return self.start_factor + (self.end_factor - self.start_factor) * part
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(Scaled):
     """``lr = initial_lr * gamma^epoch``.
 
     Args:
@@ -186,14 +172,11 @@ class ExponentialLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float | None) -> float:
-        return rate if self._is_initial else rate * self.gamma
-
-    def _closed(self, base: float) -> float:
-        return float(base * self.gamma**self.last_epoch)
+    def _factor(self, epoch: int) -> float:
+        return float(self.gamma**epoch)
 
 
-class PolynomialLR(LRScheduler):
+class PolynomialLR(Scaled):
     """``lr = initial_lr * (1 - epoch / total_iters)^power``, and 0 from ``total_iters`` on.
 
     Args:
@@ -216,11 +199,6 @@ class PolynomialLR(LRScheduler):
         self.power = power
         super().__init__(optimizer, last_epoch)
 
-    def _next(self, rate: float, base: float | None) -> float:
-        if self._is_initial or self.last_epoch > self.total_iters:
-            return rate
-        left, before = (1.0 - epoch / self.total_iters for epoch in (self.last_epoch, self.last_epoch - 1))
-        return float(rate * (left / before) ** self.power)
-
-    def _closed(self, base: float) -> float:
-        return float(base * (1.0 - min(self.total_iters, self.last_epoch) / self.total_iters) ** self.power)
+    def _factor(self, epoch: int) -> float:
+        part = min(epoch / self.total_iters, 1.0) if self.total_iters else 0.0
+        return float((1.0 - part) ** self.power)

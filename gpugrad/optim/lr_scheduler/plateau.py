@@ -77,35 +77,29 @@ class ReduceLROnPlateau(LRScheduler):
             metrics: a number, or a tensor of one element.
             epoch: its number; None counts on.
         """
-        current = float(metrics.item() if hasattr(metrics, "item") else metrics)
+        value = float(metrics.item() if hasattr(metrics, "item") else metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        if self._better(current):
-            self.best = current
-            self.num_bad_epochs = 0
-        else:
-            self.num_bad_epochs += 1
-        if self.in_cooldown:
-            self.cooldown_counter -= 1
-            self.num_bad_epochs = 0
+        better = self._better(value)
+        if better:
+            self.best = value
+        self.num_bad_epochs = 0 if better or self.in_cooldown else self.num_bad_epochs + 1
+        self.cooldown_counter = max(self.cooldown_counter - 1, 0)
         if self.num_bad_epochs > self.patience:
-            self._reduce()
-            self.cooldown_counter = self.cooldown
-            self.num_bad_epochs = 0
+            self._lower()
+            self.num_bad_epochs, self.cooldown_counter = 0, self.cooldown
         self._last_lr = [group["lr"] for group in self._groups]
 
     def _better(self, value: float) -> bool:
-        sign = -1.0 if self.mode == "min" else 1.0
-        relative = self.threshold_mode == "rel"
-        limit = self.best * (1.0 + sign * self.threshold) if relative else self.best + sign * self.threshold
-        return value < limit if self.mode == "min" else value > limit
+        sign = 1.0 if self.mode == "max" else -1.0
+        factor, offset = (1.0, self.threshold) if self.threshold_mode == "abs" else (1.0 + sign * self.threshold, 0.0)
+        return sign * value > sign * self.best * factor + offset
 
-    def _reduce(self) -> None:
-        if len(self._groups) != len(self.min_lrs):
-            if self.default_min_lr is None:
-                raise RuntimeError(f"ReduceLROnPlateau: there are {len(self._groups)} groups now, and min_lr for "
-                                   f"{len(self.min_lrs)}: set scheduler.min_lrs")  # fmt: skip
+    def _lower(self) -> None:
+        if self.default_min_lr is not None:
             self.min_lrs = [self.default_min_lr] * len(self._groups)
+        elif len(self._groups) != len(self.min_lrs):
+            raise RuntimeError(f"ReduceLROnPlateau: there are {len(self._groups)} groups now, and min_lr for "
+                               f"{len(self.min_lrs)}: set scheduler.min_lrs")  # fmt: skip
         for group, lowest in zip(self._groups, self.min_lrs, strict=True):
-            rate = max(group["lr"] * self.factor, lowest)
-            if group["lr"] - rate > self.eps:
-                group["lr"] = rate
+            lowered = max(lowest, self.factor * group["lr"])
+            group["lr"] = lowered if group["lr"] - lowered > self.eps else group["lr"]

@@ -298,7 +298,7 @@ def where(condition: ndarray, x: Any = None, y: Any = None) -> Any:
         counters.synchronizations += 1
         return run("where", numpy.where, (condition,), {})
     if x is None or y is None:
-        raise ValueError("Must provide both 'x' and 'y' or neither.")
+        raise ValueError("expected both x and y, or neither")
     return run("where", searches.where, (condition, x, y), {})
 
 

@@ -43,17 +43,18 @@ def cholesky(a: Values) -> Values:
 
 
 def solve(a: Values, b: Values) -> Values:
-    """The solution, or NaN; of several matrices and matrices, one each."""
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise LinAlgError("Last 2 dimensions of the array must be square")
-    if b.ndim == 1:
-        if a.shape[-1] != b.size:
-            raise ValueError("a must have (..., M, M) shape and b must have (M,) for one-dimensional b")
-        return _unasked(numpy.linalg.solve, a, numpy.broadcast_to(b, a.shape[:-1])[..., None])[..., 0]
-    if a.shape[:-1] != b.shape[:-1]:
-        raise ValueError("a must have (..., M, M) shape and b must have (..., M, K) for multidimensional b")
-    if a.ndim > 2 and a.size and not b.size:
-        raise ZeroDivisionError("Division by zero")
+    """The solution, or NaN; of several matrices and matrices, one each. Errors say what CuPy would refuse."""
+    rows = a.shape[-1] if a.ndim >= 2 else -1
+    if rows < 0 or a.shape[-2] != rows:
+        raise LinAlgError(f"expected square matrices, got {a.shape}")
+    vector = b.ndim == 1
+    if (b.shape if vector else b.shape[:-1]) != ((rows,) if vector else a.shape[:-1]):
+        raise ValueError(f"expected {rows} rows in b, and as many matrices as in a: got {a.shape} and {b.shape}")
+    if vector:
+        columns = numpy.broadcast_to(b, a.shape[:-1])[..., None]
+        return _unasked(numpy.linalg.solve, a, columns)[..., 0]
+    if not b.size and a.size and a.ndim > 2:
+        raise ZeroDivisionError("CuPy divides by the size of b")
     return _unasked(numpy.linalg.solve, a, b)
 
 
