@@ -129,120 +129,6 @@ class _LazyKernels(_Lazy):
         self.in_channels = self.weight.shape[0] if self.transposed else self.weight.shape[1] * self.groups
 
 
-class LazyConv1d(_LazyKernels, Conv1d):
-    """:class:`Conv1d` whose ``in_channels`` is that of the first input; the other arguments are the same.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter is asked for.
-
-    Source: ``torch.nn.LazyConv1d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyConv1d(4, kernel_size=3)
-    >>> layer(gg.ones((2, 3, 8))).shape
-    (2, 4, 6)
-    >>> layer.in_channels
-    3
-    """
-
-    becomes = Conv1d
-
-
-class LazyConv2d(_LazyKernels, Conv2d):
-    """:class:`Conv2d` whose ``in_channels`` is that of the first input; the other arguments are the same.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter is asked for.
-
-    Source: ``torch.nn.LazyConv2d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyConv2d(4, kernel_size=3)
-    >>> layer(gg.ones((2, 3, 8, 8))).shape
-    (2, 4, 6, 6)
-    >>> layer.in_channels
-    3
-    """
-
-    becomes = Conv2d
-
-
-class LazyConv3d(_LazyKernels, Conv3d):
-    """:class:`Conv3d` whose ``in_channels`` is that of the first input; the other arguments are the same.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter is asked for.
-
-    Source: ``torch.nn.LazyConv3d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyConv3d(4, kernel_size=3)
-    >>> layer(gg.ones((2, 3, 8, 8, 8))).shape
-    (2, 4, 6, 6, 6)
-    >>> layer.in_channels
-    3
-    """
-
-    becomes = Conv3d
-
-
-class LazyConvTranspose1d(_LazyKernels, ConvTranspose1d):
-    """:class:`ConvTranspose1d` whose ``in_channels`` is that of the first input; the other arguments are the same.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter is asked for.
-
-    Source: ``torch.nn.LazyConvTranspose1d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyConvTranspose1d(4, kernel_size=3)
-    >>> layer(gg.ones((2, 3, 8))).shape
-    (2, 4, 10)
-    >>> layer.in_channels
-    3
-    """
-
-    becomes = ConvTranspose1d
-
-
-class LazyConvTranspose2d(_LazyKernels, ConvTranspose2d):
-    """:class:`ConvTranspose2d` whose ``in_channels`` is that of the first input; the other arguments are the same.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter is asked for.
-
-    Source: ``torch.nn.LazyConvTranspose2d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyConvTranspose2d(4, kernel_size=3)
-    >>> layer(gg.ones((2, 3, 8, 8))).shape
-    (2, 4, 10, 10)
-    >>> layer.in_channels
-    3
-    """
-
-    becomes = ConvTranspose2d
-
-
-class LazyConvTranspose3d(_LazyKernels, ConvTranspose3d):
-    """:class:`ConvTranspose3d` whose ``in_channels`` is that of the first input; the other arguments are the same.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter is asked for.
-
-    Source: ``torch.nn.LazyConvTranspose3d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyConvTranspose3d(4, kernel_size=3)
-    >>> layer(gg.ones((2, 3, 8, 8, 8))).shape
-    (2, 4, 10, 10, 10)
-    >>> layer.in_channels
-    3
-    """
-
-    becomes = ConvTranspose3d
-
-
 class _LazyStatistics(_Lazy):
     axes: Any
     num_features: int
@@ -254,9 +140,6 @@ class _LazyStatistics(_Lazy):
         super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self._postpone("weight", "bias", "running_mean", "running_var")
 
-    def _channel(self, input: Tensor) -> int:
-        return 1
-
     def reset_running_stats(self) -> None:
         """Nothing, until there are statistics."""
 
@@ -264,7 +147,8 @@ class _LazyStatistics(_Lazy):
         if input.ndim not in self.axes:
             many = " or ".join(map(str, self.axes))
             raise ValueError(f"{type(self).__name__}: expected an input with {many} axes, got shape {input.shape}")
-        shape = (input.shape[self._channel(input)],)
+        batched = input.ndim == max(self.axes) or issubclass(self.becomes, BatchNorm1d)  # (N, C) or (N, C, L)
+        shape = (input.shape[1 if batched else 0],)
         names = ("weight", "bias", "running_mean", "running_var")
         self._materialize(dict.fromkeys(names, shape))
         found = [getattr(self, name).shape for name in names if getattr(self, name) is not None]
@@ -276,121 +160,50 @@ class _LazyInstance(_LazyStatistics):
         return 1 if input.ndim == max(self.axes) else 0
 
 
-class LazyBatchNorm1d(_LazyStatistics, BatchNorm1d):
-    """:class:`BatchNorm1d` whose ``num_features`` is that of the first input; the other arguments are the same.
+def _lazy(
+    layer: type[Any], kind: type[_Lazy], found: str, example: tuple[str, tuple[int, ...], tuple[int, ...]]
+) -> Any:
+    """The lazy form of a layer.
+
+    Args:
+        layer: what it becomes.
+        kind: how its shapes are found.
+        found: the argument that falls away.
+        example: arguments, the shape of an input and that of the output, for the docstring.
+    """
+    name, (arguments, given, result) = f"Lazy{layer.__name__}", example
+    rest = "the other arguments are the same"
+    if "Instance" in name:
+        rest += ", but ``affine`` and ``track_running_stats`` are True unless said otherwise"
+    doc = f"""A :class:`{layer.__name__}` whose ``{found}`` is that of the first input; {rest}.
 
     Raises (before the first call):
         ValueError: the shape or the value of a parameter or buffer is asked for.
 
-    Source: ``torch.nn.LazyBatchNorm1d``.
+    Source: ``torch.nn.{name}``.
 
     >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyBatchNorm1d()
-    >>> layer(gg.ones((2, 3, 4))).shape
-    (2, 3, 4)
-    >>> layer.num_features
+    >>> layer = gg.nn.{name}({arguments})
+    >>> layer(gg.ones({given})).shape
+    {result}
+    >>> layer.{found}
     3
     """
-
-    becomes = BatchNorm1d
-
-
-class LazyBatchNorm2d(_LazyStatistics, BatchNorm2d):
-    """:class:`BatchNorm2d` whose ``num_features`` is that of the first input; the other arguments are the same.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter or buffer is asked for.
-
-    Source: ``torch.nn.LazyBatchNorm2d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyBatchNorm2d()
-    >>> layer(gg.ones((2, 3, 4, 4))).shape
-    (2, 3, 4, 4)
-    >>> layer.num_features
-    3
-    """
-
-    becomes = BatchNorm2d
+    return type(name, (kind, layer), {"becomes": layer, "__doc__": doc, "__module__": __name__})
 
 
-class LazyBatchNorm3d(_LazyStatistics, BatchNorm3d):
-    """:class:`BatchNorm3d` whose ``num_features`` is that of the first input; the other arguments are the same.
+_KERNELS = (_LazyKernels, "in_channels")
+LazyConv1d = _lazy(Conv1d, *_KERNELS, ("4, kernel_size=3", (2, 3, 8), (2, 4, 6)))
+LazyConv2d = _lazy(Conv2d, *_KERNELS, ("4, kernel_size=3", (2, 3, 8, 8), (2, 4, 6, 6)))
+LazyConv3d = _lazy(Conv3d, *_KERNELS, ("4, kernel_size=3", (2, 3, 8, 8, 8), (2, 4, 6, 6, 6)))
+LazyConvTranspose1d = _lazy(ConvTranspose1d, *_KERNELS, ("4, kernel_size=3", (2, 3, 8), (2, 4, 10)))
+LazyConvTranspose2d = _lazy(ConvTranspose2d, *_KERNELS, ("4, kernel_size=3", (2, 3, 8, 8), (2, 4, 10, 10)))
+LazyConvTranspose3d = _lazy(ConvTranspose3d, *_KERNELS, ("4, kernel_size=3", (2, 3, 8, 8, 8), (2, 4, 10, 10, 10)))
 
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter or buffer is asked for.
-
-    Source: ``torch.nn.LazyBatchNorm3d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyBatchNorm3d()
-    >>> layer(gg.ones((2, 3, 1, 4, 4))).shape
-    (2, 3, 1, 4, 4)
-    >>> layer.num_features
-    3
-    """
-
-    becomes = BatchNorm3d
-
-
-class LazyInstanceNorm1d(_LazyInstance, InstanceNorm1d):
-    """:class:`InstanceNorm1d` whose ``num_features`` is that of the first input.
-
-    The other arguments are the same, but here ``affine`` and ``track_running_stats`` are True unless said otherwise.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter or buffer is asked for.
-
-    Source: ``torch.nn.LazyInstanceNorm1d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyInstanceNorm1d()
-    >>> layer(gg.ones((2, 3, 4))).shape
-    (2, 3, 4)
-    >>> layer.num_features
-    3
-    """
-
-    becomes = InstanceNorm1d
-
-
-class LazyInstanceNorm2d(_LazyInstance, InstanceNorm2d):
-    """:class:`InstanceNorm2d` whose ``num_features`` is that of the first input.
-
-    The other arguments are the same, but here ``affine`` and ``track_running_stats`` are True unless said otherwise.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter or buffer is asked for.
-
-    Source: ``torch.nn.LazyInstanceNorm2d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyInstanceNorm2d()
-    >>> layer(gg.ones((2, 3, 4, 4))).shape
-    (2, 3, 4, 4)
-    >>> layer.num_features
-    3
-    """
-
-    becomes = InstanceNorm2d
-
-
-class LazyInstanceNorm3d(_LazyInstance, InstanceNorm3d):
-    """:class:`InstanceNorm3d` whose ``num_features`` is that of the first input.
-
-    The other arguments are the same, but here ``affine`` and ``track_running_stats`` are True unless said otherwise.
-
-    Raises (before the first call):
-        ValueError: the shape or the value of a parameter or buffer is asked for.
-
-    Source: ``torch.nn.LazyInstanceNorm3d``.
-
-    >>> import gpugrad as gg
-    >>> layer = gg.nn.LazyInstanceNorm3d()
-    >>> layer(gg.ones((2, 3, 1, 4, 4))).shape
-    (2, 3, 1, 4, 4)
-    >>> layer.num_features
-    3
-    """
-
-    becomes = InstanceNorm3d
+_STATISTICS = (_LazyStatistics, "num_features")
+LazyBatchNorm1d = _lazy(BatchNorm1d, *_STATISTICS, ("", (2, 3, 4), (2, 3, 4)))
+LazyBatchNorm2d = _lazy(BatchNorm2d, *_STATISTICS, ("", (2, 3, 4, 4), (2, 3, 4, 4)))
+LazyBatchNorm3d = _lazy(BatchNorm3d, *_STATISTICS, ("", (2, 3, 1, 4, 4), (2, 3, 1, 4, 4)))
+LazyInstanceNorm1d = _lazy(InstanceNorm1d, *_STATISTICS, ("", (2, 3, 4), (2, 3, 4)))
+LazyInstanceNorm2d = _lazy(InstanceNorm2d, *_STATISTICS, ("", (2, 3, 4, 4), (2, 3, 4, 4)))
+LazyInstanceNorm3d = _lazy(InstanceNorm3d, *_STATISTICS, ("", (2, 3, 1, 4, 4), (2, 3, 1, 4, 4)))
