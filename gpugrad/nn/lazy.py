@@ -155,11 +155,6 @@ class _LazyStatistics(_Lazy):
         (self.num_features,) = found[0] if found else shape
 
 
-class _LazyInstance(_LazyStatistics):
-    def _channel(self, input: Tensor) -> int:
-        return 1 if input.ndim == max(self.axes) else 0
-
-
 def _lazy(
     layer: type[Any], kind: type[_Lazy], found: str, example: tuple[str, tuple[int, ...], tuple[int, ...]]
 ) -> Any:
@@ -172,10 +167,12 @@ def _lazy(
         example: arguments, the shape of an input and that of the output, for the docstring.
     """
     name, (arguments, given, result) = f"Lazy{layer.__name__}", example
-    rest = "the other arguments are the same"
+    rest = "The other arguments are the same"
     if "Instance" in name:
-        rest += ", but ``affine`` and ``track_running_stats`` are True unless said otherwise"
-    doc = f"""A :class:`{layer.__name__}` whose ``{found}`` is that of the first input; {rest}.
+        rest += ",\n    but ``affine`` and ``track_running_stats`` are True unless said otherwise"
+    doc = f"""A :class:`{layer.__name__}` that takes ``{found}`` from its first input.
+
+    {rest}.
 
     Raises (before the first call):
         ValueError: the shape or the value of a parameter or buffer is asked for.
