@@ -7,7 +7,7 @@ that computes on it and the backend. A stand-in without a memory of its own (a t
 from . import cpu, dtypes
 from .device import Device
 from .dtypes import DType, as_dtype, default_dtype, is_floating, is_short
-from .memory import live, memory_summary, out_of_memory
+from .memory import live, out_of_memory
 from .registry import (
     BACKENDS,
     NAMESPACES,
@@ -20,7 +20,9 @@ from .registry import (
     device_of,
     is_array,
     matrix_functions,
+    on_several_devices,
     register_array_type,
+    several_used,
     special,
 )
 from .selection import (
@@ -34,18 +36,18 @@ from .selection import (
     load_cuda,
     logger,
     look,
-    on_several_devices,
     overwrite,
     restore,
     synchronize,
     to_host,
     transfer,
 )
+from .summary import memory_summary
 
 __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
     "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
     "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "live", "load_cuda",
     "logger", "look", "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory", "overwrite",
-    "register_array_type", "restore", "special", "synchronize", "to_host", "transfer",
+    "register_array_type", "restore", "several_used", "special", "synchronize", "to_host", "transfer",
 ]  # fmt: skip

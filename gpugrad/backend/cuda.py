@@ -34,9 +34,11 @@ class CUDABackend(Backend):
 
     def __init__(self) -> None:
         self.count = device_count()
-        self.several_devices = self.count > 1
         self.used = set(range(min(self.count, 1)))
-        """The devices that were worked on: touching another one would cost it memory."""
+        """The devices that were worked on: touching another one would cost it memory. The first one is current in every
+        thread, so that nothing has to be said about devices as long as no other is used (see :meth:`notice`).
+        """
+        self._places = [Device(f"cuda:{index}") for index in range(self.count)]
         self.bounds = bounds.Bounds(self)
         self._functions: dict[Any, Any] = {}
         self._launches: dict[Any, Callable[..., None]] = {}
@@ -45,7 +47,7 @@ class CUDABackend(Backend):
         self._held = InFlight()
 
     def device(self, array: Array) -> Device:
-        return Device(f"cuda:{array.device.id}")
+        return self._places[self.device_id(array)]
 
     def from_host(self, array: numpy.ndarray, device: Device) -> Array:
         with self.using(device):
@@ -79,9 +81,27 @@ class CUDABackend(Backend):
     def handover(self, arrays: Sequence[Array]) -> Callable[[], list[Array]]:
         return Handover(arrays, self._held)
 
+    def notice(self, device: int) -> None:
+        """Note that a device is used."""
+        self.used.add(device)
+        if device and not self.several_devices:
+            self.use_several(True)
+
+    def look_around(self) -> bool:
+        if self.count > 1 and not self.several_devices:
+            self.notice(cupy.cuda.runtime.getDevice())
+        return self.several_devices
+
+    def use_several(self, several: bool) -> None:
+        super().use_several(several)
+        for table in (self._functions, self._launches) if several else ():
+            for source in [key for key in table if isinstance(key, str)]:
+                table[source, 0] = table.pop(source)
+
     def using(self, device: Device) -> AbstractContextManager[Any]:
-        self.used.add(device.index)
-        return Working(device)
+        self.look_around()
+        self.notice(device.index)
+        return Working(self, device)
 
     def run(
         self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
@@ -102,6 +122,8 @@ class CUDABackend(Backend):
         key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
         function = self._functions.get(key)
         if function is None:
+            if self.look_around() and key is source:
+                return self._function(source, name)
             function = self._functions[key] = self._load(source, name)
         return function
 
@@ -170,7 +192,12 @@ class CUDABackend(Backend):
 
     def device_id(self, array: Array) -> int:
         """The number of the device that holds ``array``."""
-        return int(array.data.device_id) if self.several_devices else 0
+        if self.count == 1:
+            return 0
+        number = int(array.data.device_id)
+        if number and not self.several_devices:
+            self.notice(number)
+        return number
 
     def stream_id(self, device: int) -> Any:
         """What tells apart the current stream of a device."""
@@ -213,7 +240,7 @@ class CUDABackend(Backend):
         return Uploads(lambda: self.using(device), slots, depth)
 
     def memory(self, device: Device) -> Usage:
-        with self.using(device):
+        with cupy.cuda.Device(device.index):
             pool = cupy.get_default_memory_pool()
             free, total = cupy.cuda.runtime.memGetInfo()
             return Usage(int(pool.used_bytes()), int(pool.total_bytes()), int(free), int(total))
@@ -222,9 +249,10 @@ class CUDABackend(Backend):
 class Working:
     """A device as the current one; CuPy's out-of-memory error is told in terms of what is in memory."""
 
-    __slots__ = ("_context", "device")
+    __slots__ = ("_context", "device", "owner")
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, owner: CUDABackend, device: Device) -> None:
+        self.owner = owner
         self.device = device
         self._context = cupy.cuda.Device(device.index)
 
@@ -236,7 +264,7 @@ class Working:
     ) -> None:
         self._context.__exit__(kind, error, traceback)
         if error is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError):
-            raise MemoryError(out_of_memory(error, self.device)) from error
+            raise MemoryError(out_of_memory(error, self.device, self.owner.memory(self.device))) from error
 
 
 def device_count() -> int:

@@ -1,4 +1,4 @@
-"""What is in memory: a summary for the user, and what to say when there is no more."""
+"""What to say when there is no more memory: which arrays take it, as far as debug mode has seen them made."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from weakref import ref
 
 from .device import Device
 from .registry import BACKENDS, device_of
-from .selection import backend_for, default_device
-from .usage import size_text
+from .usage import Usage, size_text
 
 LARGEST = 10
 """How many tensors are listed."""
@@ -51,43 +50,8 @@ def largest(device: Device, most: int = LARGEST) -> list[str]:
     return [f"{size_text(a.nbytes):>12}  {a.dtype} {a.shape}, made at {line}" for a, line in here[:most]]
 
 
-def memory_summary(device: Device | str | None = None) -> str:
-    """What is in the memory of a device: bytes used by arrays, kept by CuPy's pool, free, and of the whole device.
-
-    Tensors made in debug mode (``gg.debug()``) are listed, the largest first, with shape, dtype, bytes and the line
-    that made them. On the CPU, "in use" is the memory of the process.
-
-    Args:
-        device: None for the default device.
-
-    Returns:
-        Lines of text; sizes in binary units (1 KiB = 1024 B).
-
-    Raises:
-        RuntimeError: there is no such device.
-
-    Source: ``torch.cuda.memory_summary``.
-
-    >>> import gpugrad as gg
-    >>> print(gg.memory_summary("cpu"))  # doctest: +ELLIPSIS
-    cpu
-      in use      ...
-      free        ...
-      total       ...
-    """
-    place = default_device() if device is None else Device(device)
-    usage = backend_for(place).memory(place)
-    rows = [("in use", usage.used), ("free", usage.free), ("total", usage.total)]
-    if usage.held is not None:
-        rows.insert(1, ("held by the pool", usage.held))
-    lines = [str(place), *(f"  {name:<18}{size_text(size):>12}" for name, size in rows)]
-    listed = largest(place)
-    return "\n".join([*lines, "  largest tensors made in debug mode", *listed] if listed else lines)
-
-
-def out_of_memory(error: BaseException, device: Device) -> str:
+def out_of_memory(error: BaseException, device: Device, usage: Usage) -> str:
     """An array library's error, told with what was asked for, what is in use, and the largest tensors."""
-    usage = backend_for(device).memory(device)
     asked = re.search(r"allocating ([\d,]+) bytes", str(error))
     wanted = f"{size_text(int(asked[1].replace(',', '')))} asked for" if asked else str(error)
     parts = [f"{size_text(usage.used)} in use"]

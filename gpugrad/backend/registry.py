@@ -8,9 +8,10 @@ nothing else in the library changes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
+from threading import Lock
 from typing import Any
 
 import numpy
@@ -33,7 +34,12 @@ class Backend:
 
     name: str
     xp: Namespace
+    count = 1
+    """Number of devices of the machine."""
     several_devices = False
+    """Whether more than one of them is used. A second one is noticed when something is made or moved there, or when an
+    array of the user's is there.
+    """
     compiles = False
     """Whether it runs CUDA sources (:meth:`launch`)."""
     routines = False
@@ -90,6 +96,18 @@ class Backend:
         """
         options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
         return array.__dlpack__(**options)
+
+    def look_around(self) -> bool:
+        """Whether more than one device is used, the current one of the array library among them."""
+        return self.several_devices
+
+    def use_several(self, several: bool) -> None:
+        """Note that more than one device is used, or that this backend is forgotten, and tell who wants to know."""
+        with _noting:
+            if several != self.several_devices:
+                self.several_devices = several
+                for notify in _when_several:
+                    notify(several)
 
     def using(self, device: Device) -> AbstractContextManager[Any]:
         """Make ``device`` the one that new arrays are made on, inside a ``with`` block."""
@@ -198,6 +216,8 @@ class Backend:
 
 NAMESPACES: dict[type, Namespace] = {}
 BACKENDS: dict[type, Backend] = {}
+LOADERS: dict[str, Callable[[], Backend]] = {}
+"""What makes the arrays of a library known, by the library's name, when the first of them arrives."""
 PLAIN: dict[type, Namespace] = {}
 """``NAMESPACES`` without the kinds that record: values whose operations simply happen."""
 
@@ -209,6 +229,26 @@ MATRIX_FUNCTIONS: dict[Namespace, str] = {}
 
 WEAK = frozenset({bool, int, float, complex})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
+
+
+_when_several: list[Callable[[bool], None]] = []
+_noting = Lock()
+
+
+def on_several_devices(notify: Callable[[bool], None]) -> None:
+    """Call ``notify(True)`` when a second device of a backend is used, ``notify(False)`` when that is forgotten."""
+    _when_several.append(notify)
+
+
+def several_used(arrays: Iterable[Any]) -> bool:
+    """Whether more than one device is used: by these arrays, or as the current one of their library."""
+    found = False
+    for array in arrays:
+        if is_array(array):
+            owner = backend_of(array)
+            owner.device(array)  # which notices where it is
+            found = owner.look_around() or found
+    return found
 
 
 def register_array_type(kind: type, xp: Namespace, backend: Backend | None = None) -> None:
@@ -247,16 +287,17 @@ def matrix_functions(namespace: Namespace) -> Namespace:
 
 
 def is_array(value: object) -> bool:
-    """Whether ``value`` is an array of a known library (loading CuPy's backend if it is one of CuPy's).
+    """Whether ``value`` is an array of a known library, or of one that is loaded when its first array arrives.
 
     >>> is_array(numpy.zeros(3)), is_array([0.0]), is_array(2.0)
     (True, False, False)
     """
     kind = type(value)
-    if kind not in BACKENDS and kind.__module__.partition(".")[0] == "cupy" and "cupy" in sys.modules:
-        from . import load_cuda
-
-        load_cuda()
+    if kind in BACKENDS:
+        return True
+    library = kind.__module__.partition(".")[0]
+    if library in LOADERS and library in sys.modules:
+        LOADERS[library]()
     return kind in BACKENDS
 
 

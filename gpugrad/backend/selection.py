@@ -15,13 +15,11 @@ import numpy
 
 from . import cpu, driver
 from .device import Device
-from .registry import BACKENDS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of
+from .registry import BACKENDS, LOADERS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of
 
 logger = logging.getLogger("gpugrad")
 
 _chosen: ContextVar[Device | None] = ContextVar("gpugrad_default_device", default=None)
-_when_several: list[Callable[[bool], None]] = []
-_several = False
 
 
 @cache
@@ -43,10 +41,10 @@ def load_cuda() -> Backend:
     backend = cuda.register()
     if not backend.count:
         raise RuntimeError(f"no CUDA GPU: {_reason(cuda.device_status())}")
-    if backend.several_devices:
-        _tell_of_several(True)
     return backend
 
+
+LOADERS["cupy"] = lambda: load_cuda()
 
 NO_DRIVER = "no NVIDIA driver was found"
 
@@ -69,29 +67,16 @@ def forget_cuda() -> None:
 
     Arrays of the old library are unknown afterwards.
     """
-    if _several:
-        _tell_of_several(False)
     load_cuda.cache_clear()
     _automatic_device.cache_clear()
     package = __name__.rpartition(".")[0]
     for name in ("cuda", "transfers", "cupy_functions"):
         if sys.modules.pop(f"{package}.{name}", None) is not None:
             delattr(sys.modules[package], name)
-    for kind in [kind for kind, owner in BACKENDS.items() if owner.name == "cuda"]:
+    for kind, owner in [(kind, owner) for kind, owner in BACKENDS.items() if owner.name == "cuda"]:
+        owner.use_several(False)
         for table in (BACKENDS, NAMESPACES, PLAIN):
             table.pop(kind, None)
-
-
-def on_several_devices(notify: Callable[[bool], None]) -> None:
-    """Call ``notify(True)`` when a backend with more than one device is loaded, ``notify(False)`` when forgotten."""
-    _when_several.append(notify)
-
-
-def _tell_of_several(there: bool) -> None:
-    global _several
-    _several = there
-    for notify in _when_several:
-        notify(there)
 
 
 def backend_for(device: Device) -> Backend:
@@ -103,9 +88,8 @@ def backend_for(device: Device) -> Backend:
     if device.type == "cpu":
         return cpu.backend
     backend = load_cuda()
-    count = getattr(backend, "count", 1)
-    if device.index >= count:
-        raise RuntimeError(f"no device {device}: this machine has {count} CUDA GPU(s)")
+    if device.index >= backend.count:
+        raise RuntimeError(f"no device {device}: this machine has {backend.count} CUDA GPU(s)")
     return backend
 
 

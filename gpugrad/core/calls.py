@@ -7,7 +7,7 @@ unusual they turn to :func:`general`. The five do the same and are tested agains
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -69,6 +69,8 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         try:
             y = forward(xp, a)
         except Exception as error:
+            if _is_for_general(op, (x,), {}, (a,), error):
+                return general(op, (x,), {})  # type: ignore[no-any-return]
             raise explain(op.name, error, (a,)) from error
         if type(y) is not kind:
             y = xp.asarray(y)
@@ -112,26 +114,31 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
 
     def call(x1: Any, x2: Any, /) -> Tensor:
         m = n = None
+        if careful.on:
+            return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
         if isinstance(x1, Tensor):
             a, m = x1.data, x1.node
+            kind = type(a)
             if isinstance(x2, Tensor):
                 b, n = x2.data, x2.node
+                if type(b) is not kind:
+                    return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
             else:
                 b = x2
+                if type(b) not in WEAK and (type(b) is not kind or BACKENDS[kind].count > 1):
+                    return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
         elif isinstance(x2, Tensor):
             a, b, n = x1, x2.data, x2.node
+            kind = type(b)
+            if type(a) not in WEAK and (type(a) is not kind or BACKENDS[kind].count > 1):
+                return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
         else:
             return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
-        kind = type(a)
-        if (kind is not type(b) and type(b) not in WEAK) or careful.on:
-            if kind not in WEAK or careful.on:
-                return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
-            kind = type(b)
         xp = NAMESPACES[kind]
         try:
             y = forward(xp, a, b)
         except Exception as error:
-            if isinstance(error, OverflowError):
+            if _is_for_general(op, (x1, x2), {}, (a, b), error):
                 return general(op, (x1, x2), {})  # type: ignore[no-any-return]
             raise explain(op.name, error, (a, b)) from error
         if type(y) is not kind:
@@ -176,7 +183,7 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
         try:
             y = forward(xp, a, *args[1:], **kwargs)
         except Exception as error:
-            if not op.fits(args, kwargs):
+            if _is_for_general(op, args, kwargs, (a,), error):
                 return general(op, args, kwargs)
             raise explain(op.name, error, (a,)) from error
         if type(y) is not kind and type(y) not in BACKENDS:
@@ -236,6 +243,8 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
         try:
             y = forward(xp, *arrays, **params)
         except Exception as error:
+            if _is_for_general(op, operands, params, arrays, error):
+                return general(op, operands, params)
             raise explain(op.name, error, arrays) from error
         if type(y) is not kind:
             y = xp.asarray(y)
@@ -248,6 +257,17 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
         return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
 
     return call
+
+
+def _is_for_general(
+    op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: Sequence[Any], error: Exception
+) -> bool:
+    """Whether the general path takes a call that failed on a short one.
+
+    It does where a number does not fit the dtype, the operation does not declare the arguments, or a second device is
+    used that nobody has noticed yet, since the user can choose CuPy's current device.
+    """
+    return isinstance(error, OverflowError) or backend.several_used(arrays) or not op.fits(args, kwargs)
 
 
 def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -282,6 +302,8 @@ def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> An
             if not _is_plain(operand):
                 return _run(op, array_likes.operands(op.name, operands), params)
             array, node = operand, None
+            if type(array) in BACKENDS and BACKENDS[type(array)].count > 1:
+                mixed = True  # an array of the user's may be on any device
         if type(array) is not kind and type(array) in BACKENDS:
             mixed = mixed or kind is not None
             kind = type(array)

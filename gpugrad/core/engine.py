@@ -26,6 +26,8 @@ def backward(y: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -
             "backward: this tensor is not connected to any that needs a gradient (requires_grad=True, and not "
             "inside no_grad or behind detach)"
         )
+    if BACKENDS[type(y.data)].count > 1:
+        BACKENDS[type(y.data)].look_around()
     roots = [(y.node, seed(y, gradient, create_graph))]
     if create_graph:
         with modes.enable_grad():

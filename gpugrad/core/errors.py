@@ -70,8 +70,8 @@ def explain(name: str, error: Exception, values: Iterable[Any]) -> Exception:
     if isinstance(error, MemoryError):
         text = str(error)
         if type(error) is not MemoryError:  # an array library's, which says what was asked for
-            place = next((backend.device_of(v) for v in given if backend.is_array(v)), None)
-            text = backend.out_of_memory(error, place or backend.default_device())
+            place = next((backend.device_of(v) for v in given if backend.is_array(v)), None) or backend.default_device()
+            text = backend.out_of_memory(error, place, backend.backend_for(place).memory(place))
         return MemoryError(f"{name} [operands: {operands}]: {text}")
     return kind(f"{name}: {error} [operands: {operands}]")
 

@@ -34,7 +34,7 @@ observer = observing.get
 
 class Careful:
     """Whether operations take the path that checks more: while any thread debugs, maps a function or observes, and
-    with more than one GPU.
+    once a second GPU is used.
     """
 
     def __init__(self) -> None:

@@ -46,8 +46,11 @@ class Tensor(TensorMethods):
     def __init__(self, data: Array | Tensor, node: Node | EllipsisType | None = ...) -> None:
         if node is ...:
             node = None
-            if type(data) not in BACKENDS:
+            owner = BACKENDS.get(type(data))
+            if owner is None:
                 data, node = _placed(data)
+            elif owner.count > 1:
+                owner.device(data)  # which may be a second one that is used
         self.data = data
         self.node = node
 

@@ -89,7 +89,7 @@ class NamespaceInfo:
     def devices(self) -> list[Device]:
         """The CPU, and every GPU that can be used."""
         try:
-            count = getattr(backend.load_cuda(), "count", 0)
+            count = backend.load_cuda().count
         except RuntimeError:
             count = 0
         return [Device("cpu"), *(Device(f"cuda:{i}") for i in range(count))]

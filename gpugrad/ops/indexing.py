@@ -262,12 +262,14 @@ def _plain_entry(entry: Any, x: Tensor) -> Any:
     if isinstance(entry, LISTED) or is_table(entry):
         listed = asarray(entry, device=x.device)
         entry = listed if listed.size else astype(listed, backend.dtypes.int64)
-    if isinstance(entry, Tensor):
+    known = isinstance(entry, Tensor)
+    if known:
         entry = entry.data
     if backend.is_array(entry):
         if entry.dtype.kind not in "iub":
             raise IndexError(f"expected integers or booleans as an index, got an array of {entry.dtype}")
-        if type(entry) is not type(x.data) or careful.on:  # else there is only one device
+        owner = backend.BACKENDS[type(entry)]
+        if type(entry) is not type(x.data) or careful.on or (owner.count > 1 and not known):  # else one device is used
             here = backend.device_of(entry)
             if here != x.device:
                 raise ValueError(f"the index is on {here}, the tensor on {x.device}; nothing is moved silently")
