@@ -51,7 +51,7 @@ if __name__ == "__main__":
     add("--optimizer", choices=OPTIMIZERS, default="adam", help="(%(default)s)")
     add("--batch-size", type=int, default=32, help="images for one step (%(default)s)")
     add("--seed", type=int, default=0, help="of the first weights and the order of the images (%(default)s)")
-    add("--out", default="runs/digits", help="folder for checkpoints, report and weights (%(default)s)")
+    add("--out", default="runs/train_digits", help="folder for checkpoints, report and weights (%(default)s)")
     add("--load", help="start from the weights in this model.npz")
     try:
         main(parser.parse_args())

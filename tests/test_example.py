@@ -86,7 +86,7 @@ def test_digits_are_learned_and_saved(example, tmp_path):
     assert accuracy(done) >= 97
     assert "1438 images to train on, 359 to test, on c" in done.stdout
     assert done.stdout.count("epoch ") == 30
-    out = tmp_path / "runs" / "digits"
+    out = tmp_path / "runs" / "train_digits"
     expected = {"checkpoints", "log.csv", "log.jsonl", "model.npz", "report.html", "settings.json"}
     found = {path.name for path in out.iterdir()} - {"tensorboard"}
     assert found == (expected | {"misclassified.png"} if HAS_MATPLOTLIB else expected)
@@ -153,15 +153,15 @@ def test_ctrl_c_and_going_on_are_one_run(tmp_path, device, example, request):
     assert f"resuming from step {behind[1]}, epoch" in done.stdout
     uninterrupted = example("--epochs", 8, "--out", "b")
     assert accuracy(done) == accuracy(uninterrupted)
-    first, second = weights(tmp_path / "runs/digits/model.npz"), weights(tmp_path / "b/model.npz")
+    first, second = weights(tmp_path / "runs/train_digits/model.npz"), weights(tmp_path / "b/model.npz")
     assert all(numpy.array_equal(first[name], second[name]) for name in first)
-    curves = [merged(read_rows(tmp_path / out)) for out in ("runs/digits", "b")]
+    curves = [merged(read_rows(tmp_path / out)) for out in ("runs/train_digits", "b")]
     for curve in curves:
         del curve["seconds"]
     assert curves[0] == curves[1], "one continuous curve"
     assert [step for step, _ in curves[0]["loss"]] == sorted({*range(10, 361, 10), *range(45, 361, 45)})
-    assert [event["event"] for event in read_events(tmp_path / "runs/digits")] == ["SIGINT", "resume", "finished"]
-    assert "</html>" in (tmp_path / "runs/digits/report.html").read_text()
+    assert [event["event"] for event in read_events(tmp_path / "runs/train_digits")] == ["SIGINT", "resume", "finished"]
+    assert "</html>" in (tmp_path / "runs/train_digits/report.html").read_text()
 
 
 def test_other_settings_are_another_run(example):
@@ -177,7 +177,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run(example, tmp_path):
     assert done.returncode == 1
     assert "in step" in done.stderr.splitlines()[-1]
     assert "nothing was saved since: try a smaller lr" in done.stderr
-    assert not (tmp_path / "runs/digits/model.npz").exists()
+    assert not (tmp_path / "runs/train_digits/model.npz").exists()
 
 
 def test_without_pictures_and_bar(example, tmp_path, monkeypatch):
@@ -188,8 +188,8 @@ def test_without_pictures_and_bar(example, tmp_path, monkeypatch):
     assert accuracy(done) > 50
     assert "epoch 1/1" in done.stdout
     assert "matplotlib is not installed (pip install 'gpugrad[examples]')" in done.stdout
-    assert (tmp_path / "runs/digits/model.npz").exists()
-    assert not (tmp_path / "runs/digits/misclassified.png").exists()
+    assert (tmp_path / "runs/train_digits/model.npz").exists()
+    assert not (tmp_path / "runs/train_digits/misclassified.png").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import shlex
+import shutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 
 from .. import random
 from ..core import modes
-from ..training.run import opening
+from ..training.run import opening, resuming
 from ..training.stores import masked
 from .config import Config, ConfigError, named, parsed
 from .out import fail, say
@@ -119,7 +121,7 @@ def started(known: Run, args: argparse.Namespace) -> int:
     dry = getattr(args, "dry_run", False)
     try:
         if known.text is None:
-            return called(known, options, dry)
+            return called(known, options, dry, args.allow)
         config = Config(known.text, Path(known.target), known.changes, args.allow)
         known = replace(known, out=config.value("out", str, f"runs/{config.file.stem}"))
         try:
@@ -134,12 +136,31 @@ def started(known: Run, args: argparse.Namespace) -> int:
         if dry:
             say(f"{known.target}: nothing is wrong. It would train {_described(training)} in {known.out}")
             return 0
-        with kept(known):
+        with kept(known, args.allow):
             return _trained(known, training)
     except (ConfigError, OtherRunError, OwnedError, ImportError) as error:
         return fail(str(error), status=WRONG)
     except (CheckpointError, FloatingPointError, OSError) as error:
         return fail(str(error))
+
+
+def again(known: Run, allow: Sequence[str]) -> str:
+    """The command that resumes a run: by its folder, where all that it needs is kept there.
+
+    >>> again(Run("/a/train.toml", "runs/my run", (), ""), ["models"])
+    "gpugrad resume 'runs/my run' --allow models"
+    """
+    typed = sys.argv[0]
+    name = ["gpugrad"]
+    if "-m gpugrad" in " ".join(sys.orig_argv[:6]):
+        name = [sys.orig_argv[0], "-m", "gpugrad"]
+    elif Path(typed).name == "gpugrad" and shutil.which("gpugrad") != typed:
+        name = [typed]
+    more = [word for module in allow for word in ("--allow", module)]
+    if known.out and all(masked(text) == text for text in (known.out, known.target, known.text or "", *known.changes)):
+        return shlex.join([*name, "resume", known.out, *more])
+    changes = [word for change in known.changes for word in ("--set", change)]
+    return masked(shlex.join([*name, "train", known.target, *changes, *more]))
 
 
 def _trained(known: Run, training: Any) -> int:
@@ -171,21 +192,25 @@ def _described(training: Any) -> str:
 
 
 @contextmanager
-def kept(known: Run) -> Iterator[None]:
-    """Keep what a run was started with, as soon as its trainer has found the folder to be its own."""
+def kept(known: Run, allow: Sequence[str]) -> Iterator[None]:
+    """Keep what a run was started with, as soon as its trainer has found the folder to be its own.
+
+    A run that is stopped in here says the command that resumes it.
+    """
 
     def keep(folder: str) -> None:
-        if folder == known.out.rstrip("/"):
+        if known.out and folder == known.out.rstrip("/"):
             known.save()
 
-    token = opening.set(keep)
+    tokens = opening.set(keep), resuming.set(again(known, allow))
     try:
         yield
     finally:
-        opening.reset(token)
+        opening.reset(tokens[0])
+        resuming.reset(tokens[1])
 
 
-def called(known: Run, options: dict[str, Any], dry: bool) -> int:
+def called(known: Run, options: dict[str, Any], dry: bool, allow: Sequence[str]) -> int:
     """Call the function of a script; its result is the exit status if it is a number.
 
     Raises:
@@ -219,14 +244,12 @@ def called(known: Run, options: dict[str, Any], dry: bool) -> int:
     if dry:
         say(f"{known.target}: nothing is wrong. It would be called with {arguments}")
         return 0
-    if not known.out:
-        return _status(function(**arguments))
-    before = _kept(known)
-    if before is None:
+    if known.out and _kept(known) is None:
         known.save()
-    with kept(known):
+    with kept(known, allow):
         status = _status(function(**arguments))
-    known.save()
+    if known.out:
+        known.save()
     return status
 
 

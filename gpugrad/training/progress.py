@@ -73,6 +73,7 @@ class Progress:
         self.file = file
         self.done = 0
         self.phase = ""
+        self.epoch: tuple[int, int | None] | None = None
         self.values: dict[str, Any] = {}
         self._before = float(seconds)
         self._clock = clock
@@ -109,6 +110,10 @@ class Progress:
     def metrics(self, values: Mapping[str, Any]) -> None:
         """The values to show from now on, by name: numbers, or tensors of one element."""
         self.values.update(values)
+
+    def at_epoch(self, epoch: int, epochs: int | None = None) -> None:
+        """The epoch to show from now on, counted from 1, and how many there will be."""
+        self.epoch = epoch, epochs
 
     def line(self, text: str | None = None) -> None:
         """Say something now: ``text``, or how far the run is; it stays on a terminal, above the display."""
@@ -196,9 +201,12 @@ class Progress:
         return "  ".join(part for part in (self.title, *self._position(), *self._shown_values(), *self._rest()) if part)
 
     def _position(self) -> list[str]:
+        """The epoch, the step, how much that is of all, and what is done beside training; "" for what is not known."""
+        epoch, epochs = self.epoch or (None, None)
+        shown = "" if epoch is None else f"epoch {epoch:,}" + ("" if epochs is None else f"/{epochs:,}")
         if self.total is None:
-            return [f"step {self.done:,}", self.phase]
-        return [f"step {self.done:,}/{self.total:,}", f"{100 * self._fraction():.0f} %", self.phase]
+            return [shown, f"step {self.done:,}", "", self.phase]
+        return [shown, f"step {self.done:,}/{self.total:,}", f"{100 * self._fraction():.0f} %", self.phase]
 
     def _fraction(self) -> float:
         return min(self.done / self.total, 1.0) if self.total else 1.0 if self.total == 0 else 0.0
@@ -253,8 +261,9 @@ class Progress:
         grid = Table.grid(padding=(0, 1), expand=True)
         for ratio in (None, 1, None):
             grid.add_column(ratio=ratio, no_wrap=True)
-        step, *more = self._position()
-        head = Text.assemble((f"{self.title}  " if self.title else "", "bold"), step)
+        epoch, step, *more = self._position()
+        place = "  ".join(part for part in (epoch, step) if part)
+        head = Text.assemble((f"{self.title}  " if self.title else "", "bold"), place)
         rate, left, memory, cost = self._rest()
         pulse = self.total is None
         bar = ProgressBar(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,7 +24,7 @@ from .place import Place
 from .preemption import Interrupted, Preemption
 from .program import Description, compared
 from .progress import Progress
-from .reading import Checkpoint, OtherRunError
+from .reading import Checkpoint, CheckpointError, OtherRunError
 from .report import write_report
 from .source import Source
 from .stores import masked
@@ -33,9 +35,15 @@ TRAIN, EVALUATE = "train", "evaluate"
 EARLY = 0.9
 """Of the interval between saves: when the next one begins. The rest is for writing it, beside the training."""
 
+MOST = 8
+"""Differences of two programs that a message tells."""
+
 
 opening: ContextVar[Callable[[str], None] | None] = ContextVar("gpugrad_opening_run", default=None)
 """Called with the folder of a run when all is checked and the folder is known to be this run's."""
+
+resuming: ContextVar[str | None] = ContextVar("gpugrad_resume_command", default=None)
+"""The command that resumes the run; None: the command line of this process."""
 
 
 class Moment(NamedTuple):
@@ -92,6 +100,7 @@ class Run:
         self._bar: Progress | None = None
         self._saved = self._safe = Moment(0, 0, "", 0.0)
         self._began = self._spent = 0.0
+        self._reported = False
 
         self._place = None if folder is None else Place(folder)
         self.checkpointer: Checkpointer | None = None
@@ -226,9 +235,13 @@ class Run:
             self._bar = Progress(total, price_per_hour=self.price_per_hour, device=device, seconds=self._spent)
             self._bar.start(done=self.step)
             stack.callback(self._bar.finish)
-            if self.step:
-                self._say(f"resuming from step {self.step}, epoch {self.epoch + 1}")
+            self._greet(total)
         self._going = stack.enter_context(Preemption(self.grace, self.metadata))
+
+    def _greet(self, total: int | None) -> None:
+        """Say where the run goes on, unless it is complete."""
+        if self.step and (total is None or self.step < total or self._phase == EVALUATE):
+            self._say(f"resuming from step {self.step}, epoch {self.epoch + 1}")
 
     def _restore(self, checkpointer: Checkpointer) -> None:
         if not self.resume:
@@ -247,9 +260,10 @@ class Run:
         saved = saved if isinstance(saved, dict) else {}
         refused, told = compared(self._program, saved)
         if refused:
+            more = f"; and {len(refused) - MOST} more" if len(refused) > MOST else ""
             raise OtherRunError(
-                f"{checkpoint.name}: {'; '.join(refused)}. Choose another folder, or start again with resume=False "
-                "(gpugrad train --fresh)"
+                f"{checkpoint.name}: {'; '.join(refused[:MOST])}{more}. Choose another folder, or start again with "
+                "resume=False (gpugrad train --fresh)"
             )
         if told:
             logger.warning("the program is not the one that has saved %s: %s", checkpoint.name, "; ".join(told))
@@ -277,16 +291,45 @@ class Run:
     def _finish(self) -> None:
         self.save(self.results if self._phase == TRAIN else None, wait=True)
         self._tell("finished")
+        self._part()
 
     def _leave(self, interrupted: Interrupted) -> None:
         """Save the state behind the last step: what came after it is done again."""
         default_generator.state = self._random
+        if self.checkpointer is None:
+            self._part(f"{interrupted.reason}: stopped after step {self.step}; without a folder nothing is saved")
+            return
+        end = f"saved behind step {self.step}, where the next run goes on"
         try:
             self.save(wait=True)
         except Exception as error:  # noqa: BLE001  the run was told to go, and has to end by saying so
             logger.error("the extra save failed, the last one is still there: %s", masked(str(error)))
-        self._say(f"{interrupted.reason}: saved behind step {self.step}, where the next run goes on")
+            end = f"stopped after step {self.step}, which is not saved"
         self._tell(interrupted.reason)
+        self._part(f"{interrupted.reason}: {end}", f"resume: {masked(resuming.get() or this_command())}")
+
+    def _fail(self, error: Exception) -> None:
+        """Write the report of a run that ends with an error, and say where it is."""
+        if self._log is None or self.step == self.first:
+            return
+        try:
+            if self.checkpointer is not None:
+                self.checkpointer.own(quick=True)
+        except CheckpointError:
+            return  # it is another's run now
+        self._tell(f"failed: {type(error).__name__}")
+        self._part()
+
+    def _part(self, first: str = "", last: str = "") -> None:
+        """The last lines of a run: how it ended, where its report is, and the command that resumes it."""
+        if self._bar is not None:
+            self._bar.finish()  # they stay below its last picture
+        report = f"report: {masked(self._place.name)}/report.html" if self._place is not None and self._reported else ""
+        for line in filter(None, (first, report, last)):
+            if self._bar is None and resuming.get() is not None:  # whoever typed a command is told without a bar too
+                sys.stdout.write(f"{line}\n")
+            else:
+                self._say(line)
 
     def _say(self, text: str) -> None:
         """A line for whoever watches."""
@@ -300,8 +343,19 @@ class Run:
         if self._log is None or self._place is None:
             return
         self._log.event(event, self.step, seconds=round(self.seconds, 3))
+        self._reported = False
         try:
             write_report(self._place.local)
+            self._reported = True
         except Exception as error:  # noqa: BLE001  the run is complete without it
             logger.warning("no report: %s", error)
         self._place.push()
+
+
+def this_command() -> str:
+    """The command line of this process; in a notebook or an interactive session, what to do there."""
+    main = sys.modules.get("__main__")
+    typed = getattr(sys, "orig_argv", [])
+    if not getattr(main, "__file__", None) or not typed:
+        return "make the same Trainer again, and call fit"
+    return shlex.join(typed)

@@ -24,6 +24,7 @@ from .callbacks import Callback
 from .metrics import Mean, Metric
 from .preemption import Interrupted
 from .program import Description, described
+from .reading import CheckpointError
 from .run import EVALUATE, TRAIN, Run
 from .source import Source
 
@@ -162,6 +163,11 @@ class Trainer(Run):
             except Interrupted as interrupted:
                 self._leave(interrupted)
                 raise
+            except CheckpointError:
+                raise
+            except Exception as error:
+                self._fail(error)
+                raise
         return self.results
 
     @modes.no_grad()
@@ -208,6 +214,8 @@ class Trainer(Run):
 
     def _one_epoch(self) -> None:
         """What is left of an epoch: of its training, and its evaluation."""
+        if self._bar is not None:
+            self._bar.at_epoch(self.epoch + 1, self._epochs)
         if self._phase == TRAIN:
             self._train()
         if self._phase == EVALUATE:
@@ -347,7 +355,7 @@ class Trainer(Run):
         self._write({name: value for name, value in results.items() if name != "loss"}, self.epoch)
         if self._bar is not None:
             self._bar.metrics(results)
-            self._say(f"epoch {self.epoch}/{self._epochs}  {self._bar.text()}")
+            self._bar.line()
         self._mark()
         for callback in self.callbacks:
             callback.on_epoch(self, results)

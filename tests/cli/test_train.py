@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import cli
+from gpugrad.cli.run import Run
+from gpugrad.cli.train import again
 
 pytestmark = pytest.mark.any_device
 pytest.importorskip("safetensors", reason="checkpoints need safetensors: pip install 'gpugrad[train]'")
@@ -108,6 +111,7 @@ def test_a_configuration_trains(folder, capsys):
     assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 0, capsys.readouterr().err
     out = folder / "runs" / "a"
     assert {"run.json", "log.jsonl", "report.html", "checkpoints"} <= {path.name for path in out.iterdir()}
+    assert capsys.readouterr().out == "report: runs/a/report.html\n"
     losses = [row["loss"] for row in map(json.loads, (out / "log.jsonl").read_text().splitlines()) if "loss" in row]
     assert losses[-1] < losses[0]
 
@@ -129,11 +133,11 @@ def test_resume_needs_the_folder_alone(folder, capsys):
     assert json.loads((folder / "runs/a/settings.json").read_text())["optimizer.lr"] == 0.2
 
 
-def test_told_to_go_it_saves_and_says_so_by_its_status(folder):
+def test_told_to_go_it_saves_and_says_how_to_resume(folder):
     command = [sys.executable, "-m", "gpugrad", "train", "train.toml", "--out", "runs/a", "--epochs", "1000000"]
     for number, status in ((signal.SIGTERM, 75), (signal.SIGINT, 130)):
         before = len(list(folder.glob("runs/a/log.jsonl"))) and (folder / "runs/a/log.jsonl").stat().st_size
-        run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while run.poll() is None and not (
             (log := folder / "runs/a/log.jsonl").is_file() and log.stat().st_size > before + 1000
         ):
@@ -141,6 +145,13 @@ def test_told_to_go_it_saves_and_says_so_by_its_status(folder):
         run.send_signal(number)
         assert run.wait(60) == status, run.stderr.read()
         assert list(folder.glob("runs/a/checkpoints/*-step-*/manifest.json"))
+        ended, report, again = run.stdout.read().splitlines()
+        assert ended.startswith(f"{number.name}: saved behind step ")
+        assert (report, again.partition(": ")[0]) == ("report: runs/a/report.html", "resume")
+        assert (folder / "runs/a/report.html").is_file()
+        command = shlex.split(again.partition(": ")[2])  # the second time it is started as it says itself
+        assert command[1:] == ["-m", "gpugrad", "resume", "runs/a"]
+        run.stdout.close()
         run.stderr.close()
 
 
@@ -148,6 +159,26 @@ def test_a_folder_that_cannot_be_written(folder, capsys):
     (folder / "runs").write_text("a file")
     assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 1
     assert capsys.readouterr().err.startswith("gpugrad: ")
+
+
+@pytest.mark.parametrize(
+    ("known", "allow", "command"),
+    [
+        (Run("/a/train.toml", "runs/my run", (), ""), [], "gpugrad resume 'runs/my run'"),
+        (Run("/a/script.py:f", "runs/a", ("lr=1",)), ["x"], "gpugrad resume runs/a --allow x"),
+        (Run("/a/script.py:f", "", ("lr=1", "b=2 3")), [], "gpugrad train /a/script.py:f --set lr=1 --set 'b=2 3'"),
+        (Run("t.toml", "sftp://a:b@host/x", ("out='sftp://a:b@host/x'",), ""), [], "gpugrad train t.toml --set "
+         "'out='\"'\"'sftp://a:***@host/x'\"'\"''"),
+    ],
+)  # fmt: skip
+def test_the_command_that_resumes_a_run(monkeypatch, known, allow, command):
+    monkeypatch.setattr(sys, "orig_argv", ["python"])
+    assert again(known, allow) == command
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "-m", "gpugrad", "train"])
+    assert again(known, allow) == command.replace("gpugrad", "python3 -m gpugrad", 1)
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "/opt/gpugrad"])
+    monkeypatch.setattr(sys, "argv", ["/opt/gpugrad"])
+    assert again(known, allow) == command.replace("gpugrad", "/opt/gpugrad", 1)
 
 
 def test_the_folder_of_another_run(folder, capsys):

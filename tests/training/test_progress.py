@@ -62,6 +62,18 @@ def test_lines_come_every_so_often_and_when_asked_for(clock, out):
     assert lines(out)[-1] == "saved"
 
 
+@pytest.mark.parametrize(("epochs", "shown"), [(10, "epoch 3/10  step 5/100"), (None, "epoch 3  step 5/100")])
+def test_the_epoch_is_shown(clock, out, epochs, shown):
+    progress = Progress(100, file=out, clock=clock, device="cpu")
+    progress.start(done=5)
+    progress.at_epoch(3, epochs)
+    progress.line()
+    assert lines(out)[-1].startswith(shown)
+    console = pytest.importorskip("rich.console", reason="rich draws the bar").Console(file=out, width=100)
+    console.print(progress._render())
+    assert lines(out)[1].startswith(shown)
+
+
 def test_values_are_fetched_when_shown_and_not_before(clock, out):
     with cuda_simulator.installed(), gg.default_device("cuda"):
         progress = Progress(100, every=10, file=out, clock=clock)
