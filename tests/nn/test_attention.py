@@ -279,6 +279,11 @@ def test_stacks_hold_copies_with_the_values_of_the_layer(torch, rng):
     numpy.testing.assert_array_equal(stack(x).numpy(), stack.norm(layer(layer(x))).numpy())
     theirs = torch.nn.TransformerEncoder(torch.nn.TransformerEncoderLayer(4, 2, 6), 2, torch.nn.LayerNorm(4))
     assert list(stack.state_dict()) == list(theirs.state_dict())
+    layer = nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0)
+    stack = nn.TransformerDecoder(layer, 2, nn.LayerNorm(4))
+    numpy.testing.assert_array_equal(stack(x, x * 2).numpy(), stack.norm(layer(layer(x, x * 2), x * 2)).numpy())
+    theirs = torch.nn.TransformerDecoder(torch.nn.TransformerDecoderLayer(4, 2, 6), 2, torch.nn.LayerNorm(4))
+    assert list(stack.state_dict()) == list(theirs.state_dict())
 
 
 def test_activation_may_be_a_module():

@@ -142,7 +142,7 @@ def test_empty_batches():
         (lambda: F.rms_norm(gg.ones((2, 4)), (4,), gg.ones(3)), r"rms_norm: expected parameters of shape \(4,\)"),
         (lambda: nn.GroupNorm(4, 6), "GroupNorm: expected num_groups that divide 6 channels, got 4"),
         (lambda: F.group_norm(gg.ones((2, 5)), 2), r"group_norm: expected channels in 2 groups, got shape \(2, 5\)"),
-        (lambda: nn.LocalResponseNorm(2)(gg.ones((2, 3))), r"local_response_norm: expected \(N, C, ...\)"),
+        (lambda: F.local_response_norm(gg.ones((2, 3)), 2), r"local_response_norm: expected \(N, C, ...\)"),
         (lambda: nn.Dropout2d()(gg.ones((2, 3))), r"dropout2d: expected an input with 3 or 4 axes, got \(2, 3\)"),
         (lambda: nn.AlphaDropout(1.5), r"a probability in \[0, 1\], got 1.5"),
         (lambda: F.feature_alpha_dropout(gg.ones(3)), "feature_alpha_dropout: expected an input"),
