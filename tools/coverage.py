@@ -31,7 +31,7 @@ from cases.row import Row  # noqa: E402
 import gpugrad as gg  # noqa: E402
 from gpugrad.core import Tensor  # noqa: E402
 from gpugrad.testing.cuda_simulator import table as cupy_names  # noqa: E402
-from gpugrad.transforms.batching import rules, table  # noqa: E402
+from gpugrad.transforms.batching import declared  # noqa: E402
 
 PAGE = ROOT / "docs" / "coverage.md"
 NAMESPACES: dict[str, tuple[ModuleType, ModuleType | None]] = {
@@ -195,22 +195,20 @@ def total(parts: Iterable[Tensor]) -> Tensor:
 def mapped(row: Any) -> str:
     """How ``vmap`` runs it: by rules, or sample by sample where one of its operations has none."""
     alone: list[str] = []
-    known = dict(table.RULES)
+    rule_of = declared.rule_of
 
-    class Watched(dict):  # type: ignore[type-arg]
-        def get(self, op: Any, default: Any = None) -> Any:
-            rule = known.get(op, default)
-            if rule is rules.one_by_one:
-                alone.append(op.name)
-            return rule
+    def watched(op: Any) -> Any:
+        if op.batch is None:
+            alone.append(op.name)
+        return rule_of(op)
 
     samples = [row.inputs(numpy.random.default_rng(seed), row.shapes[0]) for seed in (0, 1)]
     stacked = [gg.tensor(numpy.stack(parts)) for parts in zip(*samples, strict=True)]
-    table.RULES = Watched()
+    declared.rule_of = watched
     try:
         gg.vmap(lambda *xs: outputs(row.call(*xs, **row.variants[0])))(*stacked)
     finally:
-        table.RULES = known
+        declared.rule_of = rule_of
     return "each" if alone else "yes"
 
 

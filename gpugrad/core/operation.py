@@ -33,6 +33,7 @@ from .tensor import Tensor
 
 P = ParamSpec("P")
 RuleFunction = Callable[..., Any]
+Batch = str | tuple[Any, ...] | None
 METADATA = ("_shape", "_device")
 
 OPERATIONS: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -137,7 +138,7 @@ class Primitive:
 
     def __init__(
         self, forward: Callable[..., Any], residuals: tuple[str, ...], outputs: Any, view: bool, reference: Any,
-        wide: bool | str = False,
+        wide: bool | str = False, batch: Batch = None,
     ) -> None:  # fmt: skip
         self.forward = _widened(forward, bool(residuals), bool(outputs), wide == "host") if wide else forward
         self.wide = wide
@@ -173,8 +174,8 @@ class Primitive:
         """What takes calls that the declaration does not fit; see :func:`extend`."""
         self.variable: frozenset[str] = frozenset()
         """Static parameters that may be variables: ``further`` takes such a call."""
-        self.batch: str | None = None
-        """How ``vmap`` runs it, if it is in no table: "elementwise" for all samples at once, None one by one."""
+        self.batch = batch
+        """How ``vmap`` runs it on all samples at once: the name of a rule, or a tuple of a name and arguments."""
         self.plans: dict[int, Plan | None] = _Plans(self)
 
     # ---------------------------------------------------------------- declaring gradients
@@ -388,6 +389,7 @@ def primitive(
     view: bool = False,
     reference: Any = None,
     wide: bool | str = False,
+    batch: Batch = None,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P]]: ...
 def primitive(
     forward: Callable[..., Any] | None = None,
@@ -398,6 +400,7 @@ def primitive(
     view: bool = False,
     reference: Any = None,
     wide: bool | str = False,
+    batch: Batch = None,
 ) -> Any:
     """Make a differentiable operation of a function on ``xp``; its gradient rules follow with ``.vjp(...)``.
 
@@ -411,16 +414,17 @@ def primitive(
         reference: the same function composed of operations on ``xp``.
         wide: compute with float16 and bfloat16 in float32, forward and in the gradient rules, and round once; for
             operations that are several steps, or sums. ``"host"``: on the CPU only, where a GPU does so by itself.
+        batch: how :func:`vmap` runs it on all samples at once: "elementwise" for one that works element by element on
+            operands that broadcast, "matrices" for one that works on the last axes and lets those before them
+            broadcast, "reduction" for one with an ``axis`` that is summed over, or another name of
+            ``gpugrad.transforms.batching.declared``. None: sample by sample.
 
     Raises:
         TypeError: no array parameters, a parameter called ``y`` or as something else that rules may name, or a rule
             names a value that there is not.
 
-    :func:`vmap` runs it sample by sample; one that works element by element, on operands that broadcast, says so by
-    ``cube.op.batch = "elementwise"`` and is run on all samples at once.
-
     >>> import gpugrad as gg
-    >>> @gg.primitive
+    >>> @gg.primitive(batch="elementwise")
     ... def cube(xp, x, /):
     ...     return x * x * x
     >>> cube.vjp(x=lambda xp, g, x: 3 * g * x * x)
@@ -430,8 +434,8 @@ def primitive(
     tensor(12.)
     """
     if forward is None:
-        return lambda function: _operation(Primitive(function, residuals, outputs, view, reference, wide))
-    return _operation(Primitive(forward, residuals, outputs, view, reference, wide))
+        return lambda function: _operation(Primitive(function, residuals, outputs, view, reference, wide, batch))
+    return _operation(Primitive(forward, residuals, outputs, view, reference, wide, batch))
 
 
 def _operation(op: Primitive) -> Any:
@@ -464,7 +468,7 @@ def extend(operation: Operation[Any], further: Callable[..., Any], **keywords: A
     function.__signature__ = known.replace(parameters=[*known.parameters.values(), *more])
 
 
-@primitive(view=True)
+@primitive(batch="elementwise", view=True)
 def identity(xp: Namespace, x: Array, /) -> Array:
     """The same value at a new place in the graph."""
     return x

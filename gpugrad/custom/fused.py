@@ -86,8 +86,7 @@ class Fused:
             return kernel(xp, *values)
 
         forward.__name__ = self.name
-        operation: Any = primitive(with_signature(forward, (("xp", *places), ONLY)))
-        operation.op.batch = "elementwise"
+        operation: Any = primitive(batch="elementwise")(with_signature(forward, (("xp", *places), ONLY)))
         operation.vjp(**{place: self._rule(name) for place, name in zip(places, self.names, strict=True)})
         return operation  # type: ignore[no-any-return]
 

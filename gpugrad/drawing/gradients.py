@@ -11,17 +11,13 @@ from ..backend import NAMESPACES
 from ..core import GradientError, Node
 from ..core.engine import changed_leaf, converted, failed, mirrored, prepare, total, unbroadcast
 from ..core.node import Parts
-from ..core.operation import Plan, Primitive
+from ..core.operation import Plan
 from ..nn.hooks import Border
-from ..ops import activation, arithmetic, functions, special, trigonometry
 from .gates import GATES
 from .preview import Preview, preview
 
 LOCAL = 1 << 16
 """Local derivatives of values with more elements are told in words only."""
-
-ELEMENTWISE = {module.__name__ for module in (activation, arithmetic, functions, special, trigonometry)}
-"""The families whose operations work element by element."""
 
 MOST = 200_000
 """A picture of more nodes is refused: it would take gigabytes, and nobody would see anything on it."""
@@ -135,7 +131,7 @@ def _locals(node: Node, parents: Sequence[Node], g: Any) -> list[Preview | None]
     if not isinstance(plan, Plan) or isinstance(g, Parts):
         return [None] * len(parents)
     words = GATES[plan.name].local if plan.name in GATES else ()
-    if not words and elementwise(plan.op):
+    if not words and plan.op.batch in ("elementwise", "marked"):
         words = ("diagonal",)
     places = [i if isinstance(i, int) else plan.op.inputs.index(i) for i in plan.names]
     said = [words[min(place, len(words) - 1)] if words else "" for place in places]
@@ -159,11 +155,6 @@ def _locals(node: Node, parents: Sequence[Node], g: Any) -> list[Preview | None]
             plain = f"{size} × {math.prod(parent.shape)} Jacobian, never stored"
             made.append(Preview(note or plain, None, jacobian, (), None, None))
     return made
-
-
-def elementwise(op: Primitive) -> bool:
-    """Whether an operation is known to work element by element: those of these families, and what says so itself."""
-    return op.batch == "elementwise" or op.forward.__module__ in ELEMENTWISE
 
 
 def _described(shown: Preview, text: str, jacobian: tuple[int, ...]) -> Preview:

@@ -11,7 +11,7 @@ from ..kernels import activation as kernels
 from ..kernels import composed
 
 
-@primitive
+@primitive(batch="elementwise")
 def relu(xp: Namespace, x: Array, /) -> Array:
     """``max(x, 0)``; the gradient passes where ``x > 0`` and is 0 elsewhere, at 0 too.
 
@@ -27,7 +27,7 @@ def relu(xp: Namespace, x: Array, /) -> Array:
 relu.vjp(x=lambda xp, g, y: kernels.relu_backward(xp, g, y))
 
 
-@primitive
+@primitive(batch="elementwise")
 def sigmoid(xp: Namespace, x: Array, /) -> Array:
     """``1 / (1 + exp(-x))``; derivative ``y (1 - y)``, computed from x: where y is 1 to rounding it is not 0.
 
@@ -40,7 +40,7 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
     return kernels.sigmoid_forward(xp, x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _sigmoid_back(xp: Namespace, g: Array, x: Array, /) -> Array:
     """``g sigmoid'(x)``; by x, ``-y tanh(x / 2)``."""
     return kernels.sigmoid_backward(xp, g, x)
@@ -53,7 +53,7 @@ _sigmoid_back.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def tanhshrink(xp: Namespace, x: Array, /) -> Array:
     """``x - tanh(x)``, precise near 0; derivative ``tanh(x)^2``.
 
@@ -67,7 +67,7 @@ def tanhshrink(xp: Namespace, x: Array, /) -> Array:
 tanhshrink.vjp(x=lambda xp, g, x: kernels.tanhshrink_backward(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def leaky(xp: Namespace, x: Array, /, slope: float) -> Array:
     """``x`` where it is positive, else ``slope x``.
 
@@ -81,7 +81,7 @@ def leaky(xp: Namespace, x: Array, /, slope: float) -> Array:
 leaky.vjp(x=lambda xp, g, x, slope: kernels.leaky_backward(xp, g, x, slope))
 
 
-@primitive
+@primitive(batch="elementwise")
 def elu(xp: Namespace, x: Array, /, scale: float, low: float, rate: float) -> Array:
     """``scale x`` where x is positive, else ``low (e^(rate x) - 1)``: ELU, SELU and CELU.
 
@@ -95,7 +95,7 @@ def elu(xp: Namespace, x: Array, /, scale: float, low: float, rate: float) -> Ar
 elu.vjp(x=lambda xp, g, x, scale, low, rate: kernels.elu_backward(xp, g, x, scale, low, rate))
 
 
-@primitive
+@primitive(batch="elementwise")
 def silu(xp: Namespace, x: Array, /) -> Array:
     """``x sigmoid(x)``.
 
@@ -109,7 +109,7 @@ def silu(xp: Namespace, x: Array, /) -> Array:
 silu.vjp(x=lambda xp, g, x: kernels.silu_backward(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def gelu(xp: Namespace, x: Array, /) -> Array:
     """``x`` times the normal distribution function of x.
 
@@ -123,7 +123,7 @@ def gelu(xp: Namespace, x: Array, /) -> Array:
 gelu.vjp(x=lambda xp, g, x: kernels.gelu_backward(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def gelu_tanh(xp: Namespace, x: Array, /) -> Array:
     """:func:`gelu`, approximated by a tanh.
 
@@ -137,7 +137,7 @@ def gelu_tanh(xp: Namespace, x: Array, /) -> Array:
 gelu_tanh.vjp(x=lambda xp, g, x: kernels.gelu_tanh_backward(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def softplus(xp: Namespace, x: Array, /, beta: float, limit: float) -> Array:
     """``log(1 + e^(beta x)) / beta``, and x itself where ``beta x`` is above the limit.
 
@@ -151,7 +151,7 @@ def softplus(xp: Namespace, x: Array, /, beta: float, limit: float) -> Array:
 softplus.vjp(x=lambda xp, g, x, beta, limit: kernels.softplus_backward(xp, g, x, beta, limit))
 
 
-@primitive
+@primitive(batch="elementwise")
 def mish(xp: Namespace, x: Array, /) -> Array:
     """``x tanh(log(1 + e^x))``.
 
@@ -165,7 +165,7 @@ def mish(xp: Namespace, x: Array, /) -> Array:
 mish.vjp(x=lambda xp, g, x: kernels.mish_backward(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def hardtanh(xp: Namespace, x: Array, /, low: float, high: float) -> Array:
     """``x`` between the limits, the limits outside; the gradient is 0 there, and at the limits too.
 
@@ -179,7 +179,7 @@ def hardtanh(xp: Namespace, x: Array, /, low: float, high: float) -> Array:
 hardtanh.vjp(x=lambda xp, g, x, low, high: kernels.hardtanh_backward(xp, g, x, low, high))
 
 
-@primitive
+@primitive(batch="elementwise")
 def hardsigmoid(xp: Namespace, x: Array, /) -> Array:
     """``min(max(x + 3, 0), 6) / 6``; the gradient is 0 at both corners too.
 
@@ -193,7 +193,7 @@ def hardsigmoid(xp: Namespace, x: Array, /) -> Array:
 hardsigmoid.vjp(x=lambda xp, g, x: kernels.hardsigmoid_backward(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def threshold(xp: Namespace, x: Array, /, limit: float, value: float) -> Array:
     """``x`` above the limit, else the value.
 
@@ -207,7 +207,7 @@ def threshold(xp: Namespace, x: Array, /, limit: float, value: float) -> Array:
 threshold.vjp(x=lambda xp, g, x, limit: kernels.threshold_backward(xp, g, x, limit))
 
 
-@primitive
+@primitive(batch="elementwise")
 def sloped(xp: Namespace, x: Array, slope: Array, /) -> Array:
     """``x`` where it is positive, else ``slope x``, with a slope for each element.
 
@@ -224,7 +224,7 @@ sloped.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def dropout(xp: Namespace, x: Array, kept: Array, /, scale: float) -> Array:
     """``x`` times the scale where it is kept, else exactly 0; the gradient likewise.
 
@@ -238,7 +238,7 @@ def dropout(xp: Namespace, x: Array, kept: Array, /, scale: float) -> Array:
 dropout.vjp(x=lambda xp, g, kept, scale: composed.thinned(xp, g, kept, scale))
 
 
-@primitive
+@primitive(batch="elementwise")
 def hardswish(xp: Namespace, x: Array, /) -> Array:
     """``x min(max(x + 3, 0), 6) / 6``.
 
@@ -252,7 +252,7 @@ def hardswish(xp: Namespace, x: Array, /) -> Array:
 hardswish.vjp(x=lambda xp, g, x: kernels.hardswish_backward(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def hardshrink(xp: Namespace, x: Array, /, width: float) -> Array:
     """``x``, and 0 between ``-width`` and ``width``.
 
@@ -263,7 +263,7 @@ def hardshrink(xp: Namespace, x: Array, /, width: float) -> Array:
     return kernels.hardshrink_forward(xp, x, width)
 
 
-@primitive
+@primitive(batch="elementwise")
 def softshrink(xp: Namespace, x: Array, /, width: float) -> Array:
     """``x`` moved towards 0 by ``width``, and 0 where that would pass it.
 
@@ -278,7 +278,7 @@ hardshrink.vjp(x=lambda xp, g, x, width: kernels.shrink_backward(xp, g, x, width
 softshrink.vjp(x=lambda xp, g, x, width: kernels.shrink_backward(xp, g, x, width))
 
 
-@primitive
+@primitive(batch="elementwise")
 def softsign(xp: Namespace, x: Array, /) -> Array:
     """``x / (1 + |x|)``.
 

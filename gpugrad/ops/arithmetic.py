@@ -14,7 +14,7 @@ from ..kernels import composed as kernels
 from .corners import marked, unless_zero
 
 
-@primitive
+@primitive(batch="elementwise")
 def add(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 + x2``. A distributor: each input gets the upstream gradient.
 
@@ -31,7 +31,7 @@ add.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def subtract(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 - x2``.
 
@@ -48,7 +48,7 @@ subtract.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def multiply(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 * x2``. A switcher: each input gets the upstream gradient times the other input.
 
@@ -65,7 +65,7 @@ multiply.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def divide(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 / x2``; the gradients are ``g / x2`` and ``-g y / x2``.
 
@@ -82,7 +82,7 @@ divide.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def floor_divide(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``floor(x1 / x2)``, flat between its jumps: the gradients are 0.
 
@@ -99,7 +99,7 @@ floor_divide.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def remainder(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 - floor(x1 / x2) x2``, with the sign of ``x2``; the gradients are ``g`` and ``-g floor(x1 / x2)``.
 
@@ -116,7 +116,7 @@ remainder.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def negative(xp: Namespace, x: Array, /) -> Array:
     """``-x``.
 
@@ -130,7 +130,7 @@ def negative(xp: Namespace, x: Array, /) -> Array:
 negative.vjp(x=lambda xp, g: -g)
 
 
-@primitive
+@primitive(batch="elementwise")
 def positive(xp: Namespace, x: Array, /) -> Array:
     """``+x``.
 
@@ -144,7 +144,7 @@ def positive(xp: Namespace, x: Array, /) -> Array:
 positive.vjp(x=lambda xp, g: g)
 
 
-@primitive
+@primitive(batch="elementwise")
 def pow(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 ** x2``, with ``0 ** 0 = 1``.
 
@@ -184,7 +184,7 @@ def _pow_x2(xp: Namespace, g: Array, x1: Array, x2: Array, y: Array) -> Array:
 pow.vjp(x1=_pow_x1, x2=_pow_x2)
 
 
-@primitive
+@primitive(batch="elementwise")
 def abs(xp: Namespace, x: Array, /) -> Array:
     """``|x|``; the gradient is ``g sign(x)``, 0 at 0.
 
@@ -204,12 +204,12 @@ def _abs_x(xp: Namespace, g: Array, x: Array) -> Array:
 abs.vjp(x=_abs_x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _sign(xp: Namespace, x: Array, /) -> Array:
     return xp.sign(x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _direction(xp: Namespace, x: Array, /) -> Array:
     """``x / |x|`` of complex numbers, whose gradient needs them; the gradient of signs needs nothing."""
     return xp.sign(x)
@@ -235,7 +235,7 @@ def sign(x: Array, /) -> Array:
     return _direction(x) if hasattr(x, "dtype") and x.dtype.kind == "c" else _sign(x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def maximum(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The larger of the two, element by element. A router: the larger input gets the gradient; ties share it evenly.
 
@@ -258,7 +258,7 @@ maximum.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def minimum(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The smaller of the two, element by element; gradients as for :func:`maximum`.
 
@@ -275,7 +275,7 @@ minimum.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def _clip(xp: Namespace, x: Array, min: Array | None, max: Array | None, /) -> Array:
     y = xp.clip(x, min, max)
     wanted = getattr(x, "dtype", y.dtype)
@@ -316,7 +316,7 @@ def clip(x: Array, /, min: Array | None = None, max: Array | None = None) -> Arr
     return _clip(x, min, max)
 
 
-@primitive
+@primitive(batch="elementwise")
 def where(xp: Namespace, condition: Array, x1: Array, x2: Array, /) -> Array:
     """``x1`` where the condition holds, else ``x2``; the branch not taken gets exactly 0, never NaN.
 

@@ -83,7 +83,7 @@ def _upward(xp: Namespace, n: int, x: Array, zero: Array, one: Array) -> Array:
 # ---------------------------------------------------------------- orders 0 and 1
 
 
-@primitive
+@primitive(batch="elementwise")
 def j0(xp: Namespace, x: Array, /) -> Array:
     """The Bessel function of the first kind and order 0; derivative ``-j1(x)``.
 
@@ -94,7 +94,7 @@ def j0(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).j0(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def j1(xp: Namespace, x: Array, /) -> Array:
     """The Bessel function of the first kind and order 1; derivative ``j0(x) - j1(x) / x``, 1/2 at 0.
 
@@ -105,7 +105,7 @@ def j1(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).j1(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def y0(xp: Namespace, x: Array, /) -> Array:
     """The Bessel function of the second kind and order 0, for x > 0; ``-inf`` at 0; derivative ``-y1(x)``.
 
@@ -116,7 +116,7 @@ def y0(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).y0(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def y1(xp: Namespace, x: Array, /) -> Array:
     """The Bessel function of the second kind and order 1, for x > 0; derivative ``y0(x) - y1(x) / x``.
 
@@ -127,7 +127,7 @@ def y1(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).y1(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def i0(xp: Namespace, x: Array, /) -> Array:
     """The modified Bessel function of the first kind and order 0; derivative ``i1(x)``.
 
@@ -138,7 +138,7 @@ def i0(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).i0(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def i1(xp: Namespace, x: Array, /) -> Array:
     """The modified Bessel function of the first kind and order 1; derivative ``i0(x) - i1(x) / x``, 1/2 at 0.
 
@@ -149,7 +149,7 @@ def i1(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).i1(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def i0e(xp: Namespace, x: Array, /) -> Array:
     """``i0(x) e^-|x|``, without overflow; derivative ``i1e(x) - sign(x) i0e(x)``, 0 at the kink at 0.
 
@@ -160,7 +160,7 @@ def i0e(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).i0e(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def i1e(xp: Namespace, x: Array, /) -> Array:
     """``i1(x) e^-|x|``, without overflow; derivative ``i0e(x) - i1e(x) / x - sign(x) i1e(x)``, 1/2 at 0.
 
@@ -171,7 +171,7 @@ def i1e(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).i1e(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def k0(xp: Namespace, x: Array, /) -> Array:
     """The modified Bessel function of the second kind and order 0, for x > 0; derivative ``-k1(x)``.
 
@@ -182,7 +182,7 @@ def k0(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).k0(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def k1(xp: Namespace, x: Array, /) -> Array:
     """The modified Bessel function of the second kind and order 1, for x > 0; derivative ``-k0(x) - k1(x) / x``.
 
@@ -193,7 +193,7 @@ def k1(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).k1(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def k0e(xp: Namespace, x: Array, /) -> Array:
     """``k0(x) e^x``, without underflow; derivative ``k0e(x) - k1e(x)``.
 
@@ -204,7 +204,7 @@ def k0e(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).k0e(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def k1e(xp: Namespace, x: Array, /) -> Array:
     """``k1(x) e^x``, without underflow; derivative ``k1e(x) - k0e(x) - k1e(x) / x``.
 
@@ -215,7 +215,7 @@ def k1e(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).k1e(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _over_power(xp: Namespace, x: Array, /, n: int, kind: str) -> Array:
     """``J_n(x) / x^n`` ("j"), ``I_n(x) / x^n`` ("i"), or the latter times ``e^-|x|`` ("ie").
 
@@ -248,7 +248,7 @@ k1e.vjp(x=lambda xp, g, x, y: g * (y - k0e.on(xp, x) - y / x))
 # ---------------------------------------------------------------- any order
 
 
-@primitive
+@primitive(batch="elementwise")
 def jv(xp: Namespace, v: Array, z: Array, /) -> Array:
     """The Bessel function of the first kind; derivative ``(J_{v-1}(z) - J_{v+1}(z)) / 2``. ``jn`` is another name.
 
@@ -268,7 +268,7 @@ def jv(xp: Namespace, v: Array, z: Array, /) -> Array:
     )
 
 
-@primitive
+@primitive(batch="elementwise")
 def yv(xp: Namespace, v: Array, z: Array, /) -> Array:
     """The Bessel function of the second kind; derivative ``(Y_{v-1}(z) - Y_{v+1}(z)) / 2``.
 
@@ -285,7 +285,7 @@ def yv(xp: Namespace, v: Array, z: Array, /) -> Array:
     return _by_order(xp, getattr(special(xp), "yv", None), v, z, lambda n: _parity(n) * special(xp).yn(abs(n), z))
 
 
-@primitive
+@primitive(batch="elementwise")
 def yn(xp: Namespace, n: Array, x: Array, /) -> Array:
     """The Bessel function of the second kind and integer order; derivative ``(Y_{n-1}(x) - Y_{n+1}(x)) / 2``.
 
@@ -298,7 +298,7 @@ def yn(xp: Namespace, n: Array, x: Array, /) -> Array:
     return as_short(xp, special(xp).yn(n, x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def iv(xp: Namespace, v: Array, z: Array, /) -> Array:
     """The modified Bessel function of the first kind; derivative ``(I_{v-1}(z) + I_{v+1}(z)) / 2``.
 
@@ -315,7 +315,7 @@ def iv(xp: Namespace, v: Array, z: Array, /) -> Array:
     return _by_order(xp, getattr(special(xp), "iv", None), v, z, lambda n: _composed(xp, z, abs(n), "i", over=False))
 
 
-@primitive
+@primitive(batch="elementwise")
 def ive(xp: Namespace, v: Array, z: Array, /) -> Array:
     """``iv(v, z) e^-|re z|``, without overflow; derivative ``(ive(v-1, z) + ive(v+1, z)) / 2 - sign(z) ive(v, z)``.
 
@@ -332,7 +332,7 @@ def ive(xp: Namespace, v: Array, z: Array, /) -> Array:
     return _by_order(xp, getattr(special(xp), "ive", None), v, z, lambda n: _composed(xp, z, abs(n), "ie", over=False))
 
 
-@primitive
+@primitive(batch="elementwise")
 def kv(xp: Namespace, v: Array, z: Array, /) -> Array:
     """The modified Bessel function of the second kind; derivative ``-(K_{v-1}(z) + K_{v+1}(z)) / 2``.
 
@@ -355,7 +355,7 @@ def kv(xp: Namespace, v: Array, z: Array, /) -> Array:
     )
 
 
-@primitive
+@primitive(batch="elementwise")
 def kve(xp: Namespace, v: Array, z: Array, /) -> Array:
     """``kv(v, z) e^z``, without underflow; derivative ``kve(v, z) - (kve(v-1, z) + kve(v+1, z)) / 2``.
 

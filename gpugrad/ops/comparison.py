@@ -10,7 +10,7 @@ from ..backend import Array, Namespace
 from ..core import primitive
 
 
-@primitive
+@primitive(batch="elementwise")
 def equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether ``x1 == x2``, element by element.
 
@@ -24,7 +24,7 @@ def equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 equal.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def not_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether ``x1 != x2``, element by element.
 
@@ -38,7 +38,7 @@ def not_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 not_equal.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def less(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether ``x1 < x2``, element by element.
 
@@ -52,7 +52,7 @@ def less(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 less.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def less_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether ``x1 <= x2``, element by element.
 
@@ -66,7 +66,7 @@ def less_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 less_equal.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def greater(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether ``x1 > x2``, element by element.
 
@@ -80,7 +80,7 @@ def greater(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 greater.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def greater_equal(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether ``x1 >= x2``, element by element.
 
@@ -101,7 +101,7 @@ def _truth(x: Array) -> Array:
     return x != 0 if hasattr(x, "dtype") and x.dtype.kind == "c" else x
 
 
-@primitive
+@primitive(batch="elementwise")
 def logical_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether both are true, element by element.
 
@@ -115,7 +115,7 @@ def logical_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 logical_and.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def logical_or(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether at least one is true, element by element.
 
@@ -129,7 +129,7 @@ def logical_or(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 logical_or.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def logical_xor(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """Whether exactly one is true, element by element.
 
@@ -143,7 +143,7 @@ def logical_xor(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 logical_xor.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def logical_not(xp: Namespace, x: Array, /) -> Array:
     """Whether it is false, element by element.
 
@@ -157,7 +157,7 @@ def logical_not(xp: Namespace, x: Array, /) -> Array:
 logical_not.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def isnan(xp: Namespace, x: Array, /) -> Array:
     """Whether it is NaN, element by element.
 
@@ -171,7 +171,7 @@ def isnan(xp: Namespace, x: Array, /) -> Array:
 isnan.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def isinf(xp: Namespace, x: Array, /) -> Array:
     """Whether it is infinite, element by element.
 
@@ -185,7 +185,7 @@ def isinf(xp: Namespace, x: Array, /) -> Array:
 isinf.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def isfinite(xp: Namespace, x: Array, /) -> Array:
     """Whether it is neither NaN nor infinite, element by element.
 
@@ -199,7 +199,7 @@ def isfinite(xp: Namespace, x: Array, /) -> Array:
 isfinite.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def bitwise_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 & x2`` of integers or booleans.
 
@@ -213,7 +213,7 @@ def bitwise_and(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 bitwise_and.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def bitwise_or(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 | x2`` of integers or booleans.
 
@@ -227,7 +227,7 @@ def bitwise_or(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 bitwise_or.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def bitwise_xor(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 ^ x2`` of integers or booleans.
 
@@ -241,7 +241,7 @@ def bitwise_xor(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 bitwise_xor.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def bitwise_invert(xp: Namespace, x: Array, /) -> Array:
     """``~x`` of integers or booleans.
 
@@ -255,7 +255,7 @@ def bitwise_invert(xp: Namespace, x: Array, /) -> Array:
 bitwise_invert.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def bitwise_left_shift(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 << x2`` of integers: ``x1 2^x2``.
 
@@ -269,7 +269,7 @@ def bitwise_left_shift(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 bitwise_left_shift.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def bitwise_right_shift(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 >> x2`` of integers: ``floor(x1 / 2^x2)``.
 

@@ -194,7 +194,7 @@ def extract(condition: Array, x: Array) -> Array:
 # -------------------------------------------------------------------- questions
 
 
-@primitive
+@primitive(batch="elementwise")
 def isclose(
     xp: Namespace, x1: Array, x2: Array, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Array:

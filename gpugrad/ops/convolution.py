@@ -25,17 +25,17 @@ from .creation import asarray
 from .windows import AXES, batched, sizes, sliding
 
 
-@primitive(wide="host")
+@primitive(batch="filtered", wide="host")
 def _convolve(xp: Namespace, x: Array, w: Array, bias: Array | None = None, /, *, window: Window, groups: int) -> Array:
     return kernels.convolve(xp, x, w, bias, window, groups)
 
 
-@primitive(wide="host")
+@primitive(batch="filtered", wide="host")
 def _spread(xp: Namespace, g: Array, w: Array, bias: Array | None = None, /, *, window: Window, groups: int) -> Array:
     return kernels.spread(xp, g, w, bias, window, groups)
 
 
-@primitive(wide="host")
+@primitive(batch="gradients_of_filters", wide="host")
 def _filters(xp: Namespace, x: Array, g: Array, /, *, window: Window, groups: int) -> Array:
     return kernels.filters(xp, x, g, window, groups)
 

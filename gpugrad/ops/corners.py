@@ -13,12 +13,12 @@ from ..core import Tensor, primitive
 from ..core.modes import careful
 
 
-@primitive(view=True)
+@primitive(batch="marked", view=True)
 def _marked(xp: Namespace, h: Array, by: Array, where: Array, /) -> Array:
     return h
 
 
-@primitive
+@primitive(batch="marked")
 def _lost(xp: Namespace, g: Array, where: Array, /) -> Array:
     """NaN where the mask holds and g is not 0, else 0: as a linear function of g would be whose factor is NaN or 0.
 

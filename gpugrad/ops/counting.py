@@ -73,7 +73,7 @@ def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Arra
     return _bincount_of_weights(t, w, minlength)
 
 
-@primitive
+@primitive(batch=("one_for_all", 1))
 def _digitize(xp: Namespace, x: Array, bins: Array, /, right: bool) -> Array:
     return xp.digitize(x, bins, right=right)
 

@@ -337,7 +337,7 @@ def full_like(
     return _like("full", x, fill_value, dtype=dtype, device=device, shape=shape)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _astype(xp: Namespace, x: Array, /, dtype: Any) -> Array:
     return xp.astype(x, dtype)
 
@@ -368,7 +368,7 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Device | str 
     return _astype(x, wanted)  # type: ignore[no-any-return]
 
 
-@primitive
+@primitive(batch="elementwise")
 def _to_device(xp: Namespace, x: Array, /, device: Device) -> Array:
     return backend.transfer(xp.asarray(x), device)  # NumPy gives scalars where others give 0-d arrays
 

@@ -38,7 +38,7 @@ from .shaping import expand_dims, matrix_transpose
 from .solving import solve
 
 
-@primitive
+@primitive(batch="matrices")
 def _cholesky(xp: Namespace, x: Array, /) -> Array:
     return xp.linalg.cholesky(x)
 
@@ -86,7 +86,7 @@ def _adjoint(x: Tensor) -> Tensor:
 # -------------------------------------------------------------------- QR
 
 
-@primitive(outputs=True)
+@primitive(batch="matrices", outputs=True)
 def _qr(xp: Namespace, x: Array, /, mode: str) -> tuple[Array, ...]:
     return tuple(xp.linalg.qr(x, mode=mode))
 
@@ -159,7 +159,7 @@ def qr(x: Array, /, *, mode: str = "reduced") -> Any:
 # -------------------------------------------------------------------- singular values
 
 
-@primitive(outputs="partial")
+@primitive(batch="matrices", outputs="partial")
 def _svd(xp: Namespace, x: Array, /, full_matrices: bool) -> tuple[Array, ...]:
     return tuple(xp.linalg.svd(x, full_matrices=full_matrices))
 
@@ -255,7 +255,7 @@ def _hermitian_svd(x: Array, compute_uv: bool) -> Any:
     return SVDResult(u, s, conj(matrix_transpose(u * expand_dims(astype(signs, s.dtype), -2))))
 
 
-@primitive
+@primitive(batch="matrices")
 def svdvals(xp: Namespace, x: Array, /) -> Array:
     """The singular values, largest first, of shape ``(..., min(M, N))``; gradient ``U diag(g) V^H``.
 

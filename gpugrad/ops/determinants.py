@@ -12,7 +12,7 @@ from .matrices import conjugate, eye_like, transposed
 from .solving import inv
 
 
-@primitive
+@primitive(batch="matrices")
 def det(xp: Namespace, x: Array, /) -> Array:
     """The determinant of each square matrix; the gradient is ``g`` times the matrix of cofactors.
 
@@ -63,7 +63,7 @@ def _composed(xp: Namespace, u: Array, s: Array, vt: Array, sign: Array) -> Arra
     return sign * ((u * xp.expand_dims(exclusive_product(xp, s), axis=-2)) @ vt)
 
 
-@primitive(residuals=("u", "s", "vt", "sign"), reference=_polynomial)
+@primitive(batch="matrices", residuals=("u", "s", "vt", "sign"), reference=_polynomial)
 def _cofactors(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
     """``adj(X)^T = det(U V^H) conj(U) diag(e) V^T``, with ``e_i`` the product of all singular values but the i-th."""
     factors = _factors(xp, x)
@@ -85,7 +85,7 @@ _cofactors.vjp(x=_cofactors_x)
 det.vjp(x=lambda xp, g, x: xp.expand_dims(g, axis=(-2, -1)) * _cofactors.on(xp, x))
 
 
-@primitive(outputs=True)
+@primitive(batch="matrices", outputs=True)
 def _slogdet(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
     return tuple(xp.linalg.slogdet(x))
 

@@ -15,7 +15,7 @@ from .linear import _diagonal, _on_diagonal
 from .padding import pad
 
 
-@primitive
+@primitive(batch="matrices")
 def tril(xp: Namespace, x: Array, /, k: int = 0) -> Array:
     """The lower triangle of each matrix, on and below its k-th diagonal, and exactly 0 above.
 
@@ -30,7 +30,7 @@ def tril(xp: Namespace, x: Array, /, k: int = 0) -> Array:
 tril.vjp(x=lambda xp, g, k: xp.tril(g, k))
 
 
-@primitive
+@primitive(batch="matrices")
 def triu(xp: Namespace, x: Array, /, k: int = 0) -> Array:
     """The upper triangle of each matrix, on and above its k-th diagonal, and exactly 0 below.
 
@@ -89,7 +89,7 @@ def diag(x: Array, k: int = 0) -> Array:
     return pad(square, ((down, right), (right, down))) if k else square
 
 
-@primitive
+@primitive(batch=("any_axes", "axis1", "axis2"))
 def _trace(xp: Namespace, x: Array, /, offset: int, axis1: int, axis2: int, dtype: Any = None) -> Array:
     return xp.trace(x, offset, axis1, axis2, dtype)
 

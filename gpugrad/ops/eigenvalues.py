@@ -16,7 +16,7 @@ from .matrices import adjoint, between, conjugate, degenerate, eye_like, skew, u
 from .solving import solve
 
 
-@primitive(outputs="partial")
+@primitive(batch="matrices", outputs="partial")
 def _eigh(xp: Namespace, x: Array, /, upper: bool) -> tuple[Array, ...]:
     return tuple(xp.linalg.eigh(x, "U" if upper else "L"))
 
@@ -80,7 +80,7 @@ def eigh(x: Array, /, UPLO: str = "L") -> EighResult:  # noqa: N803  NumPy's nam
     return EighResult(*_eigh(x, _upper("eigh", UPLO)))
 
 
-@primitive
+@primitive(batch="matrices")
 def _eigvalsh(xp: Namespace, x: Array, /, upper: bool) -> Array:
     return xp.linalg.eigvalsh(x, "U" if upper else "L")
 
@@ -115,7 +115,7 @@ def eigvalsh(x: Array, /, UPLO: str = "L") -> Array:  # noqa: N803  NumPy's name
 # -------------------------------------------------------------------- any square matrix
 
 
-@primitive(outputs="partial")
+@primitive(batch="matrices", outputs="partial")
 def _eig(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
     kind = xp.result_type(x.dtype, xp.complex64)  # NumPy gives real eigenvalues if all of them are
     return tuple(xp.astype(part, kind) for part in xp.linalg.eig(x))
@@ -177,7 +177,7 @@ def eig(x: Array, /) -> EigResult:
     return EigResult(*_eig(x))
 
 
-@primitive
+@primitive(batch="matrices")
 def eigvals(xp: Namespace, x: Array, /) -> Array:
     """The eigenvalues of square matrices, complex, in any order; gradient ``V^-H diag(g) V^H``.
 

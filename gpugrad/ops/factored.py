@@ -21,7 +21,7 @@ from .solving import _solve_triangular, solve_triangular
 # -------------------------------------------------------------------- LU
 
 
-@primitive(outputs=True)
+@primitive(batch="matrices", outputs=True)
 def _lu(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
     """L without its diagonal and U in one matrix; the row that each row was exchanged with."""
     if 0 in x.shape[-2:]:
@@ -54,7 +54,7 @@ def _lu_x(xp: Namespace, g: tuple[Array, ...], wanted: tuple[str, ...], x: Array
     return [xp.take_along_axis(h, xp.broadcast_to(rows[..., None], h.shape), axis=-2)]
 
 
-@primitive
+@primitive(batch="matrices")
 def _permutation(xp: Namespace, pivots: Array, /, m: int, inverse: bool) -> Array:
     """The row of a matrix of m rows that comes to each place by the exchanges; or where each row comes to."""
     places = xp.arange(m)
@@ -70,7 +70,7 @@ def _permutation(xp: Namespace, pivots: Array, /, m: int, inverse: bool) -> Arra
 _permutation.nondifferentiable()
 
 
-@primitive
+@primitive(batch="matrices")
 def _exchange(xp: Namespace, pivots: Array, /, m: int, dtype: Any) -> Array:
     """The permutation matrix P of ``A = P L U``, with ones at ``(rows[i], i)``."""
     rows = _permutation.on(xp, pivots, m=m, inverse=False)
@@ -80,7 +80,7 @@ def _exchange(xp: Namespace, pivots: Array, /, m: int, dtype: Any) -> Array:
 _exchange.nondifferentiable()
 
 
-@primitive
+@primitive(batch="matrices")
 def _unit_lower(xp: Namespace, x: Array, /) -> Array:
     """The lower triangle of each matrix, with ones on its diagonal."""
     return xp.tril(x, k=-1) + eye_like(xp, x)

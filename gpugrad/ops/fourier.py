@@ -40,7 +40,7 @@ def _resized(xp: Namespace, h: Array, shape: Shape) -> Array:
     return h
 
 
-@primitive
+@primitive(batch=("any_axes", "axis", "axes"))
 def _c2c(xp: Namespace, x: Array, /, s: Shape, axes: Shape, norm: str, inverse: bool) -> Array:
     if len(axes) > 1 and 0 not in x.shape:
         return (xp.fft.ifftn if inverse else xp.fft.fftn)(x, s, axes, norm)
@@ -56,7 +56,7 @@ def _c2c_x(xp: Namespace, g: Array, x_shape: Shape, s: Shape, axes: Shape, norm:
 _c2c.vjp(x=_c2c_x)
 
 
-@primitive
+@primitive(batch=("any_axes", "axis", "axes"))
 def _r2c(xp: Namespace, x: Array, /, s: Shape, axes: Shape, norm: str) -> Array:
     if len(axes) > 1 and 0 not in x.shape:
         return xp.fft.rfftn(x, s, axes, norm)
@@ -64,7 +64,7 @@ def _r2c(xp: Namespace, x: Array, /, s: Shape, axes: Shape, norm: str) -> Array:
     return _c2c.on(xp, y, s=s[:-1], axes=axes[:-1], norm=norm, inverse=False) if len(axes) > 1 else y
 
 
-@primitive
+@primitive(batch=("any_axes", "axis", "axes"))
 def _c2r(xp: Namespace, x: Array, /, s: Shape, axes: Shape, norm: str) -> Array:
     if len(axes) > 1:  # irfftn of CuPy takes the mirror image on trust, which x need not have over the other axes
         x = _c2c.on(xp, x, s=s[:-1], axes=axes[:-1], norm=norm, inverse=True)
@@ -73,7 +73,7 @@ def _c2r(xp: Namespace, x: Array, /, s: Shape, axes: Shape, norm: str) -> Array:
     return xp.fft.irfft(x, s[-1], axes[-1], norm)
 
 
-@primitive
+@primitive(batch=("any_axes", "axis", "axes"))
 def _mirrored(xp: Namespace, x: Array, /, n: int, axis: int, factor: float) -> Array:
     """Half a spectrum of n elements, times ``factor`` all that have a mirror image: not those at 0 and n / 2."""
     ends, like = (n + 1) // 2, xp.real(x).dtype

@@ -16,7 +16,7 @@ from .activation import sigmoid
 LOG_2, LOG_10 = math.log(2), math.log(10)
 
 
-@primitive
+@primitive(batch="elementwise")
 def exp(xp: Namespace, x: Array, /) -> Array:
     """``e^x``, its own derivative.
 
@@ -30,7 +30,7 @@ def exp(xp: Namespace, x: Array, /) -> Array:
 exp.vjp(x=lambda xp, g, y: g * y)
 
 
-@primitive
+@primitive(batch="elementwise")
 def exp2(xp: Namespace, x: Array, /) -> Array:
     """``2^x``; derivative ``y log(2)``. Source: ``numpy.exp2``.
 
@@ -44,7 +44,7 @@ def exp2(xp: Namespace, x: Array, /) -> Array:
 exp2.vjp(x=lambda xp, g, y: g * y * LOG_2)
 
 
-@primitive
+@primitive(batch="elementwise")
 def expm1(xp: Namespace, x: Array, /) -> Array:
     """``e^x - 1``, exact near 0; derivative ``e^x``.
 
@@ -58,7 +58,7 @@ def expm1(xp: Namespace, x: Array, /) -> Array:
 expm1.vjp(x=lambda xp, g, x: g * xp.exp(x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def log(xp: Namespace, x: Array, /) -> Array:
     """Natural logarithm; derivative ``1 / x``.
 
@@ -72,7 +72,7 @@ def log(xp: Namespace, x: Array, /) -> Array:
 log.vjp(x=lambda xp, g, x: g / x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def log1p(xp: Namespace, x: Array, /) -> Array:
     """``log(1 + x)``, exact near 0; derivative ``1 / (1 + x)``.
 
@@ -86,7 +86,7 @@ def log1p(xp: Namespace, x: Array, /) -> Array:
 log1p.vjp(x=lambda xp, g, x: g / (1 + x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def log2(xp: Namespace, x: Array, /) -> Array:
     """Logarithm to base 2; derivative ``1 / (x log(2))``.
 
@@ -100,7 +100,7 @@ def log2(xp: Namespace, x: Array, /) -> Array:
 log2.vjp(x=lambda xp, g, x: g / (x * LOG_2))
 
 
-@primitive
+@primitive(batch="elementwise")
 def log10(xp: Namespace, x: Array, /) -> Array:
     """Logarithm to base 10; derivative ``1 / (x log(10))``.
 
@@ -114,7 +114,7 @@ def log10(xp: Namespace, x: Array, /) -> Array:
 log10.vjp(x=lambda xp, g, x: g / (x * LOG_10))
 
 
-@primitive
+@primitive(batch="elementwise")
 def logaddexp(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``log(exp(x1) + exp(x2))`` without overflow; the gradients are ``g sigmoid(x1 - x2)`` and ``g sigmoid(x2 - x1)``.
 
@@ -138,7 +138,7 @@ logaddexp.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def sqrt(xp: Namespace, x: Array, /) -> Array:
     """Square root; derivative ``1 / (2 y)``, infinite at 0.
 
@@ -152,7 +152,7 @@ def sqrt(xp: Namespace, x: Array, /) -> Array:
 sqrt.vjp(x=lambda xp, g, y: 0.5 * g / y)
 
 
-@primitive
+@primitive(batch="elementwise")
 def square(xp: Namespace, x: Array, /) -> Array:
     """``x^2``; derivative ``2 x``.
 
@@ -166,7 +166,7 @@ def square(xp: Namespace, x: Array, /) -> Array:
 square.vjp(x=lambda xp, g, x: 2 * g * x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def reciprocal(xp: Namespace, x: Array, /) -> Array:
     """``1 / x``; derivative ``-y^2``.
 
@@ -180,7 +180,7 @@ def reciprocal(xp: Namespace, x: Array, /) -> Array:
 reciprocal.vjp(x=lambda xp, g, y: -g * y * y)
 
 
-@primitive
+@primitive(batch="elementwise")
 def sin(xp: Namespace, x: Array, /) -> Array:
     """Sine of radians; derivative ``cos(x)``.
 
@@ -194,7 +194,7 @@ def sin(xp: Namespace, x: Array, /) -> Array:
 sin.vjp(x=lambda xp, g, x: g * xp.cos(x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def cos(xp: Namespace, x: Array, /) -> Array:
     """Cosine of radians; derivative ``-sin(x)``.
 
@@ -208,7 +208,7 @@ def cos(xp: Namespace, x: Array, /) -> Array:
 cos.vjp(x=lambda xp, g, x: -g * xp.sin(x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def tanh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic tangent; derivative ``1 - y^2``, computed from x: where y is 1 to rounding it is not 0.
 
@@ -219,7 +219,7 @@ def tanh(xp: Namespace, x: Array, /) -> Array:
     return xp.tanh(x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _tanh_back(xp: Namespace, g: Array, x: Array, /) -> Array:
     """``g tanh'(x)`` of real numbers; by x, ``-2 y tanh(x)``."""
     return kernels.tanh_backward(xp, g, x)

@@ -9,7 +9,7 @@ from ..core import primitive
 from .special import as_short, digamma, gamma
 
 
-@primitive
+@primitive(batch="elementwise")
 def beta(xp: Namespace, a: Array, b: Array, /) -> Array:
     """``gamma(a) gamma(b) / gamma(a + b)``; derivative by ``a``: ``y (digamma(a) - digamma(a + b))``.
 
@@ -26,7 +26,7 @@ beta.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def betaln(xp: Namespace, a: Array, b: Array, /) -> Array:
     """``log(abs(beta(a, b)))``; derivative by ``a``: ``digamma(a) - digamma(a + b)``.
 
@@ -43,7 +43,7 @@ betaln.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def rgamma(xp: Namespace, x: Array, /) -> Array:
     """``1 / gamma(x)``, which is 0 at 0, -1, -2, ...; derivative ``-y digamma(x)``, ``(-1)^n n!`` at ``-n``.
 
@@ -67,7 +67,7 @@ def _rgamma_x(xp: Namespace, g: Array, x: Array) -> Array:
 rgamma.vjp(x=_rgamma_x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def gammasgn(xp: Namespace, x: Array, /) -> Array:
     """The sign of ``gamma(x)``: 1 or -1, as SciPy has it at poles; the gradient is 0.
 
@@ -81,7 +81,7 @@ def gammasgn(xp: Namespace, x: Array, /) -> Array:
 gammasgn.vjp(x=lambda xp, g: xp.zeros_like(g))
 
 
-@primitive
+@primitive(batch="elementwise")
 def _multigammaln(xp: Namespace, a: Array, /, d: int) -> Array:
     return as_short(xp, special(xp).multigammaln(a, d), a)
 

@@ -13,7 +13,7 @@ def _halves(x: Array, axis: int) -> tuple[Array, Array]:
     return x[(*lead, slice(None, n))], x[(*lead, slice(n, None))]
 
 
-@primitive(wide=True)
+@primitive(batch=("any_axes", "axis"), wide=True)
 def glu(xp: Namespace, x: Array, /, axis: int = -1) -> Array:
     """``a sigmoid(b)``, where a and b are the halves of x along the axis.
 

@@ -46,7 +46,7 @@ def _integral(integrand: Callable[[Array], Array], scale: Array) -> Array:
 # ---------------------------------------------------------------- gamma
 
 
-@primitive
+@primitive(batch="elementwise")
 def gammainc(xp: Namespace, a: Array, x: Array, /) -> Array:
     """The regularized lower incomplete gamma function: the integral of ``t^(a-1) e^-t / gamma(a)`` from 0 to x.
 
@@ -62,7 +62,7 @@ def gammainc(xp: Namespace, a: Array, x: Array, /) -> Array:
     return as_short(xp, special(xp).gammainc(a, x), a, x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def gammaincc(xp: Namespace, a: Array, x: Array, /) -> Array:
     """The regularized upper incomplete gamma function, ``1 - gammainc(a, x)``, precise where that is small.
 
@@ -117,7 +117,7 @@ gammaincc.vjp(
 # ---------------------------------------------------------------- beta
 
 
-@primitive
+@primitive(batch="elementwise")
 def betainc(xp: Namespace, a: Array, b: Array, x: Array, /) -> Array:
     """The regularized incomplete beta function: the integral of ``t^(a-1) (1-t)^(b-1) / beta(a, b)`` from 0 to x.
 

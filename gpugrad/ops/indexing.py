@@ -30,12 +30,12 @@ PLAIN = frozenset({int, type(None)})
 """What is to be left as it is in a slice."""
 
 
-@primitive(view=True)
+@primitive(batch="sliced", view=True)
 def _slice(xp: Namespace, x: Array, /, index: Any) -> Array:
     return x[index]
 
 
-@primitive
+@primitive(batch="sliced")
 def _place(xp: Namespace, part: Array, /, index: Any, shape: Shape) -> Array:
     """Zeros with ``part`` in the place that ``_slice`` reads."""
     return kernels.place_at(xp, part, index, shape)
@@ -45,14 +45,14 @@ _slice.vjp(x=lambda xp, g, index, x_shape: _place.on(xp, g, index=index, shape=x
 _place.vjp(part=lambda xp, g, index: _slice.on(xp, g, index=index))
 
 
-@primitive
+@primitive(batch="gathered")
 def _gather(xp: Namespace, x: Array, /, index: Any) -> Array:
     x = xp.asarray(x)  # NumPy gives scalars where others give 0-d arrays
     backend.backend_of(x).check_index(index, x.shape, "gather")
     return x[index]
 
 
-@primitive(wide=True)
+@primitive(batch="added", wide=True)
 def _scatter_add(xp: Namespace, part: Array, /, index: Any, shape: Shape) -> Array:
     """Zeros with ``part`` added up in the places that ``_gather`` reads."""
     return kernels.add_at(xp, part, index, shape)
@@ -114,7 +114,7 @@ def _read(xp: Namespace, x: Array, index: Any) -> Array:
     return (_slice if is_basic(index) else _gather).on(xp, x, index=index)
 
 
-@primitive
+@primitive(batch="written")
 def _set_at(xp: Namespace, x: Array, value: Array, /, index: Any) -> Array:
     x = xp.asarray(x)
     owner = backend.backend_of(x)

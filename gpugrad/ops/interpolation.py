@@ -27,7 +27,7 @@ from .shaping import concat, reshape
 # -------------------------------------------------------------------- interpolation
 
 
-@primitive
+@primitive(batch=("one_for_all", 1, 2))
 def _interp(xp: Namespace, x: Array, points: Array, values: Array, /, left: float | None, right: float | None) -> Array:
     dtype = xp.result_type(x, points, values)
     x = xp.asarray(x, order="C")  # CuPy's takes no other
@@ -226,7 +226,7 @@ def trapezoid(y: Array, x: Array | None = None, dx: Any = 1.0, axis: int = -1) -
     return sum(widths * heights, axis=axis - t.ndim) / 2  # from the end: the coordinates may have more axes
 
 
-@primitive
+@primitive(batch=("any_axes", "axis"))
 def unwrap(
     xp: Namespace, x: Array, /, discont: float | None = None, axis: int = -1, *, period: float = 6.283185307179586
 ) -> Array:

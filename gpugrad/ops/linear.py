@@ -22,7 +22,7 @@ from .shaping import permute_dims
 Shape = tuple[int, ...]
 
 
-@primitive
+@primitive(batch="matmul")
 def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The matrix product ``x1 @ x2`` of shapes ``(..., M, K)`` and ``(..., K, N)``, batch axes broadcast.
 
@@ -104,7 +104,7 @@ def _matmul_x2(xp: Namespace, g: Array, x1: Array, x1_shape: Shape, x2_shape: Sh
 matmul.vjp(x1=_matmul_x1, x2=_matmul_x2)
 
 
-@primitive(wide=True)
+@primitive(batch="einsum", wide=True)
 def _einsum(xp: Namespace, *operands: Array, terms: tuple[str, ...], result: str) -> Array:
     return xp.einsum(f"{','.join(terms)}->{result}", *operands, optimize=_worth_planning(operands))
 
@@ -232,12 +232,12 @@ def _parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], s
     return tuple(written), result
 
 
-@primitive(view=True)
+@primitive(batch=("any_axes", "axis1", "axis2"), view=True)
 def _diagonal(xp: Namespace, x: Array, /, axis1: int, axis2: int) -> Array:
     return xp.diagonal(x, 0, axis1, axis2)
 
 
-@primitive
+@primitive(batch="on_diagonal")
 def _on_diagonal(xp: Namespace, d: Array, /, axis1: int, axis2: int, shape: Shape) -> Array:
     """Zeros of ``shape`` with ``d`` on the diagonal of two axes."""
     if len(shape) == 2 and shape[0] == shape[1]:

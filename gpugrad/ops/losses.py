@@ -28,7 +28,7 @@ def _log_other(xp: Namespace, p: Array) -> Array:
     return xp.where(nothing, LOWEST, xp.maximum(xp.log1p(-xp.where(nothing, 0, p)), LOWEST))
 
 
-@primitive(wide=True)
+@primitive(batch="elementwise", wide=True)
 def binary_cross_entropy(xp: Namespace, p: Array, t: Array, /) -> Array:
     """``-t log(p) - (1 - t) log(1 - p)``, each logarithm at least -100.
 
@@ -50,7 +50,7 @@ def _target(xp: Namespace, g: Array, p: Array, t: Array) -> Array:
     return g * (_log_other(xp, p) - _log(xp, p))
 
 
-@primitive(wide=True)
+@primitive(batch="elementwise", wide=True)
 def _slope(xp: Namespace, p: Array, t: Array, /) -> Array:
     """The derivative by p: exact where p is near t, and its own derivative ``(1 - t) / (1 - p)^2 + t / p^2`` near 0."""
     inside = p * (1 - p)
@@ -73,7 +73,7 @@ binary_cross_entropy.vjp(
 )
 
 
-@primitive(wide=True)
+@primitive(batch="elementwise", wide=True)
 def logistic(xp: Namespace, x: Array, t: Array, /) -> Array:
     """``-t log(p) - (1 - t) log(1 - p)`` with ``p = sigmoid(x)``, without overflow: ``(1 - t) x - log(p)``.
 
@@ -94,7 +94,7 @@ logistic.vjp(
 )
 
 
-@primitive(wide=True)
+@primitive(batch="elementwise", wide=True)
 def huber(xp: Namespace, x: Array, /, delta: float) -> Array:
     """``x^2 / 2`` up to delta from 0, ``delta (|x| - delta / 2)`` beyond: ``c (x - c / 2)`` with c, x within delta.
 

@@ -44,7 +44,7 @@ def _along(xp: Namespace, f: Callable[..., Array], x: Array, e: Array) -> Array:
     return f(xp, xp.concat([above, below], axis=-2))[..., :n, n:] * size
 
 
-@primitive
+@primitive(batch="matrices")
 def expm(xp: Namespace, x: Array, /) -> Array:
     """The exponential of each square matrix: ``1 + X + X^2 / 2 + ...``.
 
@@ -92,7 +92,7 @@ def _on_host(name: str, function: Any) -> Any:
     return function
 
 
-@primitive
+@primitive(batch="matrices")
 def sqrtm(xp: Namespace, x: Array, /) -> Array:
     """The principal square root of each square matrix: ``Y Y = X``, eigenvalues with non-negative real parts.
 
@@ -113,7 +113,7 @@ def sqrtm(xp: Namespace, x: Array, /) -> Array:
     return x if math.prod(x.shape) == 0 else _like(xp, each_matrix(xp, function, x), x)
 
 
-@primitive
+@primitive(batch="matrices")
 def logm(xp: Namespace, x: Array, /) -> Array:
     """The principal logarithm of each square matrix: ``expm(Y) = X``, eigenvalues with imaginary parts in (-pi, pi].
 
@@ -147,7 +147,7 @@ def _like(xp: Namespace, y: Array, *given: Array) -> Array:
 # -------------------------------------------------------------------- Sylvester's equation
 
 
-@primitive
+@primitive(batch="matrices")
 def solve_sylvester(xp: Namespace, a: Array, b: Array, q: Array, /) -> Array:
     """``X`` with ``A X + X B = Q``: shapes ``(..., M, M)``, ``(..., N, N)`` and ``(..., M, N)``, batch axes broadcast.
 

@@ -61,7 +61,7 @@ def nancumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     return cumprod(_with(asarray(x), 1), axis=axis, dtype=dtype)
 
 
-@primitive
+@primitive(batch="reduction")
 def nanvar(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The variance of what is not NaN, as :func:`var`; NaN where no more than ``correction`` elements are left.
 
@@ -90,7 +90,7 @@ nanvar.vjp(
 )
 
 
-@primitive
+@primitive(batch="reduction")
 def nanstd(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The standard deviation of what is not NaN, the root of :func:`nanvar`; gradients as of :func:`std`.
 
@@ -111,7 +111,7 @@ def _nanstd_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis:
 nanstd.vjp(x=_nanstd_x)
 
 
-@primitive
+@primitive(batch="line")
 def nanargmax(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
     """The index of the first largest element that is not NaN over ``axis`` (of the flattened tensor for None).
 
@@ -128,7 +128,7 @@ def nanargmax(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: boo
 nanargmax.nondifferentiable()
 
 
-@primitive
+@primitive(batch="line")
 def nanargmin(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
     """The index of the first smallest element that is not NaN; as :func:`nanargmax`.
 

@@ -17,7 +17,7 @@ from ..kernels.wide import common, rounded
 Axes = tuple[int, ...]
 
 
-@primitive(outputs=True)
+@primitive(batch=("any_axes", "axes"), outputs=True)
 def moments(xp: Namespace, x: Array, /, axes: Axes) -> tuple[Array, ...]:
     """Mean and variance over ``axes``, which stay with size 1; constants.
 
@@ -65,7 +65,7 @@ def _reference(
     return y if view is None else xp.reshape(y, x.shape)
 
 
-@primitive(residuals=("shift", "rstd"), reference=_reference)
+@primitive(batch="normalized", residuals=("shift", "rstd"), reference=_reference)
 def normalize(
     xp: Namespace, x: Array, weight: Array | None = None, bias: Array | None = None, mean: Array | None = None,
     var: Array | None = None, /, *, axes: Axes, eps: float, centred: bool, view: Shape | None = None,

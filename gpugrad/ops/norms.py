@@ -28,7 +28,7 @@ from .solving import inv, tolerance
 from .wide import computed_wide
 
 
-@primitive
+@primitive(batch="reduction")
 def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool, bounded: bool = False) -> Array:
     """Of a vector over one axis or several; ``ord`` is finite and not 0. A bounded one is not used where it is 0."""
     if isinstance(axis, int) or getattr(axis, "shape", None) == ():
@@ -63,7 +63,7 @@ def _norm_x(
     return unless_zero(xp, h, x) if ord < 2 else h
 
 
-@primitive
+@primitive(batch="elementwise")
 def root(xp: Namespace, x: Array, /, ord: float) -> Array:
     """``x^(1 / ord)``, with gradient 0 at 0 by convention.
 
@@ -236,7 +236,7 @@ def cond(x: Array, p: float | str | None = None) -> Array:
     return where(nothing, math.inf, divide(above, where(nothing, 1, below)))
 
 
-@primitive
+@primitive(batch="matrices")
 def _rank(xp: Namespace, x: Array, /, rtol: Any) -> Array:
     s = xp.linalg.svd(x, compute_uv=False)
     return xp.sum(s > rtol * xp.max(s, axis=-1, keepdims=True) if s.shape[-1] else s > 0, axis=-1)

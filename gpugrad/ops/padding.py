@@ -28,7 +28,7 @@ STATISTICS: dict[str, Callable[..., Any]] = {
 MODES = ("constant", *INSIDE, "linear_ramp", *STATISTICS, "empty")
 
 
-@primitive
+@primitive(batch="padded")
 def _pad(xp: Namespace, x: Array, /, widths: Widths, values: Any) -> Array:
     first = values[0][0]
     if all(value is first or value == first for pair in values for value in pair):
@@ -43,13 +43,13 @@ def _inner(xp: Namespace, g: Array, x_shape: tuple[int, ...], widths: Widths) ->
 _pad.vjp(x=_inner)
 
 
-@primitive
+@primitive(batch="padded")
 def _border(xp: Namespace, x: Array, /, widths: Widths, mode: str) -> Array:
     """``x`` with a border of its own elements."""
     return kernels.bordered(xp, x, widths, mode)
 
 
-@primitive
+@primitive(batch="padded")
 def _unborder(xp: Namespace, g: Array, /, widths: Widths, mode: str) -> Array:
     """The transpose of ``_border``."""
     return kernels.unbordered(xp, g, widths, mode)

@@ -33,24 +33,24 @@ from .windows import batched, sizes, sliding
 # -------------------------------------------------------------------- the operations
 
 
-@primitive
+@primitive(batch="images")
 def _max_pool(xp: Namespace, x: Array, /, window: Window) -> Array:
     return kernels.largest(xp, x, window)
 
 
-@primitive
+@primitive(batch="images")
 def _winners(xp: Namespace, x: Array, top: Array, /, window: Window) -> Array:
     """Which element of each window is its largest, ``top``: the first offset that holds it."""
     return kernels.winners(xp, x, top, window)
 
 
-@primitive
+@primitive(batch="images")
 def _chosen(xp: Namespace, x: Array, which: Array, /, window: Window) -> Array:
     """The elements of ``x`` at these offsets in their windows."""
     return kernels.chosen(xp, x, which, window)
 
 
-@primitive(wide=True)
+@primitive(batch="images", wide=True)
 def _returned(xp: Namespace, g: Array, which: Array, /, window: Window) -> Array:
     """The transpose of ``_chosen``."""
     return kernels.returned(xp, g, which, window)
@@ -62,7 +62,7 @@ _chosen.vjp(x=lambda xp, g, which, window: _returned.on(xp, g, which, window=win
 _returned.vjp(g=lambda xp, g, which, window: _chosen.on(xp, g, which, window=window))
 
 
-@primitive
+@primitive(batch="images")
 def _places(xp: Namespace, which: Array, /, window: Window) -> Array:
     """Offsets in windows as flat indices of the plane."""
     return kernels.places(xp, which, window)
@@ -71,12 +71,12 @@ def _places(xp: Namespace, which: Array, /, window: Window) -> Array:
 _places.nondifferentiable()
 
 
-@primitive(wide=True)
+@primitive(batch="images", wide=True)
 def _average_pool(xp: Namespace, x: Array, /, window: Window, counts: Counts) -> Array:
     return kernels.average(xp, x, window, counts)
 
 
-@primitive(wide=True)
+@primitive(batch="images", wide=True)
 def _average_back(xp: Namespace, g: Array, /, window: Window, counts: Counts) -> Array:
     """The transpose of ``_average_pool``."""
     return kernels.average_back(xp, g, window, counts)
@@ -86,12 +86,12 @@ _average_pool.vjp(x=lambda xp, g, window, counts: _average_back.on(xp, g, window
 _average_back.vjp(g=lambda xp, g, window, counts: _average_pool.on(xp, g, window=window, counts=counts))
 
 
-@primitive
+@primitive(batch="images")
 def _unfold(xp: Namespace, x: Array, /, window: Window) -> Array:
     return folding.unfold(xp, x, window)
 
 
-@primitive(wide=True)
+@primitive(batch="images", wide=True)
 def _fold(xp: Namespace, columns: Array, /, window: Window) -> Array:
     return folding.fold(xp, columns, window)
 

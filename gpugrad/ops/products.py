@@ -139,7 +139,7 @@ def kron(x1: Array, x2: Array, /) -> Array:
     return reshape(multiply(left, right), tuple(m * n for m, n in zip(a, b, strict=True)))
 
 
-@primitive
+@primitive(batch="matrices")
 def _cross(xp: Namespace, x1: Array, x2: Array, /, axis: int) -> Array:
     return xp.cross(x1, x2, axis=axis)
 

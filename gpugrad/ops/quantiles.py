@@ -46,7 +46,7 @@ CHOOSING = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
 # -------------------------------------------------------------------- elements by their place in the order
 
 
-@primitive
+@primitive(batch="images")
 def _ordered(xp: Namespace, x: Array, /, places: tuple[int, ...]) -> Array:
     """Shape ``(M, N)`` to ``(M, K)``: the elements at these places in the order of each row; NaN if there is one."""
     last = x.shape[-1] - 1
@@ -70,7 +70,7 @@ def _of_each_row(columns: Array) -> tuple[Array, Array]:
     return raw.reshape(raw.arange(columns.shape[0]), (-1, 1)), columns
 
 
-@primitive
+@primitive(batch="line")
 def partition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int | None = -1) -> Array:
     """The elements along ``axis`` (None: flattened) such that the one in place ``kth`` is where sorting would put it.
 
@@ -98,7 +98,7 @@ def _partition_x(xp: Namespace, g: Array, x: Array, y: Array, axis: int | None) 
 partition.vjp(x=_partition_x)
 
 
-@primitive
+@primitive(batch="line")
 def argpartition(xp: Namespace, x: Array, /, kth: int | tuple[int, ...], axis: int | None = -1) -> Array:
     """The positions of the elements that :func:`partition` puts in order; a constant.
 
@@ -327,7 +327,7 @@ def nanpercentile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "line
     return _quantile("nanpercentile", x, q, axis, method, keepdims, pass_over=True, most=100)
 
 
-@primitive
+@primitive(batch="reduction")
 def nanmedian(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """:func:`median` of what is not NaN; NaN gets gradient 0, and the median of nothing is NaN.
 

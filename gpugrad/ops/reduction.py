@@ -24,7 +24,7 @@ def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:
     return xp.broadcast_to(g if axis is None else xp.reshape(g, kept(shape, axis)), shape)
 
 
-@primitive
+@primitive(batch="reduction")
 def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:
     """The sum over ``axis``; each element gets the gradient of its sum. The sum of nothing is 0.
 
@@ -45,7 +45,7 @@ def _floating(xp: Namespace, y: Array, x: Array) -> Array:
     return xp.astype(xp.asarray(y), modes.get_default_dtype()) if x.dtype.kind in "biu" else y
 
 
-@primitive
+@primitive(batch="reduction")
 def mean(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean over ``axis``; each of n elements gets ``g / n``.
 
@@ -61,7 +61,7 @@ def mean(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) 
 mean.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g / (length(x_shape, axis) or 1), x_shape, axis))
 
 
-@primitive
+@primitive(batch="reduction")
 def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The largest element over ``axis``; equal largest elements share the gradient evenly.
 
@@ -77,7 +77,7 @@ def max(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(batch="reduction")
 def min(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element over ``axis``; gradients as for :func:`max`.
 
@@ -101,7 +101,7 @@ max.vjp(x=_shared)
 min.vjp(x=_shared)
 
 
-@primitive
+@primitive(batch="reduction")
 def prod(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:
     """The product over ``axis``; each element gets ``g`` times the product of the others, zeros or not.
 
@@ -132,7 +132,7 @@ def _prod_x(xp: Namespace, g: Array, x: Array, x_shape: Shape, axis: Axis) -> Ar
 prod.vjp(x=_prod_x)
 
 
-@primitive(wide=True)
+@primitive(batch="reduction", wide=True)
 def var(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The variance over ``axis``: ``sum(|x - mean|^2) / (n - correction)``, real for complex numbers too.
 
@@ -158,7 +158,7 @@ var.vjp(
 )
 
 
-@primitive(wide=True)
+@primitive(batch="reduction", wide=True)
 def std(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The standard deviation over ``axis``, the root of :func:`var`.
 
@@ -182,7 +182,7 @@ def _std_x(xp: Namespace, g: Array, x: Array, y: Array, x_shape: Shape, axis: Ax
 std.vjp(x=_std_x)
 
 
-@primitive
+@primitive(batch="line")
 def argmax(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
     """The index of the first largest element over ``axis`` (of the flattened tensor for None).
 
@@ -196,7 +196,7 @@ def argmax(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool =
 argmax.nondifferentiable()
 
 
-@primitive
+@primitive(batch="line")
 def argmin(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool = False) -> Array:
     """The index of the first smallest element over ``axis`` (of the flattened tensor for None).
 
@@ -210,7 +210,7 @@ def argmin(xp: Namespace, x: Array, /, axis: int | None = None, keepdims: bool =
 argmin.nondifferentiable()
 
 
-@primitive
+@primitive(batch="reduction")
 def all(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Whether all elements over ``axis`` are true (not 0).
 
@@ -224,7 +224,7 @@ def all(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -
 all.nondifferentiable()
 
 
-@primitive
+@primitive(batch="reduction")
 def any(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """Whether any element over ``axis`` is true (not 0).
 

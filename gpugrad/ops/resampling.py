@@ -52,7 +52,7 @@ def transposed(given: Table, size: int) -> Table:
     return table(rows)
 
 
-@primitive(wide=True)
+@primitive(batch=("any_axes", "axis"), wide=True)
 def resample(xp: Namespace, x: Array, /, axis: int, table: Table) -> Array:
     """``y[i] = sum_k w[k][i] x[place[k][i]]`` along ``axis``.
 

@@ -21,7 +21,7 @@ def real_ones(*operands: Array) -> tuple[Array, ...]:
     return operands
 
 
-@primitive
+@primitive(batch="elementwise")
 def floor(xp: Namespace, x: Array, /) -> Array:
     """The largest integer not above ``x``; the gradient is 0.
 
@@ -35,7 +35,7 @@ def floor(xp: Namespace, x: Array, /) -> Array:
 floor.vjp(x=lambda xp, g: xp.zeros_like(g))
 
 
-@primitive
+@primitive(batch="elementwise")
 def ceil(xp: Namespace, x: Array, /) -> Array:
     """The smallest integer not below ``x``; the gradient is 0.
 
@@ -49,7 +49,7 @@ def ceil(xp: Namespace, x: Array, /) -> Array:
 ceil.vjp(x=lambda xp, g: xp.zeros_like(g))
 
 
-@primitive
+@primitive(batch="elementwise")
 def trunc(xp: Namespace, x: Array, /) -> Array:
     """The integer towards 0; the gradient is 0.
 
@@ -63,7 +63,7 @@ def trunc(xp: Namespace, x: Array, /) -> Array:
 trunc.vjp(x=lambda xp, g: xp.zeros_like(g))
 
 
-@primitive
+@primitive(batch="elementwise")
 def round(xp: Namespace, x: Array, /, decimals: int = 0) -> Array:
     """The nearest integer, halves to the even one, or the nearest with so many decimals; the gradient is 0.
 
@@ -77,7 +77,7 @@ def round(xp: Namespace, x: Array, /, decimals: int = 0) -> Array:
 round.vjp(x=lambda xp, g: xp.zeros_like(g))
 
 
-@primitive
+@primitive(batch="elementwise")
 def signbit(xp: Namespace, x: Array, /) -> Array:
     """Whether the sign is negative, that of ``-0.0`` too.
 
@@ -91,7 +91,7 @@ def signbit(xp: Namespace, x: Array, /) -> Array:
 signbit.nondifferentiable()
 
 
-@primitive
+@primitive(batch="elementwise")
 def copysign(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``|x1|`` with the sign of ``x2``; the gradients are ``g`` or ``-g``, 0 where ``x1`` is 0, and 0.
 
@@ -110,7 +110,7 @@ copysign.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def nextafter(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The next representable number after ``x1`` in the direction of ``x2``; the gradients are ``g`` and 0.
 
@@ -124,7 +124,7 @@ def nextafter(xp: Namespace, x1: Array, x2: Array, /) -> Array:
 nextafter.vjp(x1=lambda xp, g: g, x2=lambda xp, g: xp.zeros_like(g))
 
 
-@primitive(view=True)
+@primitive(batch="elementwise", view=True)
 def real(xp: Namespace, x: Array, /) -> Array:
     """The real part: of real numbers, they themselves.
 
@@ -139,7 +139,7 @@ def real(xp: Namespace, x: Array, /) -> Array:
 real.vjp(x=lambda xp, g: g)
 
 
-@primitive(view=True)
+@primitive(batch="elementwise", view=True)
 def imag(xp: Namespace, x: Array, /) -> Array:
     """The imaginary part: of real numbers, 0.
 
@@ -153,7 +153,7 @@ def imag(xp: Namespace, x: Array, /) -> Array:
 imag.vjp(x=lambda xp, g: g * -1j)  # of a real variable the engine takes the real part, which is 0
 
 
-@primitive
+@primitive(batch="elementwise")
 def conj(xp: Namespace, x: Array, /) -> Array:
     """The complex conjugate: of real numbers, they themselves.
 
@@ -167,7 +167,7 @@ def conj(xp: Namespace, x: Array, /) -> Array:
 conj.vjp(x=lambda xp, g: xp.conj(g))
 
 
-@primitive
+@primitive(batch="elementwise")
 def angle(xp: Namespace, x: Array, /, deg: bool = False) -> Array:
     """The angle of complex numbers in radians, in [-pi, pi], or in degrees; of real ones, 0 or pi.
 
@@ -191,7 +191,7 @@ def _angle_x(xp: Namespace, g: Array, x: Array, deg: bool) -> Array:
 angle.vjp(x=_angle_x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def nan_to_num(
     xp: Namespace, x: Array, /, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Array:

@@ -21,7 +21,7 @@ def _cut(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
     return x[(slice(None),) * (axis % len(x.shape)) + (slice(start, stop),)]
 
 
-@primitive(wide=True)
+@primitive(batch="line", wide=True)
 def cumulative_sum(
     xp: Namespace, x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
@@ -48,7 +48,7 @@ def _cumulative_sum_x(xp: Namespace, g: Array, axis: int | None, include_initial
 cumulative_sum.vjp(x=_cumulative_sum_x)
 
 
-@primitive(wide=True)
+@primitive(batch="line", wide=True)
 def cumulative_prod(
     xp: Namespace, x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
@@ -99,7 +99,7 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis or 0, dtype=dtype)
 
 
-@primitive
+@primitive(batch=("any_axes", "axis"))
 def _diff(xp: Namespace, x: Array, /, n: int, axis: int) -> Array:
     return xp.diff(x, n=n, axis=axis)
 

@@ -173,7 +173,7 @@ def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int | None 
 # -------------------------------------------------------------------- order
 
 
-@primitive
+@primitive(batch="line")
 def argsort(
     xp: Namespace, x: Array, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
 ) -> Array:
@@ -196,7 +196,7 @@ def argsort(
 argsort.nondifferentiable()
 
 
-@primitive
+@primitive(batch="line")
 def sort(xp: Namespace, x: Array, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Array:
     """The elements of ``x`` in increasing order along ``axis`` (None: flattened).
 
@@ -289,7 +289,7 @@ def topk(x: Array, k: int, /, *, axis: int = -1, largest: bool = True) -> TopK:
     return TopK(take_along_axis(t, first, axis=axis), first)
 
 
-@primitive
+@primitive(batch=("one_for_all", 0))
 def _searchsorted(xp: Namespace, x1: Array, x2: Array, /, side: str) -> Array:
     return xp.searchsorted(x1, x2, side=side)
 
@@ -336,7 +336,7 @@ def nonzero(xp: Namespace, x: Array, /) -> tuple[Array, ...]:
 nonzero.nondifferentiable()
 
 
-@primitive
+@primitive(batch=("one_for_all", 1))
 def isin(xp: Namespace, x1: Array, x2: Array, /, *, invert: bool = False) -> Array:
     """Whether each element of ``x1`` is somewhere in ``x2``, or is not.
 

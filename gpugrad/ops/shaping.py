@@ -38,7 +38,7 @@ def _array(name: str, x: Any) -> Array:
     return x if isinstance(x, Tensor) else calls.array_likes.operands(name, (x,))[0]
 
 
-@primitive(view=True)
+@primitive(batch="reshaped", view=True)
 def reshape(xp: Namespace, x: Array, /, shape: int | Shape, *, copy: bool | None = None) -> Array:
     """The same elements in row-major order in another shape; one size may be -1.
 
@@ -89,7 +89,7 @@ def reshape_in_order(x: Array, shape: int | Shape, *, order: str | None = "C", c
 extend(reshape, reshape_in_order, order="C")
 
 
-@primitive(view=True)
+@primitive(batch="permuted", view=True)
 def permute_dims(xp: Namespace, x: Array, /, axes: Shape) -> Array:
     """The axes in another order: axis i of the result is axis ``axes[i]`` of ``x``.
 
@@ -108,7 +108,7 @@ def _inverse(axes: Shape) -> Shape:
 permute_dims.vjp(x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)))
 
 
-@primitive(view=True)
+@primitive(batch="spread", view=True)
 def broadcast_to(xp: Namespace, x: Array, /, shape: Shape) -> Array:
     """``x`` repeated, without copying, to a shape it broadcasts to; the gradients of the repeats add up.
 
@@ -123,7 +123,7 @@ def broadcast_to(xp: Namespace, x: Array, /, shape: Shape) -> Array:
 broadcast_to.vjp(x=lambda xp, g: g)  # the engine sums over broadcast axes
 
 
-@primitive(view=True)
+@primitive(batch=("any_axes", "axis"), view=True)
 def expand_dims(xp: Namespace, x: Array, /, axis: int | Shape = 0) -> Array:
     """A new axis of size 1 at ``axis``.
 
@@ -137,7 +137,7 @@ def expand_dims(xp: Namespace, x: Array, /, axis: int | Shape = 0) -> Array:
 expand_dims.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
 
 
-@primitive(view=True)
+@primitive(batch="squeezed", view=True)
 def squeeze(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Array:
     """Without the axes of size 1: those named, or all of them.
 
@@ -154,7 +154,7 @@ def squeeze(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Arra
 squeeze.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
 
 
-@primitive(view=True)
+@primitive(batch="all_axes", view=True)
 def flip(xp: Namespace, x: Array, /, axis: int | Shape | None = None) -> Array:
     """The elements along ``axis`` (all axes for None) in reverse order.
 
@@ -200,7 +200,7 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     return permute_dims(x, tuple(order))
 
 
-@primitive
+@primitive(batch="joined")
 def _concat(xp: Namespace, *arrays: Array, axis: int) -> Array:
     return xp.concatenate(arrays, axis=axis)
 
@@ -235,7 +235,7 @@ concatenate = concat
 """NumPy's name of :func:`concat`."""
 
 
-@primitive
+@primitive(batch="joined")
 def _stack(xp: Namespace, *arrays: Array, axis: int) -> Array:
     return xp.stack(arrays, axis=axis)
 
@@ -267,7 +267,7 @@ def _some(name: str, arrays: Sequence[Array]) -> list[Any]:
     return listed
 
 
-@primitive(outputs=True, view=True)
+@primitive(batch=("any_axes", "axis"), outputs=True, view=True)
 def _split(xp: Namespace, x: Array, /, sections: int | Sequence[int], axis: int) -> tuple[Array, ...]:
     return tuple(xp.split(x, sections, axis=axis))
 
@@ -293,7 +293,7 @@ def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
     return list(_split(x, sections, axis))
 
 
-@primitive(outputs=True, view=True)
+@primitive(batch=("any_axes", "axis"), outputs=True, view=True)
 def _unstack(xp: Namespace, x: Array, /, axis: int) -> tuple[Array, ...]:
     first = xp.moveaxis(x, axis, 0)
     return tuple([first[i, ...] for i in range(x.shape[axis])])  # with the dots a 0-d array is a view too

@@ -24,7 +24,7 @@ from ..kernels.softmax import shift_of, top, total_of
 from .indexing import _scatter_add
 
 
-@primitive
+@primitive(batch="all_axes")
 def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     """``exp(x) / sum(exp(x))`` over ``axis``; the gradient is ``y (g - sum(g y))``.
 
@@ -41,7 +41,7 @@ def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
 softmax.vjp(x=lambda xp, g, y, axis: kernels.softmax_backward(xp, g, y, axis))
 
 
-@primitive
+@primitive(batch="all_axes")
 def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     """``x - log(sum(exp(x)))`` over ``axis``, the logarithm of :func:`softmax`; the gradient is ``g - e^y sum(g)``.
 
@@ -58,7 +58,7 @@ def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
 log_softmax.vjp(x=lambda xp, g, y, axis: kernels.log_softmax_backward(xp, g, y, axis))
 
 
-@primitive(wide=True)
+@primitive(batch="reduction", wide=True)
 def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """``log(sum(exp(x)))`` over ``axis`` (None: all), a smooth maximum; the gradient is ``g softmax(x)``.
 
@@ -103,7 +103,7 @@ def checked_labels(
     return labels
 
 
-@primitive
+@primitive(batch="classified")
 def of_label(xp: Namespace, x: Array, labels: Array, /, ignore_index: int = -100) -> Array:
     """``-x_t`` of each row of x with label t; exactly 0 for labels to be ignored. Labels are checked before.
 
@@ -152,7 +152,7 @@ def _cross_entropy_reference(
     return xp.where(valid, loss, 0)
 
 
-@primitive(residuals=("shift", "total"), reference=_cross_entropy_reference)
+@primitive(batch="classified", residuals=("shift", "total"), reference=_cross_entropy_reference)
 def cross_entropy(
     xp: Namespace, logits: Array, labels: Array, weight: Array | None = None, /, ignore_index: int = -100,
     label_smoothing: float = 0.0,
@@ -211,7 +211,7 @@ def _soft_cross_entropy_reference(xp: Namespace, logits: Array, target: Array, /
     return -xp.sum(_possible(xp, logp, target) * target, axis=axis)
 
 
-@primitive(residuals=("shift", "total"), reference=_soft_cross_entropy_reference, wide=True)
+@primitive(batch="classified", residuals=("shift", "total"), reference=_soft_cross_entropy_reference, wide=True)
 def soft_cross_entropy(xp: Namespace, logits: Array, target: Array, /) -> tuple[Array, ...]:
     """``sum_c t_c (lse - x_c)`` for each row of logits x with target t; see :func:`cross_entropy`.
 

@@ -26,7 +26,7 @@ from .shaping import matrix_transpose, permute_dims, reshape
 Shape = tuple[int, ...]
 
 
-@primitive
+@primitive(batch="matrices")
 def inv(xp: Namespace, x: Array, /) -> Array:
     """The inverse of each square matrix: ``Y = X^-1``; gradient ``-Y^T g Y^T``.
 
@@ -49,7 +49,7 @@ def _inv_x(xp: Namespace, g: Array, y: Array) -> Array:
 inv.vjp(x=_inv_x)
 
 
-@primitive
+@primitive(batch="solved")
 def solve(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``Y`` with ``X1 Y = X2``, without an inverse; gradients ``h = X1^-T g`` for ``x2`` and ``-h Y^T`` for ``x1``.
 
@@ -83,7 +83,7 @@ def _solve_both(xp: Namespace, g: Array, wanted: tuple[str, ...], x1: Array, y: 
 # -------------------------------------------------------------------- triangles
 
 
-@primitive
+@primitive(batch="vector_right")
 def _solve_triangular(xp: Namespace, a: Array, b: Array, /, lower: bool, unit: bool) -> Array:
     """By substitution. Several matrices at once by their LU factors, which need no pivots: the triangle and the
     identity; a lower triangle is solved upside down.
@@ -156,7 +156,7 @@ def solve_triangular(
 # -------------------------------------------------------------------- least squares
 
 
-@primitive
+@primitive(batch="matrices")
 def _pinv(xp: Namespace, x: Array, /, rtol: Any) -> Array:
     return xp.linalg.pinv(x, rtol)
 

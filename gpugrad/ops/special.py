@@ -35,7 +35,7 @@ def as_short(xp: Namespace, y: Array, *given: Array) -> Array:
 # ---------------------------------------------------------------- error functions
 
 
-@primitive
+@primitive(batch="elementwise")
 def erf(xp: Namespace, x: Array, /) -> Array:
     """``2 / sqrt(pi)`` times the integral of ``e^(-t^2)`` from 0 to x; derivative ``2 / sqrt(pi) e^(-x^2)``.
 
@@ -49,7 +49,7 @@ def erf(xp: Namespace, x: Array, /) -> Array:
 erf.vjp(x=lambda xp, g, x: g * xp.exp(-x * x) / HALF_ROOT_PI)
 
 
-@primitive
+@primitive(batch="elementwise")
 def erfc(xp: Namespace, x: Array, /) -> Array:
     """``1 - erf(x)``, precise where that is small.
 
@@ -63,7 +63,7 @@ def erfc(xp: Namespace, x: Array, /) -> Array:
 erfc.vjp(x=lambda xp, g, x: -g * xp.exp(-x * x) / HALF_ROOT_PI)
 
 
-@primitive
+@primitive(batch="elementwise")
 def erfcx(xp: Namespace, x: Array, /) -> Array:
     """``e^(x^2) erfc(x)``, precise where ``erfc(x)`` is 0 to rounding; derivative ``2 x y - 2 / sqrt(pi)``.
 
@@ -88,7 +88,7 @@ def _erfcx_x(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
 erfcx.vjp(x=_erfcx_x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def erfinv(xp: Namespace, x: Array, /) -> Array:
     """The y with ``erf(y) = x``, for x in (-1, 1); derivative ``sqrt(pi) / 2 e^(y^2)``.
 
@@ -102,7 +102,7 @@ def erfinv(xp: Namespace, x: Array, /) -> Array:
 erfinv.vjp(x=lambda xp, g, y: g * HALF_ROOT_PI * xp.exp(y * y))
 
 
-@primitive
+@primitive(batch="elementwise")
 def erfcinv(xp: Namespace, x: Array, /) -> Array:
     """The y with ``erfc(y) = x``, for x in (0, 2); derivative ``-sqrt(pi) / 2 e^(y^2)``.
 
@@ -116,7 +116,7 @@ def erfcinv(xp: Namespace, x: Array, /) -> Array:
 erfcinv.vjp(x=lambda xp, g, y: -g * HALF_ROOT_PI * xp.exp(y * y))
 
 
-@primitive
+@primitive(batch="elementwise")
 def ndtr(xp: Namespace, x: Array, /) -> Array:
     """The standard normal distribution function; its derivative is the density ``e^(-x^2 / 2) / sqrt(2 pi)``.
 
@@ -130,7 +130,7 @@ def ndtr(xp: Namespace, x: Array, /) -> Array:
 ndtr.vjp(x=lambda xp, g, x: g * xp.exp(-x * x / 2) / ROOT_TAU)
 
 
-@primitive
+@primitive(batch="elementwise")
 def log_ndtr(xp: Namespace, x: Array, /) -> Array:
     """``log(ndtr(x))``, precise far out on the left; derivative ``sqrt(2 / pi) / erfcx(-x / sqrt(2))``.
 
@@ -153,7 +153,7 @@ def _log_ndtr_x(xp: Namespace, g: Array, x: Array) -> Array:
 log_ndtr.vjp(x=_log_ndtr_x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def ndtri(xp: Namespace, x: Array, /) -> Array:
     """The y with ``ndtr(y) = x``, for x in (0, 1); derivative ``sqrt(2 pi) e^(y^2 / 2)``.
 
@@ -170,7 +170,7 @@ ndtri.vjp(x=lambda xp, g, y: g * ROOT_TAU * xp.exp(y * y / 2))
 # ---------------------------------------------------------------- logistic functions and entropies
 
 
-@primitive
+@primitive(batch="elementwise")
 def logit(xp: Namespace, x: Array, /) -> Array:
     """``log(x / (1 - x))``, the inverse of :func:`expit`; derivative ``1 / (x (1 - x))``.
 
@@ -184,7 +184,7 @@ def logit(xp: Namespace, x: Array, /) -> Array:
 logit.vjp(x=lambda xp, g, x: g / (x * (1 - x)))
 
 
-@primitive
+@primitive(batch="elementwise")
 def log_expit(xp: Namespace, x: Array, /) -> Array:
     """``log(1 / (1 + e^-x))`` without overflow; derivative ``expit(-x)``.
 
@@ -198,7 +198,7 @@ def log_expit(xp: Namespace, x: Array, /) -> Array:
 log_expit.vjp(x=lambda xp, g, x: composed.log_sigmoid_back(xp, g, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def xlogy(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 log(x2)``, and 0 where x1 is 0; the gradients are ``g log(x2)`` and ``g x1 / x2``, the second 0 where x1 is.
 
@@ -209,7 +209,7 @@ def xlogy(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     return as_short(xp, special(xp).xlogy(x1, x2), x1, x2)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _ratio(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 / x2``, and 0 where x1 is, even if x2 is 0 too."""
     none = xp.equal(x1, xp.zeros_like(x1 + x2))  # an array, even where one is a number
@@ -224,7 +224,7 @@ _ratio.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def _log_ratio(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     return xp.log(x1 / x2)
 
@@ -237,7 +237,7 @@ xlogy.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def xlog1py(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 log(1 + x2)``, and 0 where x1 is 0; gradients as for :func:`xlogy`.
 
@@ -254,7 +254,7 @@ xlog1py.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def entr(xp: Namespace, x: Array, /) -> Array:
     """``-x log(x)``, 0 at 0 and ``-inf`` below; derivative ``-log(x) - 1``.
 
@@ -268,7 +268,7 @@ def entr(xp: Namespace, x: Array, /) -> Array:
 entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1))
 
 
-@primitive
+@primitive(batch="elementwise")
 def rel_entr(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 log(x1 / x2)``, 0 where x1 is 0; the gradients are ``g (log(x1 / x2) + 1)`` and ``-g x1 / x2``.
 
@@ -298,7 +298,7 @@ def kl_div(x1: Array, x2: Array, /) -> Array:
 # ---------------------------------------------------------------- gamma functions
 
 
-@primitive
+@primitive(batch="elementwise")
 def gamma(xp: Namespace, x: Array, /) -> Array:
     """The gamma function, ``(n - 1)!`` at whole n; derivative ``gamma(x) digamma(x)``.
 
@@ -309,7 +309,7 @@ def gamma(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).gamma(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def gammaln(xp: Namespace, x: Array, /) -> Array:
     """``log(abs(gamma(x)))``; derivative ``digamma(x)``.
 
@@ -320,7 +320,7 @@ def gammaln(xp: Namespace, x: Array, /) -> Array:
     return as_short(xp, special(xp).gammaln(x), x)
 
 
-@primitive
+@primitive(batch="elementwise")
 def digamma(xp: Namespace, x: Array, /) -> Array:
     """The logarithmic derivative of the gamma function; its own derivative is ``polygamma(1, x)``.
 
@@ -335,7 +335,7 @@ psi = digamma
 """SciPy's other name of :func:`digamma`."""
 
 
-@primitive
+@primitive(batch="elementwise")
 def _polygamma(xp: Namespace, x: Array, /, n: int) -> Array:
     return xp.astype(special(xp).polygamma(n, x), x.dtype)
 

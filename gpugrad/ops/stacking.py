@@ -67,7 +67,7 @@ def ravel(x: Array, order: str = "C") -> Array:
     return asarray(x) if len(x.shape) == 1 else reshape(x, (math.prod(x.shape),))
 
 
-@primitive
+@primitive(batch="rolled")
 def roll(xp: Namespace, x: Array, /, shift: int | Shape, axis: int | Shape | None = None) -> Array:
     """The elements moved by ``shift`` places along ``axis``, those that fall off come in again; None: as if flattened.
 
@@ -119,7 +119,7 @@ def tile(x: Array, repetitions: int | Shape, /) -> Array:
     return reshape(copies, tuple(t * n for t, n in zip(times, shape, strict=True)))
 
 
-@primitive
+@primitive(batch=("any_axes", "axis"))
 def _repeat(xp: Namespace, x: Array, /, repeats: int, axis: int) -> Array:
     return xp.repeat(x, repeats, axis=axis)
 

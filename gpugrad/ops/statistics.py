@@ -22,7 +22,7 @@ from .reduction import _shared, mean, spread, sum
 from .shaping import broadcast_to, reshape
 
 
-@primitive
+@primitive(batch="reduction")
 def count_nonzero(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """How many elements over ``axis`` are not 0.
 
@@ -37,7 +37,7 @@ def count_nonzero(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool 
 count_nonzero.nondifferentiable()
 
 
-@primitive(wide=True)
+@primitive(batch="reduction", wide=True)
 def nansum(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The sum of what is not NaN; NaN gets gradient 0, and the sum of nothing is 0.
 
@@ -70,7 +70,7 @@ def nanmean(x: Array, axis: Axis = None, keepdims: bool = False, *, where: Any =
     return divide(nansum(x, axis=axis, keepdims=keepdims), choose(count == 0, math.nan, count))
 
 
-@primitive
+@primitive(batch="reduction")
 def nanmax(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The largest element over ``axis`` that is not NaN, NaN if there is none; ties share the gradient evenly.
 
@@ -84,7 +84,7 @@ def nanmax(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False
     return xp.nanmax(x, axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(batch="reduction")
 def nanmin(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element over ``axis`` that is not NaN; as :func:`nanmax`.
 

@@ -47,7 +47,7 @@ def block_diag(*arrs: Any) -> Tensor:
 # -------------------------------------------------------------------- bands
 
 
-@primitive
+@primitive(batch="matrices")
 def _solve_banded(xp: Namespace, ab: Array, b: Array, /, below: int, above: int) -> Array:
     function = getattr(matrix_functions(xp), "solve_banded", None)
     if function is None or ab.shape[-1] == 0:

@@ -14,7 +14,7 @@ from .corners import marked
 from .rounding import real_ones
 
 
-@primitive
+@primitive(batch="elementwise")
 def tan(xp: Namespace, x: Array, /) -> Array:
     """Tangent of radians; derivative ``1 + y^2``.
 
@@ -28,7 +28,7 @@ def tan(xp: Namespace, x: Array, /) -> Array:
 tan.vjp(x=lambda xp, g, y: g * (1 + y * y))
 
 
-@primitive
+@primitive(batch="elementwise")
 def asin(xp: Namespace, x: Array, /) -> Array:
     """Inverse sine, in [-pi/2, pi/2]; derivative ``1 / sqrt(1 - x^2)``, infinite at -1 and 1.
 
@@ -46,7 +46,7 @@ def _leg(xp: Namespace, x: Array) -> Array:
     return xp.sqrt(_one_less_square.on(xp, x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def _one_less_square(xp: Namespace, x: Array, /) -> Array:
     """``1 - x^2``, not rounded near 1; derivative ``-2 x``, whereas those of the factors would cancel near 0."""
     return (1 - x) * (1 + x)
@@ -59,7 +59,7 @@ arcsin = asin
 """NumPy's name of :func:`asin`."""
 
 
-@primitive
+@primitive(batch="elementwise")
 def acos(xp: Namespace, x: Array, /) -> Array:
     """Inverse cosine, in [0, pi]; derivative ``-1 / sqrt(1 - x^2)``, infinite at -1 and 1.
 
@@ -76,7 +76,7 @@ arccos = acos
 """NumPy's name of :func:`acos`."""
 
 
-@primitive
+@primitive(batch="elementwise")
 def atan(xp: Namespace, x: Array, /) -> Array:
     """Inverse tangent, in [-pi/2, pi/2]; derivative ``1 / (1 + x^2)``.
 
@@ -93,7 +93,7 @@ arctan = atan
 """NumPy's name of :func:`atan`."""
 
 
-@primitive
+@primitive(batch="elementwise")
 def sinh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic sine; derivative ``cosh(x)``.
 
@@ -107,7 +107,7 @@ def sinh(xp: Namespace, x: Array, /) -> Array:
 sinh.vjp(x=lambda xp, g, x: g * xp.cosh(x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def cosh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic cosine; derivative ``sinh(x)``.
 
@@ -121,7 +121,7 @@ def cosh(xp: Namespace, x: Array, /) -> Array:
 cosh.vjp(x=lambda xp, g, x: g * xp.sinh(x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def asinh(xp: Namespace, x: Array, /) -> Array:
     """Inverse hyperbolic sine; derivative ``1 / sqrt(x^2 + 1)``.
 
@@ -143,7 +143,7 @@ arcsinh = asinh
 """NumPy's name of :func:`asinh`."""
 
 
-@primitive
+@primitive(batch="elementwise")
 def acosh(xp: Namespace, x: Array, /) -> Array:
     """Inverse hyperbolic cosine of ``x >= 1``; derivative ``1 / sqrt(x^2 - 1)``, infinite at 1.
 
@@ -160,7 +160,7 @@ arccosh = acosh
 """NumPy's name of :func:`acosh`."""
 
 
-@primitive
+@primitive(batch="elementwise")
 def atanh(xp: Namespace, x: Array, /) -> Array:
     """Inverse hyperbolic tangent of -1 to 1; derivative ``1 / (1 - x^2)``, infinite at -1 and 1.
 
@@ -182,7 +182,7 @@ def _share(xp: Namespace, x: Array, length: Array) -> Array:
     return x / xp.where(length == 0, 1, length)
 
 
-@primitive
+@primitive(batch="elementwise")
 def hypot(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``sqrt(x1^2 + x2^2)`` without overflow; the gradients are ``g x1 / y`` and ``g x2 / y``.
 
@@ -203,7 +203,7 @@ def _hypot_x(xp: Namespace, g: Array, x: Array, y: Array) -> Array:
 hypot.vjp(x1=lambda xp, g, x1, y: _hypot_x(xp, g, x1, y), x2=lambda xp, g, x2, y: _hypot_x(xp, g, x2, y))
 
 
-@primitive
+@primitive(batch="elementwise")
 def atan2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The angle of the point with abscissa ``x2`` and ordinate ``x1``, in [-pi, pi].
 
@@ -231,7 +231,7 @@ arctan2 = atan2
 """NumPy's name of :func:`atan2`."""
 
 
-@primitive
+@primitive(batch="elementwise")
 def sinc(xp: Namespace, x: Array, /) -> Array:
     """``sin(pi x) / (pi x)``, 1 at 0; derivative ``(cos(pi x) - y) / x``, 0 at 0.
 

@@ -26,7 +26,7 @@ def _routed(xp: Namespace, g: Array, x: Array, y: Array, other: Array) -> Array:
     return xp.where(x == other, 0.5 * g, xp.where((x == y) | xp.isnan(y), g, 0))
 
 
-@primitive
+@primitive(batch="elementwise")
 def fmax(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The larger of the two, element by element, as :func:`maximum`, but a number wins over NaN.
 
@@ -37,7 +37,7 @@ def fmax(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     return xp.fmax(x1, x2)
 
 
-@primitive
+@primitive(batch="elementwise")
 def fmin(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The smaller of the two, element by element, as :func:`minimum`, but a number wins over NaN.
 
@@ -55,7 +55,7 @@ for _function in (fmax, fmin):
     )
 
 
-@primitive
+@primitive(batch="elementwise")
 def fmod(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 - trunc(x1 / x2) x2``, with the sign of ``x1``; the gradients are ``g`` and ``-g trunc(x1 / x2)``.
 
@@ -72,7 +72,7 @@ fmod.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def fabs(xp: Namespace, x: Array, /) -> Array:
     """``|x|`` as floating point, for integers too; the gradient is ``g sign(x)``, 0 at 0.
 
@@ -86,7 +86,7 @@ def fabs(xp: Namespace, x: Array, /) -> Array:
 fabs.vjp(x=lambda xp, g, x: g * xp.sign(x))
 
 
-@primitive
+@primitive(batch="elementwise")
 def cbrt(xp: Namespace, x: Array, /) -> Array:
     """The cube root, of negative numbers too; derivative ``1 / (3 y^2)``, infinite at 0.
 
@@ -100,7 +100,7 @@ def cbrt(xp: Namespace, x: Array, /) -> Array:
 cbrt.vjp(x=lambda xp, g, y: g / (3 * y * y))
 
 
-@primitive
+@primitive(batch="elementwise")
 def logaddexp2(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``log2(2^x1 + 2^x2)`` without overflow; as :func:`logaddexp`, to base 2.
 
@@ -122,7 +122,7 @@ logaddexp2.vjp(
 )
 
 
-@primitive
+@primitive(batch="elementwise")
 def heaviside(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """0 where ``x1`` is negative, ``x2`` where it is 0, 1 where it is positive; ``x2`` gets the gradient at 0.
 
@@ -177,7 +177,7 @@ degrees = rad2deg
 """NumPy's other name of :func:`rad2deg`."""
 
 
-@primitive(outputs=True)
+@primitive(batch="elementwise", outputs=True)
 def divmod(xp: Namespace, x1: Array, x2: Array, /) -> tuple[Array, Array]:
     """``(floor_divide(x1, x2), remainder(x1, x2))``, at once.
 
@@ -209,7 +209,7 @@ def modf(x: Array, /) -> tuple[Array, Array]:
     return _behind_the_point(t), trunc(t)
 
 
-@primitive
+@primitive(batch="elementwise")
 def _behind_the_point(xp: Namespace, x: Array, /) -> Array:
     return xp.modf(x)[0]
 

@@ -11,6 +11,8 @@ import gpugrad as gg
 from gpugrad import nn
 from gpugrad.core import Tensor
 from gpugrad.core.modes import careful
+from gpugrad.core.operation import OPERATIONS
+from gpugrad.transforms.batching.declared import rule_of
 
 
 @pytest.fixture
@@ -226,6 +228,17 @@ def test_a_kernel_of_ones_own(x):
     close(gg.vmap(gg.grad(lambda a: squared(a).sum()))(x), 2 * x)
     assert squared.op.batch == "elementwise"
     close(gg.vmap(lambda a, b: squared(a * b), (0, None))(x, x[0]), (x * x[0]) ** 2)
+
+
+def test_an_operation_declares_its_rule(x):
+    @gg.primitive(batch="nothing")
+    def lost(xp, a, /):
+        return a
+
+    with pytest.raises(ValueError, match="lost: batch='nothing' is no rule of vmap: expected one of 'elementwise', "):
+        gg.vmap(lost)(x)
+    for operation in [call for name, call in OPERATIONS.items() if name.startswith("gpugrad.")]:
+        assert callable(rule_of(operation.op))
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ class BatchedBackend(Backend):
         return Batched(to(array.data, device=device), array.level, array.each)
 
     def whole(self, op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
-        from .table import run
+        from .declared import run
 
         return run(op, arrays, params)
 

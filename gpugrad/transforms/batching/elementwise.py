@@ -10,9 +10,7 @@ from typing import Any
 from ...core import Tensor
 from ...core.errors import user_line
 from ...core.modes import observer, observing
-from . import rules
 from .array import Batched, current
-from .table import rule_of
 
 
 class ElementwiseOnly(AbstractContextManager[None]):
@@ -28,7 +26,7 @@ class ElementwiseOnly(AbstractContextManager[None]):
 
     def note(self, op: Any, operands: Any, params: dict[str, Any], made: Any) -> None:
         arrays = (x.data if isinstance(x, Tensor) else x for x in operands)
-        if any(type(a) is Batched and a.level is self._level for a in arrays) and rule_of(op) is not rules.elementwise:
+        if any(type(a) is Batched and a.level is self._level for a in arrays) and op.batch != "elementwise":
             raise TypeError(
                 f"vmap: {self.name} calls its functions with all elements, so they must be elementwise; {op.name} is "
                 f"not: use gg.where instead of {self.name} [{user_line()}]"
