@@ -327,3 +327,22 @@ def test_the_real_module_comes_back():
     finally:
         if before is None:
             del sys.modules["cupy"]
+
+
+def test_bytes_and_products_are_counted(cp):
+    x, w, b = cp.ones((10, 20), "f4"), cp.ones((20, 5), "f4"), cp.ones(5, "f4")
+    at = cp.arange(3)
+    with cuda_simulator.count() as seen:
+        y = x @ w
+        y += b
+        y[at]
+        y[at] = 0.0
+        cp.exp(y, out=y)
+        cp.broadcast_to(b, (10, 5)) * 2
+        y.T.copy()
+        y[::2].fill(1)
+    assert seen.multiplied == 2 * 10 * 20 * 5
+    assert seen.moved == {
+        "matmul": 4 * (200 + 100 + 50), "add": 4 * (50 + 5 + 50), "getitem": 8 * 3 + 2 * 4 * 15,
+        "setitem": 8 * 3 + 4 * 15, "exp": 4 * 100, "multiply": 4 * (5 + 50), "copy": 4 * 100, "fill": 4 * 25,
+    }  # fmt: skip

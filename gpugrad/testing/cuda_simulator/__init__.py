@@ -10,10 +10,10 @@
     (14.0, 2, 1)
 
 Its arrays are no NumPy arrays and never become one by themselves; each belongs to a device; promotion, 0-d results and
-errors are CuPy's; kernel launches, copies and synchronisations are counted. Raw kernels are compiled by g++ and run
-thread by thread, with shared memory, barriers, warp functions and atomics; what a GPU would hide is an error here:
-writes out of bounds, threads that part at a barrier, arguments of the wrong type. A race shows when the result changes
-with :func:`thread_order`.
+errors are CuPy's; kernel launches, the bytes they move, copies and synchronisations are counted. Raw kernels are
+compiled by g++ and run thread by thread, with shared memory, barriers, warp functions and atomics; what a GPU would
+hide is an error here: writes out of bounds, threads that part at a barrier, arguments of the wrong type. A race shows
+when the result changes with :func:`thread_order`.
 
 It cannot measure speed or show what differs between GPUs. Its results and errors are compared with a table of CuPy's
 (``tests/testing/cupy_outcomes.txt``); where a message is CuPy's, word for word, that is on purpose, so that code which

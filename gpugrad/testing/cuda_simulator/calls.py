@@ -33,41 +33,49 @@ def _owner(values: Any) -> Any:
     return values
 
 
-def wrap(name: str, result: Any, used: list[ndarray]) -> Any:
-    """NumPy's result as arrays of the device: views stay views, all else is what a kernel called ``name`` made."""
-    launched: list[bool] = []
-    wrapped = _wrapped(result, used, launched)
-    if launched:
-        counters.launch(name)
+def wrap(name: str, result: Any, used: list[ndarray], read: list[ndarray]) -> Any:
+    """NumPy's result as arrays of the device: views stay views, all else is what a kernel called ``name`` made.
+
+    Args:
+        name: of the kernel.
+        result: NumPy's.
+        used: the arrays among all arguments.
+        read: those of them that the kernel reads.
+    """
+    made: list[ndarray] = []
+    wrapped = _wrapped(result, used, made)
+    if made:
+        counters.launch(name, *(array._values for array in (*read, *made)))
     return wrapped
 
 
-def _wrapped(value: Any, used: list[ndarray], launched: list[bool]) -> Any:
+def _wrapped(value: Any, used: list[ndarray], made: list[ndarray]) -> Any:
     if isinstance(value, numpy.ndarray):
         for array in used:
             if value is array._values:
-                launched.append(True)  # the output
+                made.append(array)  # the output
                 return array
         owner = _owner(value)
         for array in used:
             if owner is _owner(array._values):
                 return view_of(array, value)
     elif isinstance(value, list):
-        return [_wrapped(entry, used, launched) for entry in value]
+        return [_wrapped(entry, used, made) for entry in value]
     elif isinstance(value, tuple):
-        parts = [_wrapped(entry, used, launched) for entry in value]
+        parts = [_wrapped(entry, used, made) for entry in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     elif not isinstance(value, numpy.generic | PYTHON_SCALARS):
         return value
-    launched.append(True)
-    return fresh(value)
+    made.append(fresh(value))
+    return made[-1]
 
 
 def run(name: str, function: Callable[..., Any], arguments: Any, options: Any) -> Any:
     """Call NumPy's ``function`` on what is inside of the arguments."""
-    used: list[ndarray] = []
-    inside = [unwrap(value, used) for value in arguments]
-    named = {key: unwrap(value, used) for key, value in options.items()}
+    read: list[ndarray] = []
+    written: list[ndarray] = []
+    inside = [unwrap(value, read) for value in arguments]
+    named = {key: unwrap(value, written if key == "out" else read) for key, value in options.items()}
     with numpy.errstate(all="ignore"):
         result = function(*inside, **named)
-    return wrap(name, result, used)
+    return wrap(name, result, [*read, *written], read)

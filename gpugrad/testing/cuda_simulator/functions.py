@@ -133,8 +133,8 @@ def array(
             return obj
         if copy is False and kind != obj.dtype:
             copy = None
-        counters.launch("array")
         made = fresh(obj._values, kind, order or "K")
+        counters.launch("array", obj._values, made._values)
     else:
         if hasattr(obj, "__array_ufunc__") and not isinstance(obj, numpy.ndarray | numpy.generic):
             raise TypeError(f"Unsupported type {type(obj)}")
@@ -146,7 +146,7 @@ def array(
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
         check_dtype(values.dtype)
         if used:
-            counters.launch("array")
+            counters.launch("array", values, values)
         else:
             counters.host_to_device += 1
         made = fresh(values, None, order or "K")
@@ -202,7 +202,7 @@ def filled(name: str, value: Any) -> Function:
     def make_filled(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
         made = ndarray(shape, dtype, order=order)
         made._values.fill(value)
-        counters.launch(name)
+        counters.launch(name, made._values)
         return made
 
     return make_filled
@@ -239,7 +239,7 @@ def filled_like(name: str, value: Any) -> Function:
     def make_filled(a: ndarray, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None) -> ndarray:
         made = empty_like(a, dtype, order, subok, shape)
         made._values.fill(value)
-        counters.launch(name)
+        counters.launch(name, made._values)
         return made
 
     return make_filled
@@ -262,7 +262,7 @@ def copyto(dst: ndarray, src: Any, casting: Any = "same_kind", where: Any = None
         raise ValueError("non-scalar numpy.ndarray cannot be used for copyto")
     check_device(dst)
     source = src._values if isinstance(src, ndarray) else src
-    counters.launch("copyto")
+    counters.launch("copyto", dst._values, *([source] if isinstance(source, numpy.ndarray) else []))
     with numpy.errstate(all="ignore"):
         numpy.copyto(dst._values, source, casting, True if where is None else unwrap(where, []))
 

@@ -74,13 +74,18 @@ def getitem(array: ndarray, index: Any) -> ndarray:
     check_device(array)
     if masked:
         counters.synchronizations += 1  # the size of the result is only known on the device
-    counters.launch("getitem")
     try:
-        return fresh(array._values[entries])
+        made = fresh(array._values[entries])
     except IndexError as error:
         if "broadcast" not in str(error):
             raise
         raise ValueError(str(error).replace("shape mismatch: indexing arrays", "operands")) from None
+    counters.launch("getitem", *_arrays(entries), made._values, made._values)  # as much is read as is written
+    return made
+
+
+def _arrays(entries: tuple[Any, ...]) -> list[Any]:
+    return [entry for entry in entries if isinstance(entry, numpy.ndarray)]
 
 
 def setitem(array: ndarray, index: Any, value: Any) -> None:
@@ -88,7 +93,7 @@ def setitem(array: ndarray, index: Any, value: Any) -> None:
     entries, advanced, _ = _prepare(array, index)
     check_device(array)
     values = _value(array, value, advanced)
-    counters.launch("setitem")
+    counters.launch("setitem", *_arrays((*entries, values)), array._values[entries])
     with numpy.errstate(all="ignore"):
         if advanced and machine.thread_order:
             _in_any_order(array._values, entries, values)
@@ -126,7 +131,7 @@ def scatter(name: str, array: ndarray, index: Any, value: Any) -> None:
     entries, advanced, _ = _prepare(array, index)
     check_device(array)
     values = _value(array, value, advanced)
-    counters.launch(f"{name}.at")
+    counters.launch(f"{name}.at", *_arrays((*entries, values, values, values)))  # what it adds to is read and written
     values = numpy.asarray(values).astype(array.dtype) if array.dtype.kind in "iu" else values
     with numpy.errstate(all="ignore"):
         getattr(numpy, name).at(array._values, entries, values)

@@ -135,7 +135,7 @@ class RawKernel:
             raise TypeError(f"kernel {self.name} takes {len(parameters)} arguments, {len(args)} were given")
         values = [self._argument(i, *pair) for i, pair in enumerate(zip(args, parameters, strict=True))]
         pointers = _pointers(len(values) + 1)(*(v.ctypes.data for v in values))
-        counters.launch(self.name)
+        counters.launch(self.name, *(a._values for a in args if isinstance(a, ndarray)))
         with _lock:
             launch = _Launch(
                 *shape, shared_mem, machine.thread_order, _stack_memory(), STACK, THREADS

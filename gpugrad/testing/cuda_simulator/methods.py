@@ -95,8 +95,9 @@ def _binary(function: Any, numpys: Any) -> tuple[Callable[..., Any], Callable[..
         if isinstance(other, ndarray | PYTHON_SCALARS | numpy.generic):
             return function(self, other)
         if other is None and numpys in (numpy.equal, numpy.not_equal):
-            counters.launch(numpys.__name__)
-            return fresh(numpy.full(self.shape, numpys is numpy.not_equal))
+            made = fresh(numpy.full(self.shape, numpys is numpy.not_equal))
+            counters.launch(numpys.__name__, made._values)
+            return made
         return NotImplemented if _defers(self, other) else numpys(self, other)
 
     def backward(self: ndarray, other: Any, *modulo: Any) -> Any:
@@ -127,7 +128,7 @@ def _set_part(name: str) -> Callable[..., None]:
     def assign(self: ndarray, value: Any) -> None:
         check_device(self)
         setattr(self._values, name, unwrap(value, []))
-        counters.launch(name)
+        counters.launch(name, getattr(self._values, name))
 
     return assign
 
@@ -141,13 +142,14 @@ def astype(
         raise TypeError(f"Cannot cast array data from {self.dtype!r} to {kind!r} according to the rule {casting!r}")
     if not copy and kind == self.dtype:
         return self
-    counters.launch("astype")
-    return fresh(self._values, kind, order)
+    made = fresh(self._values, kind, order)
+    counters.launch("astype", self._values, made._values)
+    return made
 
 
 def copy(self: ndarray, order: str = "C") -> ndarray:
     """A copy on the current device."""
-    counters.launch("copy")
+    counters.launch("copy", self._values, self._values)
     return fresh(self._values, None, order)
 
 
@@ -157,7 +159,7 @@ def fill(self: ndarray, value: Any) -> None:
         raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
     check_device(self)
     inside = unwrap(value.item() if isinstance(value, numpy.ndarray) else value, [])
-    counters.launch("fill")
+    counters.launch("fill", self._values)
     with numpy.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as of an imaginary part that is dropped
         if isinstance(inside, int) and not isinstance(inside, bool) and self.dtype.kind in "iu":
@@ -167,21 +169,21 @@ def fill(self: ndarray, value: Any) -> None:
 
 def flatten(self: ndarray, order: str = "C") -> ndarray:
     """A copy with one axis."""
-    counters.launch("flatten")
+    counters.launch("flatten", self._values, self._values)
     return fresh(self._values.flatten(order))  # type: ignore[arg-type]
 
 
 def sort(self: ndarray, axis: int = -1, kind: Any = None) -> None:
     """Sort in place."""
     check_device(self)
-    counters.launch("sort")
+    counters.launch("sort", self._values, self._values)
     self._values.sort(axis=axis)
 
 
 def partition(self: ndarray, kth: Any, axis: int = -1) -> None:
     """Partition in place."""
     check_device(self)
-    counters.launch("partition")
+    counters.launch("partition", self._values, self._values)
     self._values.partition(kth, axis)
 
 

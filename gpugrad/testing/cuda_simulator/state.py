@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 DEVICE_MEMORY = 16 * 2**30
+PRODUCTS = frozenset({"matmul", "dot"})
 
 
 @dataclass
@@ -27,10 +29,20 @@ class Counters:
     """How many of the copies between host and device were queued on a stream of their own."""
     kernels: Counter[str] = field(default_factory=Counter)
     """Launches by name: of the function, or of the raw kernel."""
+    moved: Counter[str] = field(default_factory=Counter)
+    """Bytes that the launches of that name read and wrote, at least: those of each array that a launch was given, and
+    of each that it made. What a raw kernel changes in place counts once, since it does not say so."""
+    multiplied: int = 0
+    """Multiplications and additions in products of matrices."""
 
-    def launch(self, name: str) -> None:
+    def launch(self, name: str, *touched: Any) -> None:
+        """Count one launch that reads or writes these arrays, given as NumPy's."""
         self.launches += 1
         self.kernels[name] += 1
+        self.moved[name] += sum(map(_extent, touched))
+        if name in PRODUCTS and len(touched) == 3:
+            first, _, result = touched
+            self.multiplied += 2 * result.size * first.shape[-1] if first.ndim else 0
 
     def fetch(self, aside: bool = False, blocking: bool = True) -> None:
         """Count one copy to the host, which waits for the device unless it was told not to."""
@@ -44,7 +56,8 @@ class Counters:
 
     def copy(self) -> Counters:
         return Counters(self.launches, self.host_to_device, self.device_to_host, self.synchronizations,
-                        self.allocations, self.side_copies, Counter(self.kernels))  # fmt: skip
+                        self.allocations, self.side_copies, Counter(self.kernels), Counter(self.moved),
+                        self.multiplied)  # fmt: skip
 
     def _set(self, other: Counters) -> None:
         self.__dict__.update(other.__dict__)
@@ -58,7 +71,17 @@ class Counters:
             self.allocations - other.allocations,
             self.side_copies - other.side_copies,
             self.kernels - other.kernels,
+            self.moved - other.moved,
+            self.multiplied - other.multiplied,
         )
+
+
+def _extent(values: Any) -> int:
+    """The bytes of an array, broadcast axes once."""
+    if not values.size:
+        return 0
+    steps = zip(values.shape, values.strides, strict=True)
+    return int(values.itemsize * prod(n for n, step in steps if step))
 
 
 class Machine:
