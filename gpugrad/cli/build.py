@@ -16,8 +16,12 @@ lr = 0.004
 [scheduler]
 use = "CosineAnnealingLR"
 T_max = 30
+[ema]
+use = "ExponentialMovingAverage"
 [metrics.accuracy]
 use = "Accuracy"
+[callbacks.early]
+use = "EarlyStopping"
 [trainer]                    # the arguments of gpugrad.training.Trainer
 schedule = "epoch"
 clip_grad_norm = 1.0
@@ -32,11 +36,11 @@ from typing import Any, NamedTuple
 
 from .. import data, nn, optim, random, training
 from ..core import modes
-from ..optim import lr_scheduler
+from ..optim import lr_scheduler, swa_utils
 from .config import Config, Values
 
-SETTINGS = ("out", "device", "seed", "epochs", "data", "loader", "model", "loss", "optimizer", "scheduler", "metrics",
-            "trainer")  # fmt: skip
+SETTINGS = ("out", "device", "seed", "epochs", "data", "loader", "model", "loss", "optimizer", "scheduler", "ema",
+            "metrics", "callbacks", "trainer")  # fmt: skip
 
 
 class Training(NamedTuple):
@@ -89,10 +93,13 @@ def prepared(config: Config, **options: Any) -> Training:
         "folder": config.value("out", str, "runs/" + config.file.stem),
         "metrics": {name: config.make("metrics", name, among=[training]) for name in config.table("metrics")},
         "settings": identity(config.values),
+        "callbacks": [callback(config, name) for name in config.table("callbacks")],
         **options,
     }
     if "scheduler" in config.values:
         given["scheduler"] = config.make("scheduler", among=[lr_scheduler], first=(optimizer,))
+    if "ema" in config.values:
+        given["ema"] = config.make("ema", among=[swa_utils], first=(model,))
     trainer = config.call(training.Trainer, "trainer", given=given, first=(model, loss(config), optimizer))
     return Training(trainer, batches, validation, epochs)
 
@@ -131,12 +138,20 @@ def loaders(config: Config, seed: int) -> tuple[Any, Any]:
     return train, data.DataLoader(pair[1], **same)
 
 
+def callback(config: Config, name: str) -> training.Callback:
+    """One of the callbacks."""
+    made = config.make("callbacks", name, among=[training])
+    if not isinstance(made, training.Callback):
+        raise config.error(f"expected a gpugrad.training.Callback, got {type(made).__name__}", "callbacks", name, "use")
+    return made
+
+
 def loss(config: Config) -> Callable[..., Any]:
     """The loss: a module, or a function with its arguments."""
     function, arguments = config.called("loss", among=[nn.functional, nn])
     if isinstance(function, type):
         return config.make("loss", among=[nn.functional, nn])  # type: ignore[no-any-return]
-    config.check(function, arguments, "loss")
+    config.check(function, arguments, "loss", first=2)
     needed = list(inspect.signature(function).parameters)[:2]
     for name in needed:
         if name in arguments:

@@ -31,6 +31,9 @@ from typing import Any
 PATIENCE = 1_000_000
 """Characters that are read to find the line of a key."""
 
+READABLE = 40
+"""Names that a message lists."""
+
 Values = dict[str, Any]
 
 
@@ -112,7 +115,7 @@ class Config:
         table = self.table(*path)
         for key in table:
             if key not in (names := list(known)):
-                raise self.error(f"there is no setting {key!r}{meant(key, names)}", *path, key)
+                raise self.error(f"there is no setting {key!r}{meant(key, names, 'There are')}", *path, key)
         return table
 
     def table(self, *path: str) -> Values:
@@ -162,7 +165,7 @@ class Config:
         """
         given = given or {}
         arguments = {key: value for key, value in self.table(*path).items() if key != "use"}
-        self.check(function, arguments, *path, taken=given)
+        self.check(function, arguments, *path, taken=given, first=len(first))
         known = _parameters(function)
         given = {name: value for name, value in given.items() if known is None or name in known}
         arguments = {**(defaults or {}), **given, **arguments}
@@ -180,13 +183,23 @@ class Config:
             said, title = str(error) or type(error).__name__, _title(function)
             raise self.error(said if said.startswith(title) else f"{title}: {said}", *path) from error
 
-    def check(self, function: Callable[..., Any], arguments: Values, *path: str, taken: Iterable[str] = ()) -> None:
-        """Raise ConfigError at the first argument that the function does not take, or that it is given elsewhere."""
+    def check(
+        self, function: Callable[..., Any], arguments: Values, *path: str, taken: Iterable[str] = (), first: int = 0
+    ) -> None:  # fmt: skip
+        """Raise ConfigError at the first argument that the function does not take, or that it is given elsewhere.
+
+        Args:
+            function: what is called.
+            arguments: by name.
+            path: the table.
+            taken: arguments that it is given elsewhere.
+            first: how many of its first arguments are given, too.
+        """
         known = _parameters(function)
         for key in arguments:
             if key in taken or (known is not None and key not in known):
-                names = sorted((known or set()) - set(taken))
-                raise self.error(f"{_title(function)} takes no {key!r}{meant(key, names)}", *path, key)
+                names = [name for name in (known or [])[first:] if name not in taken]
+                raise self.error(f"{_title(function)} takes no {key!r}{meant(key, names, 'It takes')}", *path, key)
 
     def called(self, *path: str, among: Iterable[ModuleType]) -> tuple[Callable[..., Any], Values]:
         """What the table at ``path`` names, and its arguments."""
@@ -241,8 +254,9 @@ def named(use: str, among: Iterable[ModuleType], folder: Path, allow: Iterable[s
         if callable(found):
             return found  # type: ignore[no-any-return]
     names = [n for module in modules for n in getattr(module, "__all__", dir(module)) if not n.startswith("_")]
+    names = [n for n in names if any(callable(getattr(module, n, None)) for module in modules)]
     where = " or ".join(module.__name__ for module in modules)
-    raise LookupError(f"there is no {name!r} in {where}{meant(name, names)}")
+    raise LookupError(f"there is no {name!r} in {where}{meant(name, names, 'There are')}")
 
 
 def loaded(place: str, folder: Path, allow: Iterable[str] | None = ()) -> ModuleType:
@@ -283,19 +297,24 @@ def loaded(place: str, folder: Path, allow: Iterable[str] | None = ()) -> Module
     return module
 
 
-def meant(word: str, known: Iterable[str]) -> str:
-    """A hint at names that are alike, for the end of a sentence."""
+def meant(word: str, known: Iterable[str], begin: str) -> str:
+    """The names that are alike, and all that there are if they are few enough to be read; for the end of a sentence.
+
+    >>> meant("momentun", ["lr", "momentum"], "It takes")
+    '; did you mean momentum? It takes lr, momentum'
+    """
     names = {name.lower(): name for name in known}
     alike = [names[name] for name in difflib.get_close_matches(word.lower(), names, n=3)]
-    return f"; did you mean {' or '.join(alike)}?" if alike else ""
+    hint = f"; did you mean {' or '.join(alike)}?" if alike else "." if 0 < len(names) <= READABLE else ""
+    return hint + (f" {begin} {', '.join(names.values())}" if 0 < len(names) <= READABLE else "")
 
 
-def _parameters(function: Callable[..., Any]) -> set[str] | None:
+def _parameters(function: Callable[..., Any]) -> list[str] | None:
     """The names that can be given; None if any can."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None
-    return {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def _title(function: Callable[..., Any]) -> str:

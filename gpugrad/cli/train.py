@@ -164,7 +164,7 @@ def again(known: Run, allow: Sequence[str]) -> str:
 
 
 def _trained(known: Run, training: Any) -> int:
-    """Train. What fails in the first step would fail again: then the configuration is wrong, or a file beside it."""
+    """Train. What fails when it is first done would fail again: the configuration is wrong, or a file beside it."""
     try:
         training.run()
     except (
@@ -175,13 +175,16 @@ def _trained(known: Run, training: Any) -> int:
     ):  # of the machine, the store, or of what was learned
         raise
     except Exception as error:
-        if training.trainer.step != training.trainer.first:
+        trainer = training.trainer
+        if not trainer.untried:
             raise
         folder = Path(known.target).parent
         own = any(Path(frame.filename).is_relative_to(folder) for frame in traceback.extract_tb(error.__traceback__))
         if own:
             traceback.print_exc()
-        return fail(f"{known.target}: the first step failed: {error or type(error).__name__}", status=WRONG)
+        what = "the first step" if trainer.step == trainer.first else "the end of an epoch"
+        said = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+        return fail(f"{known.target}: {what} failed: {said}", status=WRONG)
     return 0
 
 

@@ -8,6 +8,7 @@ ValueError, naming the file, where they are not what they should be; then export
 from .dataset import ArrayDataset, Dataset, Subset, random_split
 from .digits import digits
 from .fetch import WorkerInfo, generator, get_worker_info
+from .images import ImageFolder, image_folder, read_image
 from .loader import DataLoader, LoaderInterrupted
 from .mnist import mnist, read_idx
 from .sampling import WeightedRandomSampler
@@ -15,7 +16,8 @@ from .stream import IterableDataset, Shuffled
 from .texts import TokenFile, Vocabulary, tokenize, tokens, write_tokens
 
 __all__ = [
-    "ArrayDataset", "DataLoader", "Dataset", "IterableDataset", "LoaderInterrupted", "Shuffled", "Subset", "TokenFile",
-    "Vocabulary", "WeightedRandomSampler", "WorkerInfo", "digits", "generator", "get_worker_info", "mnist",
-    "random_split", "read_idx", "tokenize", "tokens", "write_tokens",
+    "ArrayDataset", "DataLoader", "Dataset", "ImageFolder", "IterableDataset", "LoaderInterrupted", "Shuffled",
+    "Subset", "TokenFile", "Vocabulary", "WeightedRandomSampler", "WorkerInfo", "digits", "generator",
+    "get_worker_info", "image_folder", "mnist", "random_split", "read_idx", "read_image", "tokenize", "tokens",
+    "write_tokens",
 ]  # fmt: skip

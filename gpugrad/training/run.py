@@ -101,6 +101,8 @@ class Run:
         self._saved = self._safe = Moment(0, 0, "", 0.0)
         self._began = self._spent = 0.0
         self._reported = False
+        self._ending = self._ended = False
+        """Whether an epoch is being ended (evaluation, schedule, callbacks), and whether this process has done so."""
 
         self._place = None if folder is None else Place(folder)
         self.checkpointer: Checkpointer | None = None
@@ -114,6 +116,14 @@ class Run:
     def seconds(self) -> float:
         """Of training so far, in earlier processes too."""
         return self._spent + (time.monotonic() - self._began if self._began else 0.0)
+
+    @property
+    def untried(self) -> bool:
+        """Whether what is done now is done for the first time in this process: the first step, or the end of an epoch.
+
+        What fails then fails again in another process.
+        """
+        return self.step == self.first or (self._ending and not self._ended)
 
     def save(self, metrics: Mapping[str, float] | None = None, wait: bool = False) -> None:
         """Save everything, unless that was done since the last step.

@@ -219,7 +219,9 @@ class Trainer(Run):
         if self._phase == TRAIN:
             self._train()
         if self._phase == EVALUATE:
+            self._ending = True
             self._end_epoch(self._evaluated())
+            self._ending, self._ended = False, True
 
     def _describe(self) -> Description:
         return described(

@@ -24,7 +24,7 @@ OWN = """\
 import numpy
 
 import gpugrad as gg
-from gpugrad import data, nn
+from gpugrad import data, nn, optim, training
 
 
 def points(count=40):
@@ -38,6 +38,22 @@ def alone():
 
 def line(bias=True):
     return nn.Linear(1, 1, bias=bias)
+
+
+class Late(optim.lr_scheduler.LRScheduler):
+    def __init__(self, optimizer, step_size, gamma):
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        return [0.1 if self.last_epoch < 1 else "a" - 1 for _ in self.optimizer.param_groups]
+
+
+class Odd(training.Metric):
+    def update(self, outputs, targets):
+        pass
+
+    def compute(self):
+        raise AttributeError("'Odd' object has no value")
 
 
 def train(out, epochs=2, lr=0.1):
@@ -394,7 +410,14 @@ def test_help_says_what_it_does(command, capsys):
     [
         (["--set", "trainer.grace=nan"], "expected grace in seconds"),
         (["--set", "trainer.clip_grad_norm=-1"], "the first step failed: clip_grad_norm_: expected max_norm"),
-        (["--set", "scheduler.step_size=0", "--set", "trainer.schedule=step"], "the first step failed: integer"),
+        (["--set", "scheduler.step_size=0", "--set", "trainer.schedule=step"], "StepLR: integer"),
+        (["--set", "scheduler.gamma=fast"], "StepLR: "),
+        (["--set", "scheduler.use=our_points.py:Late"], "the end of an epoch failed: unsupported operand"),
+        (["--set", "trainer.keep_best=true", "--set", "trainer.monitor=f1"], "Trainer: there is no metric 'f1'"),
+        (["--set", "metrics.f1.use=our_points.py:Odd"], "the end of an epoch failed: 'Odd'"),
+        (["--set", "callbacks.early.use=EarlyStopping", "--set", "callbacks.early.monitor=x"], "there is no 'x'"),
+        (["--set", "callbacks.early.use=Accuracy"], "expected a gpugrad.training.Callback, got Accuracy"),
+        (["--set", "ema.use=ExponentialMovingAverage", "--set", "ema.decay=2"], "ema"),
         (["--set", "optimizer.lr=[]"], "SGD: "),
         (["--set", "loader.batch_size=0"], "expected batch_size >= 1"),
         (["--set", "model.use=:"], "expected a name, file.py:name"),
