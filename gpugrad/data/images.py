@@ -191,6 +191,13 @@ def read_image(path: str | os.PathLike[str], size: Size = None, channels: int = 
     Raises:
         ImportError: Pillow is not installed.
         OSError: it is not an image, or damaged.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
+    ...     Image.new("RGB", (12, 8), "white").save(file)
+    ...     read_image(file.name, size=4, channels=1).shape
+    (1, 4, 4)
     """
     from PIL import ImageOps
 
