@@ -110,6 +110,8 @@ class Fetcher:
         self.seed = seed
         self.alone = alone
         """Whether nothing else uses this process's random numbers: then NumPy's and Python's are set for each batch."""
+        self.undisturbed = alone
+        """Whether nothing else draws while a stream is read."""
         self.turns: Turns | None = None
         self._info: WorkerInfo | None = None
         self._seeds: dict[int, int] = {}
@@ -140,7 +142,7 @@ class Fetcher:
         """Start the stream of an epoch."""
         token = _info.set(self._info)
         try:
-            self._records = Records(self.dataset, epoch, Draws(self._seed(epoch), OF_THE_STREAM), self.alone)
+            self._records = Records(self.dataset, epoch, Draws(self._seed(epoch), OF_THE_STREAM), self.undisturbed)
         finally:
             _info.reset(token)
         return self._records

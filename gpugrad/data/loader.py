@@ -235,6 +235,7 @@ class DataLoader:
     def _batches(self, epoch: int, start: int, device: Device) -> Generated[Batch, None, None]:
         """The batches of an epoch on the device, from one on."""
         fetcher = Fetcher(self.dataset, self.collate, self.batch_size, self.drop_last, self.seed)
+        fetcher.undisturbed = not self.prefetch and not self.num_workers  # then the loop reads
         pool = self._pool(fetcher)
         ahead = self.prefetch * max(1, self.num_workers)
         closed = threading.Event()

@@ -23,8 +23,8 @@ class IterableDataset:
 
     A stream may draw random numbers. What :func:`gpugrad.data.generator` and ``gpugrad.random`` give while it is read
     depends on the loader's seed and the epoch only, and so does what NumPy and ``random`` give, from the first record
-    on. (Without worker processes, a stream that draws from these two must do so when it starts, as a shuffle does;
-    numbers drawn later only should come from the generator.)
+    on. (Where batches are prepared by threads beside the loop, a stream that draws from these two must do so for its
+    first batch; where it begins later, its numbers should come from the generator.)
 
     A stream that calls :func:`gpugrad.data.get_worker_info` in ``__iter__`` shards itself, as in PyTorch: each worker
     makes batches of the records that it gets, and the loader takes them from the workers in turn. Its order depends on
@@ -122,6 +122,7 @@ class Records:
         self._draws = draws
         self._alone = alone
         self._ended = False
+        self._begun = False
         self._first: list[Any] = []
         asked: list[bool] = []
         token = asking.set(asked)
@@ -138,7 +139,9 @@ class Records:
         """The records from ``start`` on; fewer than ``size`` at the end of the stream."""
         if self._ended:
             return []
-        with self._draws.used(self._alone):
+        # The loop waits for the first batch, which shows whether the stream draws from the program's random numbers.
+        with self._draws.used(self._alone or (not self._begun and not self.sharded)):
+            self._begun = True
             skip = getattr(self._records, "skip", None)
             if start > self.place and skip is not None:
                 skip(start - self.place)

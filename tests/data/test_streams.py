@@ -59,6 +59,17 @@ class Sharded(data.IterableDataset):
         return iter(range(self.count) if info is None else range(info.id, self.count, info.num_workers))
 
 
+class Late(data.IterableDataset):
+    """Draws from the program's random numbers, from a record on."""
+
+    def __init__(self, start):
+        self.start = start
+
+    def __iter__(self):
+        for i in range(COUNT):
+            yield (i, numpy.random.random(), random.random()) if i >= self.start else (i, 0.0, 0.0)
+
+
 def batches(loader):
     return [[x.tolist() for x in batch] for batch in loader]
 
@@ -86,6 +97,21 @@ def test_a_stream_that_draws_gives_every_sample_once(device, how):
     numpy.random.seed(5)
     random.seed(5)
     assert numbers == (numpy.random.random(), random.random()), "the numbers of the program went on as they were"
+
+
+@pytest.mark.parametrize(("way", "start"), [("alone", 2), ("alone", 9), ("ahead", 2), ("threads", 2)])
+def test_numbers_that_are_drawn_late_are_repeated(device, way, start):
+    def loader():
+        return DataLoader(Late(start), 4, **WAYS[way])
+
+    whole = batches(loader())
+    numpy.random.seed(8)
+    numbers = numpy.random.random(), random.random()
+    numpy.random.seed(8)
+    resumed = loader()
+    resumed.load_state_dict({"epoch": 0, "batch": 3, "seed": 0})
+    assert batches(resumed) == whole[3:]
+    assert numbers[0] == numpy.random.random()
 
 
 def test_another_seed_is_another_order(device):
