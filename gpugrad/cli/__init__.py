@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..starting import started
-from . import completion, info, precompile, train
+from . import completion, evaluate, info, init, precompile, predict, train
 
-COMMANDS = (train, info, precompile, completion)
+COMMANDS = (init, train, evaluate, predict, info, precompile, completion)
 
 __all__ = ["main"]
 

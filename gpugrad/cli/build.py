@@ -100,6 +100,9 @@ def prepared(config: Config, **options: Any) -> Training:
         given["scheduler"] = config.make("scheduler", among=[lr_scheduler], first=(optimizer,))
     if "ema" in config.values:
         given["ema"] = config.make("ema", among=[swa_utils], first=(model,))
+        if not isinstance(given["ema"], swa_utils.ExponentialMovingAverage):
+            got = type(given["ema"]).__name__
+            raise config.error(f"expected an ExponentialMovingAverage, got {got}", "ema", "use")
     trainer = config.call(training.Trainer, "trainer", given=given, first=(model, loss(config), optimizer))
     return Training(trainer, batches, validation, epochs)
 
@@ -134,8 +137,13 @@ def loaders(config: Config, seed: int) -> tuple[Any, Any]:
     train = config.call(data.DataLoader, "loader", first=(pair[0],), defaults={"shuffle": True, "seed": seed})
     if pair[1] is None:
         return train, None
+    return train, unshuffled(config, pair[1])
+
+
+def unshuffled(config: Config, dataset: Any) -> data.DataLoader:
+    """All examples of a data set in their order, in batches as the configuration has them."""
     same = {name: value for name, value in config.table("loader").items() if name not in ("shuffle", "drop_last")}
-    return train, data.DataLoader(pair[1], **same)
+    return data.DataLoader(dataset, **same)
 
 
 def callback(config: Config, name: str) -> training.Callback:

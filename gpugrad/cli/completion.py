@@ -7,7 +7,7 @@ from typing import Any
 
 from .out import fail, say
 
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 
 def add(commands: Any) -> None:

@@ -173,7 +173,8 @@ def image_folder(
     whole = ImageFolder(place, size, channels)
     if len(whole.classes) < 2:
         raise ValueError(f"image_folder: expected a folder for each of at least 2 classes in {place}, found one")
-    random, parts = Generator(seed), ([], [])  # type: tuple[list[Any], list[Any]]
+    random = Generator(seed)
+    parts: tuple[list[HostArray], list[HostArray]] = ([], [])
     for label, name in enumerate(whole.classes):
         (own,) = numpy.nonzero(whole.labels == label)
         if len(own) < 2:

@@ -24,6 +24,10 @@ from .lr_scheduler.cosine import half_cosine
 from .optimizer import Group, Optimizer
 from .uninterrupted import Uninterrupted
 
+__all__ = [
+    "SWALR", "AveragedModel", "ExponentialMovingAverage", "get_ema_multi_avg_fn", "get_swa_multi_avg_fn", "update_bn",
+]  # fmt: skip
+
 Average = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 """Changes averages (the first list) in place, given the present values and how many were averaged so far."""
 

@@ -380,7 +380,7 @@ class Checkpointer:
             OtherRunError: it is that of a run with other settings.
         """
         self.wait()
-        checkpoint = self.load(name) if name is not None else self._newest()
+        checkpoint = self.load(name) if name is not None else self.newest()
         if checkpoint is None:
             return None
         if check is not None:
@@ -400,7 +400,12 @@ class Checkpointer:
         tell_of_other_code(checkpoint)
         return checkpoint
 
-    def _newest(self) -> Checkpoint | None:
+    def newest(self) -> Checkpoint | None:
+        """Read the newest checkpoint that is whole; the parts stay as they are. None: there is no checkpoint.
+
+        Raises:
+            CheckpointError: all that are there are damaged, or cannot be read now.
+        """
         names = self.names()
         for name in reversed(names):
             try:

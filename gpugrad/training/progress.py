@@ -212,7 +212,7 @@ class Progress:
         return min(self.done / self.total, 1.0) if self.total else 1.0 if self.total == 0 else 0.0
 
     def _shown_values(self) -> list[str]:
-        return [f"{_short(name)} {_number(name, value)}" for name, value in self.values.items()]
+        return [f"{_short(name)} {shown_number(name, value)}" for name, value in self.values.items()]
 
     def _rest(self) -> list[str]:
         rate, left = self.rate, self.left
@@ -270,7 +270,7 @@ class Progress:
             total=None if pulse else 1.0, completed=self._fraction(), pulse=pulse, width=None, complete_style="cyan"
         )
         grid.add_row(head, bar, Text("  ".join(part for part in (*more, left) if part)))
-        values = [Text.assemble((_bound(f"{_short(name)} "), "dim"), (_bound(_number(name, value)), "cyan"))
+        values = [Text.assemble((_bound(f"{_short(name)} "), "dim"), (_bound(shown_number(name, value)), "cyan"))
                   for name, value in self.values.items()]  # fmt: skip
         facts = [Text(_bound(part)) for part in (rate, memory) if part]
         facts += [Text(cost, style="green")] if cost else []
@@ -300,7 +300,8 @@ def _short(name: str) -> str:
     return " ".join(WORDS.get(part, part) for part in name.replace("_", " ").split("/"))
 
 
-def _number(name: str, value: Any) -> str:
+def shown_number(name: str, value: Any) -> str:
+    """A value as people read it; one between 0 and 1 whose name says accuracy, in percent."""
     value = value.item() if hasattr(value, "item") else value
     if not isinstance(value, float):
         return str(value)

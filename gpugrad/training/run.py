@@ -147,6 +147,11 @@ class Run:
             self.checkpointer.wait()
             self._safe = self._saved
 
+    def close(self) -> None:
+        """Remove the local folder beside a store; for a trainer that only evaluates."""
+        if self._place is not None:
+            self._place.close()
+
     def _finite(self, loss: float) -> None:
         if not math.isfinite(loss) and float(self._window.state_dict().get("count", 0.0)):
             raise FloatingPointError(

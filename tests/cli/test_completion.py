@@ -18,7 +18,7 @@ def test_the_script_knows_every_command(shell, capsys):
     pytest.importorskip("shtab", reason="shtab makes the scripts")
     assert cli.main(["completion", shell]) == 0
     script = capsys.readouterr().out
-    for command in ("info", "precompile", "completion"):
+    for command in ("info", "init", "evaluate", "predict", "precompile", "completion"):
         assert command in script
 
 
@@ -26,7 +26,7 @@ def test_bash_completes_with_it(tmp_path, capsys):
     pytest.importorskip("shtab", reason="shtab makes the scripts")
     assert cli.main(["completion", "bash"]) == 0
     (tmp_path / "script").write_text(capsys.readouterr().out)
-    asks = "source ./script; COMP_WORDS=(gpugrad pre); COMP_CWORD=1; _shtab_gpugrad; echo ${COMPREPLY[*]}"
+    asks = "source ./script; COMP_WORDS=(gpugrad prec); COMP_CWORD=1; _shtab_gpugrad; echo ${COMPREPLY[*]}"
     found = subprocess.run(["bash", "-c", asks], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["precompile"]
 

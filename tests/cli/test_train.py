@@ -397,7 +397,21 @@ def test_a_bucket(folder, capsys):
         files.rm("/ours", recursive=True)
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["resume"], ["report"], ["info"], ["precompile"], ["completion"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["train"],
+        ["resume"],
+        ["report"],
+        ["info"],
+        ["precompile"],
+        ["completion"],
+        ["init"],
+        ["evaluate"],
+        ["predict"],
+    ],
+)
 def test_help_says_what_it_does(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([*command, "--help"])
@@ -417,7 +431,8 @@ def test_help_says_what_it_does(command, capsys):
         (["--set", "metrics.f1.use=our_points.py:Odd"], "the end of an epoch failed: 'Odd'"),
         (["--set", "callbacks.early.use=EarlyStopping", "--set", "callbacks.early.monitor=x"], "there is no 'x'"),
         (["--set", "callbacks.early.use=Accuracy"], "expected a gpugrad.training.Callback, got Accuracy"),
-        (["--set", "ema.use=ExponentialMovingAverage", "--set", "ema.decay=2"], "ema"),
+        (["--set", "ema.use=ExponentialMovingAverage", "--set", "ema.decay=2"], "ExponentialMovingAverage: "),
+        (["--set", "ema.use=AveragedModel"], "expected an ExponentialMovingAverage, got AveragedModel"),
         (["--set", "optimizer.lr=[]"], "SGD: "),
         (["--set", "loader.batch_size=0"], "expected batch_size >= 1"),
         (["--set", "model.use=:"], "expected a name, file.py:name"),
