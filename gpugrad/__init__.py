@@ -11,14 +11,12 @@ The same code runs on a CUDA GPU (``pip install 'gpugrad[cuda13]'``) and on the 
 """
 
 import math as _math
-import sys as _sys
 
 from . import starting as _starting  # noqa: F401  first: what follows takes a moment
 
 # isort: split
 from .backend import Device as device  # noqa: N813  a function to its users, as in PyTorch
 from .backend import memory_summary, synchronize
-from .backend import register_array_type as _register_array_type
 from .backend.dtypes import (
     bool_ as bool,
 )
@@ -332,14 +330,12 @@ from .transforms import (
     vjp,
     vmap,
 )
+from .version import __version__
 
-__version__ = "0.1.0"
 __array_api_version__, __array_namespace_info__ = _VERSION, _array_namespace_info
 
 e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
 newaxis = None
-
-_register_array_type(Tensor, _sys.modules[__name__])  # recorded: gpugrad is the namespace of its own Tensors
 
 from . import data, fft, linalg, nn, optim, random, special, training  # noqa: E402  they use the names above
 from .drawing import draw, name, observe  # noqa: E402

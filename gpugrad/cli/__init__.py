@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from .. import __version__
 from ..starting import started
+from ..version import __version__
 from . import completion, evaluate, info, init, precompile, predict, train
 
 COMMANDS = (init, train, evaluate, predict, info, precompile, completion)
@@ -43,7 +43,7 @@ def _run(argv: Sequence[str] | None) -> int:
 def whole_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(prog="gpugrad", description="Automatic differentiation for NumPy and CuPy.")
-    parser.set_defaults(run=None)
+    parser.set_defaults(run=None, parser=parser)
     parser.add_argument("-V", "--version", action="version", version=f"gpugrad {__version__}")
     commands = parser.add_subparsers(metavar="command")
     for command in COMMANDS:

@@ -28,7 +28,5 @@ def completion(args: argparse.Namespace) -> int:
         import shtab
     except ImportError:
         return fail("completion scripts are made by shtab: pip install 'gpugrad[cli]'")
-    from . import whole_parser
-
-    say(shtab.complete(whole_parser(), shell=args.shell))
+    say(shtab.complete(args.parser, shell=args.shell))
     return 0

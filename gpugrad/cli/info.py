@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from importlib import metadata, util
 from typing import Any
 
-from .. import __version__, backend
+from .. import backend
 from ..backend import compiler, driver, usage
 from ..ops.creation import zeros
+from ..version import __version__
 from .out import fail, say
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "rich", "safetensors", "fsspec", "graphviz")

@@ -3,6 +3,7 @@
 To add an operation, see :mod:`gpugrad.ops`.
 """
 
+from . import rows  # noqa: F401  binds iteration to the Tensor
 from .engine import walk
 from .errors import GradientError
 from .node import Argument, Hook, Leaf, Node

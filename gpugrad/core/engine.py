@@ -19,43 +19,72 @@ _accumulating = RLock()
 """Held while a gradient is added to one that is kept: threads may share leaves. Reentrant, for finalizers."""
 
 
-def backward(y: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
-    """The work of :meth:`Tensor.backward`."""
-    if y.node is None:
+def backward(  # noqa: D417  a method
+    self: Tensor,
+    gradient: Tensor | Array | None = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Walk the graph back from here and add the gradients to the ``grad`` of the leaves.
+
+    Args:
+        gradient: the gradient of some scalar with respect to this tensor, of its shape; 1 for a scalar.
+        retain_graph: keep what the graph has saved, so that it can be walked again (as ``create_graph``).
+        create_graph: record the walk itself, so that the gradients can be differentiated.
+
+    Raises:
+        GradientError: there is no graph, it was walked before, or a leaf was changed since.
+        ValueError: ``gradient`` is missing for a non-scalar, or has another shape, dtype or device.
+    """
+    if self.node is None:
         raise GradientError(
             "backward: this tensor is not connected to any that needs a gradient (requires_grad=True, and not "
             "inside no_grad or behind detach)"
         )
-    if BACKENDS[type(y.data)].count > 1:
-        BACKENDS[type(y.data)].look_around()
-    roots = [(y.node, seed(y, gradient, create_graph))]
+    roots = ((self.node, seed(self, gradient, create_graph)),)
     if create_graph:
         with modes.enable_grad():
-            walk(roots, retain_graph)
+            walk(roots, True if retain_graph is None else retain_graph)
     else:
-        walk(roots, retain_graph)
+        walk(roots, bool(retain_graph))
+
+
+backward.__qualname__ = "Tensor.backward"
+Tensor.backward = backward  # type: ignore[method-assign, assignment]
 
 
 def seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     """The gradient to start from, as rules carry it: 1 for a real scalar, else what the user gave, checked."""
+    like = y.data
+    kind = type(like)
+    owner = BACKENDS[kind]
+    if owner.count > 1:
+        owner.look_around()
     if gradient is None:
-        if y.size != 1 or y.dtype.kind == "c":
+        if like.size != 1 or like.dtype.kind == "c":
             raise ValueError(
                 f"backward from a {y.dtype} tensor of shape {y.shape} needs the gradient with respect to it: only for "
                 f"a single real element is it 1 [{user_line()}]: use {'gg.real(y)' if y.dtype.kind == 'c' else 'y'}"
                 ".sum().backward(), or y.backward(gradient) with a gradient of the shape of y"
             )
-        with backend.beside(y.data):
-            gradient = NAMESPACES[type(y.data)].ones_like(y.data)
+        if owner.several_devices or owner.whole is not None:
+            with backend.beside(like):
+                one = NAMESPACES[kind].ones_like(like)
+        else:
+            one = NAMESPACES[kind].ones(like.shape, dtype=like.dtype)
+        return Tensor(one, None) if create_graph else one
     data = gradient.data if isinstance(gradient, Tensor) else gradient
-    if gradient is data and backend.is_array(data):
-        data = backend.duplicate(data)  # the caller may write to it again
     if not backend.is_array(data):
         raise TypeError(f"expected the gradient as a tensor or an array, got {type(data).__name__}")
-    if data.shape != y.shape or data.dtype != y.dtype or backend.device_of(data) != y.device:
-        raise ValueError(f"expected a gradient like the tensor, {describe(y.data)}, got {describe(data)}")
-    if BACKENDS[type(y.data)].whole is not None is BACKENDS[type(data)].whole:
-        data = NAMESPACES[type(y.data)].asarray(data)  # one for all samples
+    if data.shape != like.shape or data.dtype != like.dtype or (
+        (type(data) is not kind or owner.count > 1) and backend.device_of(data) != y.device
+    ):  # fmt: skip
+        raise ValueError(f"expected a gradient like the tensor, {describe(like)}, got {describe(data)}")
+    if gradient is data:
+        data = backend.duplicate(data)  # the caller may write to it again
+    if owner.whole is not None is BACKENDS[type(data)].whole:
+        data = NAMESPACES[kind].asarray(data)  # one for all samples
     if create_graph:
         data = Tensor(data, gradient.node if isinstance(gradient, Tensor) else None)
     return mirrored(data)
@@ -160,12 +189,13 @@ def arrive(watch: Watch, g: Any, keep: bool) -> Any:
     if watch.hooks:
         g = mirrored(hooked(watch, mirrored(g)))
     if keep and watch.keep:
-        seen = mirrored(g)
-        found = seen if isinstance(seen, Tensor) else Tensor(as_array(seen))
+        recorded = type(g) not in PLAIN and isinstance(g, Tensor)
+        seen = mirrored(g) if g.dtype.kind == "c" else g
+        found = seen if recorded else Tensor(seen if type(seen) in BACKENDS else as_array(seen), None)
         with _accumulating:
             kept = watch.grad
             if kept is not None:
-                found = kept + found if isinstance(g, Tensor) else Tensor(as_array(total(kept.data, found.data)))
+                found = kept + found if recorded else Tensor(as_array(total(kept.data, found.data)), None)
             watch.grad = found
     return g
 
@@ -287,6 +317,8 @@ def converted(xp: Any, h: Any, dtype: Any) -> Any:
 
 def total(g: Any, h: Any) -> Any:
     """The sum of two gradients, on their device."""
+    if not modes.careful.on:
+        return g + h
     with backend.beside(h):
         return g + h
 

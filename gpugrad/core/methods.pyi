@@ -1,14 +1,20 @@
-# The operators and methods of a Tensor, as a type checker sees them. They are bound in gpugrad/ops/methods.py, which
-# is above this package; a test compares the two.
+# The operators and methods of a Tensor, as a type checker sees them. They are bound in engine.py and rows.py, and in
+# gpugrad/ops/methods.py, which is above this package; a test compares the two.
 
+from collections.abc import Iterator
 from typing import Any
 
-from ..backend import Device
+from ..backend import Array, Device
 from .tensor import Tensor
 
 class TensorMethods:
     __slots__ = ()
 
+    def backward(
+        self, gradient: Tensor | Array | None = None, *, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None: ...
+    def __iter__(self) -> Iterator[Tensor]: ...
+    def __reversed__(self) -> Iterator[Tensor]: ...
     def __add__(self, other: Any) -> Tensor: ...
     def __radd__(self, other: Any) -> Tensor: ...
     def __iadd__(self, other: Any) -> Tensor: ...

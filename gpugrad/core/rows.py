@@ -79,6 +79,19 @@ class Source:
         self.array = tensor.data
 
 
+def _iter(self: Tensor) -> Iterator[Tensor]:
+    if not self.data.shape:
+        raise TypeError("iteration over a 0-d tensor")
+    return rows(self, range(self.data.shape[0]))
+
+
+def _reversed(self: Tensor) -> Iterator[Tensor]:
+    return rows(self, reversed(range(len(self))))
+
+
+Tensor.__iter__, Tensor.__reversed__ = _iter, _reversed  # type: ignore[method-assign, assignment]
+
+
 def rows(tensor: Tensor, places: Iterable[int]) -> Iterator[Tensor]:
     """The rows of a tensor; numbers, which NumPy hands out as immutable scalars, are tensors of their own."""
     if tensor.ndim == 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ class Tensor(TensorMethods):
     Tensor, and whatever the graph has saved, as it was. Only leaves that need a gradient are changed in place, and only
     inside :class:`no_grad`. A scalar (shape ``()``) in a graph or a transform is immutable under ``x += v``, as in
     NumPy: ``x`` names a new Tensor, and other names keep the old one. Make one with :func:`tensor` or :func:`asarray`.
-    The operators and methods are those of the functions of the same name, bound by :mod:`gpugrad.ops`.
+    The operators and methods are those of the functions of the same name, bound by :mod:`gpugrad.ops`; ``backward`` is
+    bound by :mod:`gpugrad.core.engine`, iteration by :mod:`gpugrad.core.rows`.
 
     >>> import gpugrad as gg
     >>> x = gg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -110,14 +112,6 @@ class Tensor(TensorMethods):
         if not self.data.shape:
             raise TypeError("len() of a 0-d tensor")
         return int(self.data.shape[0])
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.data.shape:
-            raise TypeError("iteration over a 0-d tensor")
-        return rows.rows(self, range(self.data.shape[0]))
-
-    def __reversed__(self) -> Iterator[Tensor]:
-        return rows.rows(self, reversed(range(len(self))))
 
     def __repr__(self) -> str:
         text = backend.backend_of(self.data).text(self.data)
@@ -292,26 +286,6 @@ class Tensor(TensorMethods):
             self.node.watch = Watch()
         return self.node.watch
 
-    def backward(
-        self,
-        gradient: Tensor | Array | None = None,
-        *,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-    ) -> None:
-        """Walk the graph back from here and add the gradients to the ``grad`` of the leaves.
-
-        Args:
-            gradient: the gradient of some scalar with respect to this tensor, of its shape; 1 for a scalar.
-            retain_graph: keep what the graph has saved, so that it can be walked again (as ``create_graph``).
-            create_graph: record the walk itself, so that the gradients can be differentiated.
-
-        Raises:
-            GradientError: there is no graph, it was walked before, or a leaf was changed since.
-            ValueError: ``gradient`` is missing for a non-scalar, or has another shape, dtype or device.
-        """
-        engine.backward(self, gradient, create_graph if retain_graph is None else retain_graph, create_graph)
-
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the value and whether it needs a gradient.
 
@@ -419,4 +393,5 @@ def check_unconnected(name: str, x: Any) -> None:
         )
 
 
-from . import engine, rows  # noqa: E402  they need Tensor; importing in each call took as long as most rules
+backend.register_array_type(Tensor, sys.modules[__name__.partition(".")[0]])
+"""gpugrad is the namespace of its own Tensors: what is computed with it is recorded."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy
 
+from ..version import __version__
+
 
 @cache
 def code_version() -> dict[str, str]:
@@ -17,8 +19,6 @@ def code_version() -> dict[str, str]:
     >>> sorted(code_version())[-2:]
     ['numpy', 'python']
     """
-    from .. import __version__
-
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     commit = _commit(Path(main).resolve().parent if main else Path.cwd())
     versions = {"gpugrad": __version__, "numpy": numpy.__version__, "python": platform.python_version()}

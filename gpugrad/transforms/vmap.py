@@ -12,6 +12,7 @@ from ..ops.creation import asarray
 from ..ops.shaping import broadcast_to
 from ..ops.stacking import moveaxis
 from .arguments import check_function
+from .batching import declared  # noqa: F401  runs operations on batched arrays
 from .batching.array import Batched, Level, current, lift, variable
 from .batching.elementwise import ElementwiseOnly
 from .tree import flatten, in_kind

@@ -36,9 +36,12 @@ class ndarray:  # noqa: N801  CuPy's name
     _values: numpy.ndarray[Any, Any]
     base: ndarray | None
 
-    if TYPE_CHECKING:  # methods.py gives it the methods that are functions too
+    if TYPE_CHECKING:  # methods.py gives it the methods that are functions too, indexing.py those of indices
 
         def __getattr__(self, name: str) -> Any: ...
+
+        __getitem__: Any
+        __setitem__: Any
 
     def __init__(
         self,
@@ -245,16 +248,6 @@ class ndarray:  # noqa: N801  CuPy's name
         if ours is None or not all(issubclass(kind, ndarray | numpy.ndarray) for kind in types):
             return NotImplemented
         return ours(*arguments, **options)
-
-    def __getitem__(self, index: Any) -> ndarray:
-        from .indexing import getitem
-
-        return getitem(self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        from .indexing import setitem
-
-        setitem(self, index, value)
 
 
 ndarray.__module__ = "cupy"

@@ -161,6 +161,9 @@ class Device:
         return f"0000:{self.id:02X}:00.0"
 
 
+memory.Memory.device = property(lambda self: Device(self.device_id))
+
+
 # Streams and events ------------------------------------------------------------------------------------------------
 
 _numbers = itertools.count(1)

@@ -126,6 +126,9 @@ def _in_any_order(target: Any, entries: tuple[Any, ...], values: Any) -> None:
     target.flat[places.ravel()[order]] = spread[order]
 
 
+ndarray.__getitem__, ndarray.__setitem__ = getitem, setitem
+
+
 def scatter(name: str, array: ndarray, index: Any, value: Any) -> None:
     """Combine ``value`` into ``array[index]`` by a ufunc of NumPy, each element that the index names in turn."""
     entries, advanced, _ = _prepare(array, index)

@@ -83,6 +83,9 @@ class Memory:
 
     __slots__ = ("__weakref__", "_data", "_mapping", "_pool", "_raw", "device_id", "ptr", "size")
 
+    device: Any
+    """The :class:`~.devices.Device`; bound there."""
+
     def __init__(self, size: int, pool: MemoryPool | None = None) -> None:
         self.size = size
         self.device_id = machine.current
@@ -115,12 +118,6 @@ class Memory:
         self._mapping = base, inner + 2 * page
         raw = numpy.ctypeslib.as_array((ctypes.c_uint8 * inner).from_address(base + page))
         return (inner - size) // 16 * 16, raw
-
-    @property
-    def device(self) -> Any:
-        from .devices import Device
-
-        return Device(self.device_id)
 
     def __int__(self) -> int:
         return int(self.ptr)

@@ -6,8 +6,6 @@ import math
 from contextvars import ContextVar
 from typing import Any
 
-import gpugrad
-
 from ... import backend
 from ...backend import BACKENDS, Array, Backend, Device, DType
 from ...core import Tensor
@@ -199,11 +197,6 @@ class BatchedBackend(Backend):
     def move(self, array: Batched, device: Device) -> Batched:
         return Batched(to(array.data, device=device), array.level, array.each)
 
-    def whole(self, op: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
-        from .declared import run
-
-        return run(op, arrays, params)
-
     def check_labels(self, labels: Array, classes: int, ignored: int | None = None, name: str = "labels") -> None:
         inner = labels.data.data
         BACKENDS[type(inner)].check_labels(inner, classes, ignored, name)
@@ -213,5 +206,5 @@ class BatchedBackend(Backend):
         BACKENDS[type(inner)].check_values(inner, low, high, text)
 
 
-namespace = BatchedNamespace(gpugrad, raw)
+namespace = BatchedNamespace(backend.NAMESPACES[Tensor], raw)
 backend.register_array_type(Batched, namespace, BatchedBackend())
