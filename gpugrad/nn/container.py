@@ -8,8 +8,7 @@ from operator import index as integer
 from typing import Any, Self, overload
 
 from ..core import Tensor
-from .attributes import MODULE
-from .module import Module
+from .module import MODULE, Module
 
 
 class _Listed(Module):

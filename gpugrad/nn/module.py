@@ -1,22 +1,34 @@
-"""Modules: functions with parameters."""
+"""Modules: functions with parameters.
+
+What a module holds (parameters, buffers and modules among its attributes), the ways through all of them, its state as a
+dictionary, and what changes it. Hooks of calls and of their gradients are in :mod:`.hooks`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
 
 from .. import backend
 from ..backend import Device
 from ..backend.dtypes import float16, float32, float64
-from ..core import Tensor
-from ..ops.creation import to, zeros_like
-from .attributes import MODULE
+from ..core import Hook, Tensor, check_unconnected
+from ..ops.creation import asarray, to, zeros_like
 from .hooks import Hooked
-from .parameter import Uninitialized
-from .state import State
+from .parameter import Parameter, Uninitialized
+
+PARAMETER, BUFFER, UNSAVED, MODULE = "parameter", "buffer", "unsaved buffer", "module"
+"""What a Module knows of an attribute. An unsaved buffer is not in the ``state_dict``."""
 
 
-class Module(Hooked, State):
+class IncompatibleKeys(NamedTuple):
+    """What :meth:`Module.load_state_dict` did not find, and what it found beyond."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module(Hooked):
     """A function with parameters. Subclass it, assign parameters and modules to attributes, and define ``forward``.
 
     Attributes stay what they are; the Module only notes, by their type, which of them are parameters, buffers
@@ -62,6 +74,345 @@ class Module(Hooked, State):
             NotImplementedError: the subclass defines none.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
+
+    # ---------------------------------------------------------------- attributes
+
+    @property
+    def _registered(self) -> dict[str, str]:
+        try:
+            kinds: dict[str, str] = self.__dict__["_kinds"]
+        except KeyError:
+            name = type(self).__name__
+            raise RuntimeError(
+                f"{name}.__init__ must call super().__init__() before it assigns parameters or modules"
+            ) from None
+        return kinds
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = PARAMETER if isinstance(value, Parameter) else MODULE if isinstance(value, Module) else None
+        known = (self._registered if kind else self.__dict__.get("_kinds", {})).get(name)
+        if kind is not None and kind != known:
+            self._registered.pop(name, None)
+            self._registered[name] = kind
+        elif kind is None and known is not None and value is not None:
+            wanted = {PARAMETER: "a Parameter", MODULE: "a Module"}.get(known, "a Tensor")
+            if wanted != "a Tensor" or not isinstance(value, Tensor):
+                raise TypeError(f"{name!r} is a {known}: expected {wanted} or None, got {type(value).__name__}")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._registered.pop(name, None)
+
+    def _register(self, name: str, value: Any, kind: str) -> None:
+        kinds = self._registered
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"expected the name of a {kind}, without dots, got {name!r}")
+        if name not in kinds and hasattr(self, name):
+            raise ValueError(f"{type(self).__name__} has an attribute {name!r} already, which is no {kind}")
+        if kinds.get(name) != kind:
+            kinds.pop(name, None)
+            kinds[name] = kind
+        object.__setattr__(self, name, value)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """As ``self.name = param``; None keeps the place of a parameter that is left out, such as a bias.
+
+        Raises:
+            TypeError: it is no Parameter.
+            ValueError: the name has a dot in it or is that of another attribute.
+        """
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"parameter {name!r}: expected a Parameter or None, got {type(param).__name__}")
+        self._register(name, param, PARAMETER)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Make a Tensor part of the state without learning it, such as a running mean.
+
+        Args:
+            name: of the attribute.
+            tensor: None keeps its place.
+            persistent: whether it is in the ``state_dict``.
+
+        Raises:
+            TypeError: it is no Tensor.
+            ValueError: the name has a dot in it or is that of another attribute.
+        """
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"buffer {name!r}: expected a Tensor or None, got {type(tensor).__name__}")
+        self._register(name, tensor, BUFFER if persistent else UNSAVED)
+
+    def register_module(self, name: str, module: Module) -> None:
+        """As ``self.name = module``, for names that are computed.
+
+        Raises:
+            TypeError: it is no Module; often a class that was not called.
+            ValueError: the name has a dot in it or is that of another attribute.
+        """
+        if not isinstance(module, Module):
+            if isinstance(module, type):
+                raise TypeError(f"module {name!r}: expected a Module, got the class {module.__name__} itself: call it")
+            raise TypeError(f"module {name!r}: expected a Module, got {type(module).__name__}")
+        self._register(name, module, MODULE)
+
+    add_module = register_module
+
+    def _own(self, *kinds: str) -> Iterator[tuple[str, Any]]:
+        """The attributes of these kinds that are not None."""
+        for name, kind in list(self._registered.items()):
+            value = self.__dict__[name]
+            if kind in kinds and value is not None:
+                yield name, value
+
+    # ---------------------------------------------------------------- one by its name
+
+    def get_submodule(self, target: str) -> Module:
+        """The module inside at this dotted name; itself for ``""``.
+
+        Raises:
+            AttributeError: there is none.
+
+        >>> from gpugrad import nn
+        >>> nn.Sequential(nn.Linear(2, 3), nn.ReLU()).get_submodule("1")
+        ReLU()
+        """
+        module: Module = self
+        for name in target.split(".") if target else []:
+            module = module._get(name, MODULE)
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at this dotted name.
+
+        Raises:
+            AttributeError: there is none.
+
+        >>> from gpugrad import nn
+        >>> nn.Sequential(nn.Linear(2, 3)).get_parameter("0.weight").shape
+        (3, 2)
+        """
+        place, _, name = target.rpartition(".")
+        found: Parameter = self.get_submodule(place)._get(name, PARAMETER)
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at this dotted name.
+
+        Raises:
+            AttributeError: there is none.
+
+        >>> from gpugrad import nn
+        >>> nn.Sequential(nn.BatchNorm1d(2)).get_buffer("0.running_var")
+        tensor([1., 1.])
+        """
+        place, _, name = target.rpartition(".")
+        found: Tensor = self.get_submodule(place)._get(name, BUFFER, UNSAVED)
+        return found
+
+    def _get(self, name: str, *kinds: str) -> Any:
+        if self._registered.get(name) not in kinds or self.__dict__[name] is None:
+            raise AttributeError(f"{type(self).__name__} has no {kinds[0]} {name!r}")
+        return self.__dict__[name]
+
+    # ---------------------------------------------------------------- looking through it
+
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """The module itself and all inside it, each before its children, with dotted names; shared ones once."""
+        return self._named_modules(prefix, set() if remove_duplicate else None)
+
+    def _named_modules(self, prefix: str, seen: set[int] | None) -> Iterator[tuple[str, Module]]:
+        if seen is not None:
+            if id(self) in seen:
+                return
+            seen.add(id(self))
+        yield prefix, self
+        for name, child in self._own(MODULE):
+            yield from child._named_modules(dotted(prefix, name), seen)
+
+    def modules(self) -> Iterator[Module]:
+        """The module itself and all inside it."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside this one; shared ones once."""
+        return unique(self._own(MODULE))
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside this one."""
+        return (child for _, child in self.named_children())
+
+    def _named(self, kinds: tuple[str, ...], prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+        modules = self.named_modules(prefix) if recurse else [(prefix, self)]
+        for place, module in modules:
+            for name, value in module._own(*kinds):
+                yield dotted(place, name), value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their dotted names; one that is shared comes once, under its first name.
+
+        >>> from gpugrad import nn
+        >>> [(name, p.shape) for name, p in nn.Sequential(nn.Linear(2, 3)).named_parameters()]
+        [('0.weight', (3, 2)), ('0.bias', (3,))]
+        """
+        found = self._named((PARAMETER,), prefix, recurse)
+        return unique(found) if remove_duplicate else found
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, of the modules inside too (unless ``recurse=False``); shared ones once."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their dotted names; shared ones once."""
+        found = self._named((BUFFER, UNSAVED), prefix, recurse)
+        return unique(found) if remove_duplicate else found
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, of the modules inside too (unless ``recurse=False``); shared ones once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    # ---------------------------------------------------------------- its state
+
+    def _state(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        for place, module in self.named_modules(prefix, remove_duplicate=False):
+            for kind in (PARAMETER, BUFFER):
+                for name, value in module._own(kind):
+                    yield dotted(place, name), value
+
+    def state_dict(self, prefix: str = "", *, copy: bool = True) -> dict[str, Tensor]:
+        """Copies of all parameters and saved buffers by their dotted names, outside the graph.
+
+        The names, their order and the shapes are PyTorch's, except that a later change to the module changes nothing
+        here. Parameters whose shape is not known yet are there as they are.
+
+        Args:
+            prefix: begins each name.
+            copy: False shares the memory of the module, so that no second copy of it is needed: as long as nothing
+                changes the module.
+        """
+        hooked = [(dotted(prefix, place), module) for place, module in self.named_modules() if module._state_hooks]
+        for place, module in hooked:
+            for hook in module._state_hooks_of("save before"):
+                hook(module, place and place + ".", False)
+        state = {
+            key: value
+            if isinstance(value, Uninitialized)
+            else Tensor(backend.duplicate(value.data) if copy else value.data)
+            for key, value in self._state(prefix)
+        }
+        for place, module in reversed(hooked):
+            for hook in module._state_hooks_of("save after"):
+                hook(module, state, place and place + ".", {})
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Write a state into the memory that the parameters and buffers have.
+
+        Everything is checked before anything is written. Parameters whose shape is not known yet take that of the
+        state.
+
+        Args:
+            state_dict: Tensors, arrays or anything that becomes an array, by dotted name; they are converted to the
+                dtype and the device of what they replace.
+            strict: whether the names must be exactly those of :meth:`state_dict`. Counts of batches
+                (``num_batches_tracked``) may be absent, as in old files and those made by other programs; they stay.
+
+        Returns:
+            ``(missing_keys, unexpected_keys)``.
+
+        Raises:
+            RuntimeError: names are missing or unexpected, or a shape differs; the message lists all of them.
+
+        >>> from gpugrad import nn
+        >>> a, b = nn.Linear(2, 3), nn.Linear(2, 3)
+        >>> b.load_state_dict(a.state_dict())
+        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        """
+        hooked = [(place and place + ".", module) for place, module in self.named_modules() if module._state_hooks]
+        missing: list[str] = []
+        unexpected: list[str] = []
+        problems: list[str] = []
+        if hooked:
+            state_dict = dict(state_dict)  # the hooks may change it
+        for place, module in hooked:
+            for hook in module._state_hooks_of("load before"):
+                hook(module, state_dict, place, {}, strict, missing, unexpected, problems)
+        wanted = dict(self._state())
+        optional = {
+            dotted(place, name)
+            for place, module in self.named_modules(remove_duplicate=False)
+            for name in module._may_be_absent
+        }
+        missing += [key for key in wanted if key not in state_dict and key not in optional]
+        unexpected += [key for key in state_dict if key not in wanted]
+        values: dict[str, Tensor] = {}
+        if strict and missing:
+            problems.append(f"missing keys: {', '.join(missing)}")
+        if strict and unexpected:
+            problems.append(f"unexpected keys: {', '.join(unexpected)}")
+        for key, old in wanted.items():
+            if key in state_dict and not (
+                isinstance(old, Uninitialized) and isinstance(state_dict[key], Uninitialized)
+            ):
+                try:
+                    values[key] = _like(state_dict[key], old)
+                except (TypeError, ValueError) as error:
+                    problems.append(f"{key}: {error}")
+        if problems:
+            raise RuntimeError(f"the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
+        for key, value in values.items():
+            old = wanted[key]
+            if isinstance(old, Uninitialized):
+                old.materialize(value.shape)
+            if isinstance(old, Parameter):
+                with backend.backend_of(old.data).using(old.device):
+                    backend.overwrite(old.data, value.data)
+                old.mark_changed()
+            else:  # a buffer is a Tensor like any other: whoever has its memory keeps the old value
+                old.become(Tensor(backend.duplicate(value.data)))
+        found = IncompatibleKeys(missing, unexpected)
+        for _, module in reversed(hooked):
+            for hook in module._state_hooks_of("load after"):
+                hook(module, found)
+        return found
+
+    _may_be_absent: tuple[str, ...] = ()
+    """Names that a state need not have."""
+
+    # ---------------------------------------------------------------- hooks of the state
+
+    _state_hooks: dict[str, dict[int, Any]] | None = None
+
+    def _state_hooks_of(self, moment: str) -> list[Callable[..., Any]]:
+        return list((self._state_hooks or {}).get(moment, {}).values())
+
+    def _at(self, moment: str, hook: Callable[..., Any]) -> Hook:
+        if self._state_hooks is None:
+            self._state_hooks = {}
+        return Hook(self._state_hooks.setdefault(moment, {}), hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> Hook:
+        """Call ``hook(module, prefix, keep_vars)`` before a state is made; ``prefix`` ends in a dot or is empty."""
+        return self._at("save before", hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> Hook:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` when a state was made, which it may change."""
+        return self._at("save after", hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> Hook:
+        """Call a hook before a state is loaded; it may change the copy of the dictionary that it gets.
+
+        It is called with ``(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+        error_msgs)`` and may add to the three lists.
+        """
+        return self._at("load before", hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> Hook:
+        """Call ``hook(module, incompatible_keys)`` when a state was loaded."""
+        return self._at("load after", hook)
 
     # ---------------------------------------------------------------- changing it
 
@@ -186,3 +537,38 @@ class Module(Hooked, State):
         lines = [*extra.split("\n")] if extra else []
         body = "\n".join([*lines, *children]).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def dotted(prefix: str, name: str) -> str:
+    """A name below a prefix, which may be empty."""
+    return f"{prefix}.{name}" if prefix else name
+
+
+def unique(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Each value once. By identity: ``==`` of Tensors compares elements."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+
+
+def _like(value: Any, old: Tensor) -> Tensor:
+    """``value`` in the dtype and on the device of ``old``."""
+    check_unconnected("load_state_dict", value)
+    data = Tensor(value.data) if isinstance(value, Tensor) else _detached(value)
+    if isinstance(old, Uninitialized):
+        return asarray(data, dtype=old.hidden.dtype, device=backend.device_of(old.hidden))
+    converted = asarray(data, dtype=old.dtype, device=old.device)
+    if converted.shape != old.shape:
+        raise ValueError(f"expected shape {old.shape}, got {converted.shape}")
+    return converted
+
+
+def _detached(value: Any) -> Any:
+    """A tensor of PyTorch as one that NumPy reads: outside its graph, and float32 instead of bfloat16."""
+    if hasattr(value, "detach") and hasattr(value, "dtype"):
+        value = value.detach()
+        if str(value.dtype).endswith(".bfloat16"):
+            value = value.float()
+    return value

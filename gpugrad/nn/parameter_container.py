@@ -7,9 +7,8 @@ from operator import index as integer
 from typing import Any, Self
 
 from ..core import Tensor
-from .attributes import PARAMETER
 from .container import NamedMembers
-from .module import Module
+from .module import PARAMETER, Module
 from .parameter import Parameter
 
 
