@@ -1,6 +1,7 @@
 """Every block of Python in the README and in docs/ runs: top to bottom, the blocks of a page in one namespace.
 
-A block that must not run says so, and why: ```` ```python { .no-run data-reason="needs two machines" } ````.
+A block that must not run says so, and why: ```` ```python { .no-run data-reason="needs two machines" } ````. The
+commands of ```` ```console { .runs } ```` run in their place among the blocks of Python.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+import shlex
 import sys
 import textwrap
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from test_docs import FLAGS, PARSER, Checker
 
 import gpugrad as gg
+from gpugrad import cli
 from gpugrad.core import modes
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +45,11 @@ class Block(NamedTuple):
 
     @property
     def runs(self):
-        return self.language in RUNS and ".no-run" not in self.options
+        return (self.language in RUNS and ".no-run" not in self.options) or self.commands
+
+    @property
+    def commands(self):
+        return self.language == "console" and ".runs" in self.options
 
 
 def blocks(text):
@@ -65,6 +72,12 @@ def blocks(text):
 
 def run(block, names, page):
     """Run a block in a namespace; what it shows is compared."""
+    if block.commands:
+        for line in block.text.splitlines():
+            if line.startswith("$ "):
+                program, *arguments = shlex.split(line[2:], comments=True)
+                assert (program, cli.main(arguments)) == ("gpugrad", 0), line
+        return
     if ">>>" not in block.text:
         exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), names)
         return
@@ -94,10 +107,13 @@ def alone(monkeypatch, tmp_path):
     for folder in reversed(SCRIPTS):
         monkeypatch.syspath_prepend(folder)
     path, before, state = list(sys.path), set(sys.modules), gg.random.default_generator.state
+    device = gg.get_default_device()
     yield
     gg.random.default_generator.state = state
+    gg.set_default_device(device)
     sys.path[:] = path
-    for name in {file.stem for folder in SCRIPTS for file in folder.glob("*.py")} & (set(sys.modules) - before):
+    files = [file for folder in (*SCRIPTS, tmp_path) for file in folder.rglob("*.py")]
+    for name in {file.stem for file in files} & (set(sys.modules) - before):
         del sys.modules[name]
     importlib.invalidate_caches()
 

@@ -23,7 +23,6 @@ BY_OTHERS = {"params", "optimizer", "model", "loss", "dataset", "input", "target
 """Arguments that a table cannot say: they come from other tables or options, or are not numbers, words or lists."""
 
 CHOSEN: dict[str, dict[str, Any]] = {
-    "loader": {"batch_size": 32},
     "optimizer": {"lr": 0.002},
     "trainer": {"schedule": "epoch", "save_seconds": 60.0},
 }
@@ -57,7 +56,7 @@ from gpugrad import Tensor, nn
 
 
 class Network(nn.Module):
-    """Two convolutions, each followed by a pooling that halves height and width, and a linear layer.
+    """Two convolutions, each normalized and followed by a pooling that halves height and width, and a linear layer.
 
     Args:
         channels: 1 for grey images, 3 for colour.
@@ -69,8 +68,8 @@ class Network(nn.Module):
     def __init__(self, channels: int, size: int, classes: int, width: int = 16) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(width, 2 * width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(width, 2 * width, 3, padding=1), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(2),
             nn.Flatten(), nn.Dropout(0.2), nn.Linear(2 * width * (size // 4) ** 2, classes),
         )
 
@@ -151,7 +150,7 @@ def configuration(data: str, shape: dict[str, int]) -> str:
             "out": (None, "runs/train", "folder or URL (gs://, s3://) of checkpoints, log and report"),
         }),
         *_table("data", image_folder if images else digits, "gives training and validation data", own),
-        *_table("loader", DataLoader, "", CHOSEN["loader"], {"shuffle": True}),
+        *_table("loader", DataLoader, "", {"batch_size": 16 if images else 32}, {"shuffle": True}),
         *_head("model", '"model.py:Network"', "a class or function in a file beside this one"),
         *(f"{name} = {value}" for name, value in shape.items()),
         *_table("loss", cross_entropy, "of gpugrad.nn.functional or gpugrad.nn"),
