@@ -20,7 +20,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, NamedTuple, NoReturn, ParamSpec, Protocol, overload
 from weakref import WeakValueDictionary
 
 from ..backend import NAMESPACES, Array, Namespace
@@ -88,6 +88,8 @@ class Plan:
         self.partial = op.partial
         self.one = op.joint is None and len(wanted) == 1
         self.names: tuple[Any, ...] = wanted if op.variadic else tuple(op.inputs[i] for i in wanted)
+        for name in op.undefined.keys() & set(self.names):
+            op.refuse(name)
         self.rules = (op.joint,) if op.joint is not None else tuple(map(op.rule, self.names))
         read = {name for rule in self.rules for name in rule.names}
         self.guards = tuple(k for k, i in enumerate(wanted) if (op.inputs[0] if op.variadic else op.inputs[i]) in read)
@@ -236,11 +238,13 @@ class Primitive:
         owner, _, what = name.rpartition("_")
         return what, self.inputs.index(owner)
 
+    def refuse(self, name: str) -> NoReturn:
+        """Say why an input has no gradient."""
+        raise GradientError(
+            f"{self.name} has no gradient with respect to {name!r}: {self.undefined[name]}; pass {name}.detach()"
+        )
+
     def rule(self, name: str) -> Rule:
-        if name in self.undefined:
-            raise GradientError(
-                f"{self.name} has no gradient with respect to {name!r}: {self.undefined[name]}; pass {name}.detach()"
-            )
         if name not in self.rules:
             raise GradientError(
                 f"{self.name} has no gradient rule for its input {name!r}: add one with "

@@ -42,6 +42,12 @@ def _gelu_tanh(x):
     return x / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)))
 
 
+def _attended(q, *keys):
+    """One query of one number on keys that are the values too."""
+    weights = [mpmath.exp(q * k - max(q * k for k in keys)) for k in keys]
+    return sum(w * k for w, k in zip(weights, keys, strict=True)) / sum(weights)
+
+
 def _lse(*x):
     return mpmath.log(sum(map(mpmath.exp, x)))
 
@@ -152,6 +158,8 @@ SMOOTH: list[Smooth] = [
     ("ops.reduction.std", gg.std, lambda x, y: abs(x - y) / 2, [[1.0, 2.0]]),
     ("ops.nan.nanstd", gg.nanstd, lambda x, y: abs(x - y) / 2, [[1.0, 2.0]]),
     ("ops.softmax.logsumexp", gg.logsumexp, _lse, [[0.0] * 3, [1.0, 1.0, -5.0]]),
+    ("ops.attention.attention", lambda v: F.scaled_dot_product_attention(v[:1, None], v[1:, None], v[1:, None])[0, 0],
+     _attended, [[0.0] * 3, [2.0, 1.0, -1.0], [0.0, 30.0, -30.0], [40.0, 1.0, 1.0]]),
     ("ops.softmax.softmax", lambda v: F.softmax(v, 0)[0], lambda *x: mpmath.exp(x[0] - _lse(*x)), [[0.0] * 3, [1.0,
         1.0, -5.0]]),
     ("ops.softmax.log_softmax", lambda v: F.log_softmax(v, 0)[0], lambda *x: x[0] - _lse(*x), [[0.0] * 3, [1.0, 1.0,

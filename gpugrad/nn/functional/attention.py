@@ -8,6 +8,7 @@ from typing import Any
 from ... import backend
 from ...core import Tensor
 from ...ops.arithmetic import where
+from ...ops.attention import attention
 from ...ops.conditions import isneginf
 from ...ops.creation import asarray, astype, ones
 from ...ops.diagonals import tril
@@ -89,14 +90,18 @@ def scaled_dot_product_attention(
         groups = _groups(query, key, value)
         key, value = repeat(key, groups[0], axis=-3), repeat(value, groups[1], axis=-3)
     steps, keys = query.shape[-2], key.shape[-2]
-    if attn_mask is None:
-        mask = causal_mask(steps, keys, query) if is_causal else None
-        return dropout(attention_weights(query, key, mask, scale), dropout_p, generator=generator) @ value
-    mask = additive_mask("scaled_dot_product_attention", attn_mask, query.dtype, hidden=False)
-    blind = all_of(isneginf(mask.detach()), axis=-1, keepdims=True)
-    p = attention_weights(query, key, where(blind, 0, mask), scale)
-    y: Tensor = where(blind, 0, dropout(p, dropout_p, generator=generator) @ value)
-    return y
+    mask = blind = None
+    if attn_mask is not None:
+        mask = additive_mask("scaled_dot_product_attention", attn_mask, query.dtype, hidden=False)
+        blind = all_of(isneginf(mask.detach()), axis=-1, keepdims=True)
+        mask = where(blind, 0, mask)
+    if dropout_p == 0 and not (mask is not None and mask.requires_grad):
+        factor = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+        y: Tensor = attention(query, key, value, mask, causal=is_causal, scale=factor)
+    else:
+        mask = causal_mask(steps, keys, query) if is_causal else mask
+        y = dropout(attention_weights(query, key, mask, scale), dropout_p, generator=generator) @ value
+    return y if blind is None else where(blind, 0, y)
 
 
 def _fitting(query: Tensor, key: Tensor, value: Tensor) -> None:

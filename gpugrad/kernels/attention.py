@@ -1,0 +1,207 @@
+"""Attention in tiles: no array of all queries times all keys is ever held, forward or backward.
+
+A tile is some queries of some heads, against every key they may see. On a CPU its scores stay in a core's cache, and
+the gradient computes them again from the logarithms of their sums, which are kept; on a GPU a tile is as large as
+:data:`ON_DEVICE` allows, and its softmax is one launch, forward and again in the gradient.
+
+Bytes moved, for H heads, L queries and S keys of E elements of s bytes: on a CPU about ``2 H (L + S) E s`` forward and
+``5 H (L + S) E s`` backward, since scores do not leave the cache.
+
+Source: Dao et al. 2022, "FlashAttention": tiles, and scores computed twice; Rabe and Staats 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from math import inf
+from typing import Any
+
+from ..backend import NAMESPACES, Array, Backend, Namespace
+from .composed import Composed
+from .softmax import shift_of, softmax_backward, softmax_forward, top, total_of
+
+ON_HOST = 1 << 20
+"""Bytes of the scores of a tile, so that two such arrays stay in a cache of the second level."""
+
+ON_DEVICE = 1 << 28
+"""Bytes of the scores of a tile on a GPU."""
+
+FEWEST = 16
+"""Queries in a tile, at least."""
+
+
+class Tiled(Composed):
+    """A kernel whose reference makes all scores at once; arrays of NumPy and of a GPU are taken tile by tile."""
+
+    def __init__(self, reference: Callable[..., Any], name: str | None = None) -> None:
+        super().__init__(reference, name)
+        self.tiles: Callable[..., Any] = reference
+        self.routine = lambda *arguments: self._run(NAMESPACES[type(arguments[0])], ON_HOST, arguments)
+
+    def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
+        return self._run(xp, ON_DEVICE, arguments)
+
+    def _run(self, xp: Namespace, most: int, arguments: tuple[Any, ...]) -> Any:
+        arrays = [a for a in arguments[: len(self.arrays)] if a is not None]
+        alike = {a.dtype.name for a in arrays}
+        if len(alike) > 1 or not alike <= {"float32", "float64"} or not all(a.size for a in arrays):
+            return NotImplemented
+        return self.tiles(xp, most, *arguments)
+
+
+def transposed(xp: Namespace, x: Array) -> Array:
+    """The last two axes exchanged."""
+    return xp.permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def scores(xp: Namespace, query: Array, key: Array, mask: Array | None, causal: bool, scale: float) -> Array:
+    """``scale q k^T + mask``, and ``-inf`` for the keys after a query."""
+    s = (query * scale) @ transposed(xp, key)
+    if mask is not None:
+        s = s + mask
+    if causal:
+        s = xp.where(xp.triu(xp.ones_like(s), k=1) == 1, -inf, s)
+    return s
+
+
+@Tiled
+def attention_forward(
+    xp: Namespace, query: Array, key: Array, value: Array, mask: Array | None, /, causal: bool, scale: float
+) -> tuple[Array, Array | None]:
+    """``softmax(scale q k^T + mask) v``, and the logarithm of each query's sum where the gradient reads that."""
+    s = scores(xp, query, key, mask, causal, scale)
+    largest = shift_of(xp, top(xp, s, -1))
+    e = xp.exp(s - largest)
+    total = total_of(xp, e, -1)
+    return (e / total) @ value, largest + xp.log(total)
+
+
+@Tiled
+def attention_backward(
+    xp: Namespace, g: Array, query: Array, key: Array, value: Array, mask: Array | None, y: Array,
+    logs: Array | None, /, causal: bool, scale: float,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """The gradients of query, key and value, with the axes that broadcast: ``ds = p (g v^T - sum g y)``."""
+    s = scores(xp, query, key, mask, causal, scale)
+    if logs is None:
+        logs = shift_of(xp, top(xp, s, -1))
+        logs = logs + xp.log(total_of(xp, xp.exp(s - logs), -1))
+    p = xp.exp(s - logs)
+    d = p * (g @ transposed(xp, value) - xp.sum(g * y, axis=-1, keepdims=True))
+    return (d @ key) * scale, transposed(xp, d) @ (query * scale), transposed(xp, p) @ g
+
+
+attention_backward.rounds = 3
+
+
+class Tiles:
+    """The tiles of one call: what each of them is made of, and its scores."""
+
+    def __init__(
+        self, xp: Namespace, most: int, query: Array, key: Array, value: Array, mask: Array | None, causal: bool,
+        scale: float,
+    ) -> None:  # fmt: skip
+        self.xp, self.causal, self.scale, self.most = xp, causal, scale, most
+        self.steps, self.keys = query.shape[-2], key.shape[-2]
+        shapes = [x.shape[:-2] for x in (query, key, value, *(() if mask is None else (mask,)))]
+        self.lead = xp.broadcast_shapes(*shapes)
+        self.query, self.key, self.value = (self.whole(x) for x in (query, key, value))
+        self.mask = mask
+        if mask is not None:
+            self.mask = xp.broadcast_to(mask, (*self.lead, self.steps, self.keys))
+        size = query.dtype.itemsize * self.keys
+        self.rows = min(self.steps, max(FEWEST, most // size))
+        self.ahead, size = len(self.lead), size * self.rows
+        while self.ahead and size * self.lead[self.ahead - 1] <= most:
+            self.ahead -= 1
+            size *= self.lead[self.ahead]
+        corner = xp.full((self.rows, self.rows), -inf, dtype=query.dtype) if causal else None
+        self.corner = xp.triu(corner, k=1) if causal else None
+
+    def whole(self, x: Array) -> Array:
+        """An operand with all leading axes."""
+        return self.xp.broadcast_to(x, (*self.lead, *x.shape[-2:]))
+
+    def heads(self) -> Iterator[tuple[Any, ...]]:
+        """Indices of the leading axes, such that what they leave fits into a tile."""
+        return product(*map(range, self.lead[: self.ahead]))
+
+    def queries(self) -> Iterator[tuple[int, int, int]]:
+        """From which query to which, and how many keys they may see."""
+        for first in range(0, self.steps, self.rows):
+            last = min(self.steps, first + self.rows)
+            yield first, last, min(self.keys, last) if self.causal else self.keys
+
+    def scores(self, at: tuple[Any, ...], q: Array, keys: Array, first: int, last: int, n: int) -> Array:
+        """The scores of a tile, given its queries times the scale and the keys as columns."""
+        s = q @ keys[..., :n]
+        if self.mask is not None:
+            s += self.mask[at][..., first:last, :n]
+        if self.corner is not None and n > first:
+            s[..., first:n] += self.corner[: last - first, : n - first]
+        return s
+
+    def columns(self, x: Array, at: tuple[Any, ...]) -> Array:
+        """Rows as columns, in one piece, which products read faster."""
+        return self.xp.ascontiguousarray(transposed(self.xp, x[at]))
+
+
+def forward_tiles(
+    xp: Namespace, most: int, query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float
+) -> tuple[Array, Array | None]:
+    """As the reference, tile by tile; the logarithms are kept for the CPU's gradient alone."""
+    tiles = Tiles(xp, most, query, key, value, mask, causal, scale)
+    y = xp.empty((*tiles.lead, tiles.steps, value.shape[-1]), dtype=query.dtype)
+    logs = xp.empty((*tiles.lead, tiles.steps, 1), dtype=query.dtype) if most == ON_HOST else None
+    for at in tiles.heads():
+        keys = tiles.columns(tiles.key, at)
+        for first, last, n in tiles.queries():
+            rows = (*at, ..., slice(first, last), slice(None))
+            s = tiles.scores(at, tiles.query[rows] * scale, keys, first, last, n)
+            v = tiles.value[at][..., :n, :]
+            if logs is None:
+                y[rows] = softmax_forward(xp, s, -1) @ v
+                continue
+            largest = shift_of(xp, top(xp, s, -1))
+            s -= largest
+            xp.exp(s, out=s)
+            total = total_of(xp, s, -1)
+            xp.divide(s @ v, total, out=y[rows])
+            logs[rows] = largest + xp.log(total)
+    return y, logs
+
+
+def backward_tiles(
+    xp: Namespace, most: int, g: Array, query: Array, key: Array, value: Array, mask: Array | None, y: Array,
+    logs: Array | None, causal: bool, scale: float,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """As the reference, tile by tile."""
+    tiles = Tiles(xp, most, query, key, value, mask, causal, scale)
+    dq = xp.empty(tiles.query.shape, dtype=query.dtype)
+    dk, dv = (xp.zeros(x.shape, dtype=query.dtype) for x in (tiles.key, tiles.value))
+    handed = None if logs is None else xp.sum(g * y, axis=-1, keepdims=True)
+    for at in tiles.heads():
+        keys, values = tiles.columns(tiles.key, at), tiles.columns(tiles.value, at)
+        for first, last, n in tiles.queries():
+            rows = (*at, ..., slice(first, last), slice(None))
+            q, up = tiles.query[rows] * scale, g[rows]
+            p = tiles.scores(at, q, keys, first, last, n)
+            d = up @ values[..., :n]
+            if logs is None or handed is None:
+                p = softmax_forward(xp, p, -1)
+                d = softmax_backward(xp, d, p, -1)
+            else:
+                p -= logs[rows]
+                xp.exp(p, out=p)
+                d -= handed[rows]
+                d *= p
+            seen = (*at, ..., slice(None, n), slice(None))
+            dv[seen] += transposed(xp, p) @ up
+            dk[seen] += transposed(xp, d) @ q
+            xp.multiply(d @ tiles.key[seen], scale, out=dq[rows])
+    return dq, dk, dv
+
+
+attention_forward.tiles = forward_tiles
+attention_backward.tiles = backward_tiles
