@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import cupy
@@ -165,27 +166,33 @@ class Block:
 class Slots:
     """The upload slots of one device: pinned and staging memory with the events of their last use.
 
-    They outlive the loader that filled them, since its last batches may still wait for the device when it ends.
+    They outlive the loader that filled them, since its last batches may still wait for the device when it ends. Lent
+    ones are kept here too: the garbage collector finalizes what it finds in a cycle in any order, and would destroy
+    their events before the loader gives them back.
     """
 
     def __init__(self, device: Device) -> None:
         with cupy.cuda.Device(device.index):
             self.stream = cupy.cuda.Stream(non_blocking=True)
-        self._lock = threading.Lock()
-        self._spare: list[Slot] = []
+        self._spare: deque[Slot] = deque()
+        self._lent: set[Slot] = set()
 
     def borrow(self) -> Slot:
         """A slot that nobody uses; its events may still lie ahead."""
-        with self._lock:
-            return self._spare.pop(0) if self._spare else Slot()
+        try:
+            slot = self._spare.popleft()
+        except IndexError:
+            slot = Slot()
+        self._lent.add(slot)
+        return slot
 
     def give(self, slots: Sequence[Slot]) -> None:
-        """Take slots back."""
-        with self._lock:
-            self._spare += slots
-            surplus, self._spare = self._spare[:-SPARE], self._spare[-SPARE:]
-        for slot in surplus:
-            slot.finish()
+        """Take slots back; without a lock, since the garbage collector may call this in the midst of anything."""
+        self._lent.difference_update(slots)
+        self._spare.extend(slots)
+        while len(self._spare) > SPARE:
+            with suppress(IndexError):
+                self._spare.popleft().finish()
 
 
 class Uploads:
