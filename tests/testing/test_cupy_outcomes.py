@@ -5,6 +5,8 @@ from __future__ import annotations
 import outcomes
 import pytest
 
+from gpugrad.testing import cuda_simulator
+
 pytestmark = pytest.mark.any_device
 
 DLPACK = "the simulator's arrays are in memory that no other library can reach"
@@ -16,7 +18,9 @@ DIFFERENT = {
 """Calls whose outcome stays another one, and why."""
 
 
-def test_simulator_has_the_outcomes_of_cupy(cp):
+@pytest.mark.parametrize("lag", [0, 1])
+def test_simulator_has_the_outcomes_of_cupy(cp, lag):
+    cuda_simulator.set_lag(lag)
     calls, different = outcomes.Calls(), {}
     for call, expected in outcomes.table().items():
         outcome = calls.outcome(call)

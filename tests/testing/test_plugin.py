@@ -28,6 +28,23 @@ def test_cupy():
         assert "simulator" not in sys.modules["cupy"].__doc__
 """
 
+LATE = """
+import cupy
+from gpugrad.testing import cuda_simulator
+
+def test_is_late():
+    side, x = cupy.cuda.Stream(non_blocking=True), cupy.zeros(1)
+    cupy.cuda.Stream.null.synchronize()
+    with side:
+        for _ in range(400):
+            x += 1
+    assert x.get().item() < 400
+
+def test_waits_for_nothing():
+    source = 'extern "C" __global__ void f(float* x) { x[4] = 1; }'
+    cupy.RawKernel(source, "f")((1,), (1,), (cupy.zeros(4, "float32"),))
+"""
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -51,6 +68,16 @@ def test_the_option_chooses_the_device(run, options, device, simulated):
     done = run(*options, device=device, simulated=simulated)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+def test_the_option_lag_lets_streams_run_late(run, tmp_path):
+    (tmp_path / "test_late.py").write_text(LATE)
+    done = run("--device", "simulator", "--lag", "2", device="cuda:0", simulated=True)
+    assert "4 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "of argument 0" in done.stdout
+    done = run("--lag", "1")
+    assert done.returncode != 0
+    assert "--lag takes a number from 0 and --device simulator, got --lag 1" in done.stderr
 
 
 def test_an_unknown_device_is_refused(run):

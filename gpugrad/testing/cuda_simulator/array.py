@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import memory
+from . import memory, queues
 from .devices import Device
 from .memory import MemoryPointer
 from .state import counters, machine
+from .streams import Stream, get_current_stream, late
 
 IMPLICIT = (
     "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
@@ -63,7 +64,7 @@ class ndarray:  # noqa: N801  CuPy's name
         self._values = _over(memptr.mem, offset, shape, kind, strides, order or "C")
         self.base = None
         if poison:
-            self._values[...] = True
+            write(self._values, True)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -128,6 +129,8 @@ class ndarray:  # noqa: N801  CuPy's name
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
         """A copy on the host."""
         counters.fetch(aside=stream is not None and stream.ptr != 0, blocking=blocking)
+        if machine.lag and not self._arrived(stream, out, blocking):
+            return out
         if out is None:
             copy = numpy.array(self._values, order=order, copy=True)  # type: ignore[call-overload]
             return copy
@@ -139,6 +142,18 @@ class ndarray:  # noqa: N801  CuPy's name
             raise ValueError(f"Shape mismatch. Expected shape: {self.shape}, actual shape: {out.shape}")
         out[...] = self._values
         return out
+
+    def _arrived(self, stream: Stream | None, out: Any, blocking: bool) -> bool:
+        """Wait for the stream of a copy to the host; or queue the copy, where nothing waits for it."""
+        values = self._values
+        if not (values.flags.c_contiguous or values.flags.f_contiguous):
+            values = fresh(values, None, "C")._values  # on the current stream, whatever the copy's is
+        room = None if blocking or out is None else memory.pinned(out)
+        if room is None or (room.dtype, room.shape) != (values.dtype, values.shape):
+            queues.wait(queues.end((get_current_stream() if stream is None else stream)._key()))
+            return True
+        late(lambda: numpy.copyto(room, values), stream)
+        return False
 
     def set(self, arr: Any, stream: Any = None) -> None:
         """Overwrite with a NumPy array of the same shape and dtype."""
@@ -152,7 +167,12 @@ class ndarray:  # noqa: N801  CuPy's name
             raise RuntimeError("Cannot set to non-contiguous array")
         counters.host_to_device += 1
         counters.side_copies += stream is not None and stream.ptr != 0
-        self._values[...] = arr
+        if machine.lag:
+            values, read = self._values, memory.pinned(arr)
+            given = arr.copy() if read is None else read
+            late(lambda: numpy.copyto(values, given), stream)
+        else:
+            self._values[...] = arr
 
     def item(self) -> Any:
         if self.size != 1:
@@ -332,21 +352,57 @@ def view_of(base: ndarray, values: Any) -> ndarray:
     return view
 
 
-def fresh(values: Any, dtype: Any = None, order: str = "K") -> ndarray:
-    """Copy a NumPy array or scalar to the current device, laid out as it is."""
-    values = numpy.asarray(values)
-    kind = values.dtype if dtype is None else numpy.dtype(dtype)
+def write(target: Any, values: Any) -> None:
+    """Overwrite the values of an array, in the order of the current stream; ``values`` are read then, too."""
+    if machine.lag:
+        if hasattr(values, "dtype") and values.dtype.kind == "c" and target.dtype.kind not in "cb":
+            numpy.copyto(numpy.empty_like(target), values, casting="unsafe")  # which warns
+        late(lambda: numpy.copyto(target, values, casting="unsafe"))
+    else:
+        with numpy.errstate(all="ignore"):
+            numpy.copyto(target, values, casting="unsafe")
+
+
+def change(array: ndarray, work: Callable[[Any], object]) -> None:
+    """Do something to the values of an array in place, in the order of the current stream."""
+    values = array._values
+    if machine.lag:
+        with numpy.errstate(all="ignore"):
+            work(numpy.ones_like(values))  # which raises what is wrong now
+        late(lambda: work(values))
+    else:
+        with numpy.errstate(all="ignore"):
+            work(values)
+
+
+def like(values: Any, kind: numpy.dtype[Any], order: str = "K") -> ndarray:
+    """A new array of the current device, laid out as a NumPy array is."""
     c, f = values.flags.c_contiguous, values.flags.f_contiguous
     if order == "K" and not c and not f:
         array = ndarray(values.shape, kind)
         if values.size:
             strides = numpy.empty_like(values, kind).strides
             array._values = _over(array._memory, 0, values.shape, kind, strides)
-    else:
-        array = ndarray(values.shape, kind, order="F" if order == "F" or (order in "KA" and f and not c) else "C")
-    with numpy.errstate(all="ignore"):
-        numpy.copyto(array._values, values, casting="unsafe")
+        return array
+    return ndarray(values.shape, kind, order="F" if order == "F" or (order in "KA" and f and not c) else "C")
+
+
+def fresh(values: Any, dtype: Any = None, order: str = "K") -> ndarray:
+    """Copy a NumPy array or scalar to the current device, laid out as it is.
+
+    With lag, it is read late; so it must belong to the device, or to nobody else.
+    """
+    values = numpy.asarray(values)
+    array = like(values, values.dtype if dtype is None else numpy.dtype(dtype), order)
+    write(array._values, values)
     return array
+
+
+def copied(array: ndarray, dtype: Any = None, order: str = "K") -> ndarray:
+    """A copy on the current device, which need not be that of the array."""
+    if machine.lag and array._memory.device_id != machine.current:
+        queues.finish(array._memory.device_id)
+    return fresh(array._values, dtype, order)
 
 
 def _unpickle(values: Any) -> ndarray:

@@ -1,29 +1,14 @@
-"""Devices, streams and events, and the calls of the CUDA runtime that programs make.
-
-A simulated stream is always done: work runs when it is queued. What can be tested is that a program names devices
-and streams as CuPy wants it to, and how often it waits.
-"""
+"""Devices, and the calls of the CUDA runtime that programs make."""
 
 from __future__ import annotations
 
-import itertools
-import threading
-import time
 from typing import Any
 
-from . import memory
-from .state import counters, machine
+from . import memory, queues
+from .state import CUDARuntimeError, counters, machine
 
 RUNTIME_VERSION = 13000
 COMPUTE_CAPABILITY = "90"
-
-
-class CUDARuntimeError(RuntimeError):
-    """An error code of the CUDA runtime."""
-
-    def __init__(self, status: int, name: str, text: str) -> None:
-        self.status = status
-        super().__init__(f"{name}: {text}")
 
 
 def check_ordinal(device: int) -> int:
@@ -54,6 +39,8 @@ def setDevice(device: int) -> None:  # noqa: N802
 def deviceSynchronize() -> None:  # noqa: N802
     """Wait until all work on the current device is done."""
     counters.synchronizations += 1
+    if queues.waiting:
+        queues.finish(machine.current)
 
 
 def memGetInfo() -> tuple[int, int]:  # noqa: N802
@@ -162,142 +149,3 @@ class Device:
 
 
 memory.Memory.device = property(lambda self: Device(self.device_id))
-
-
-# Streams and events ------------------------------------------------------------------------------------------------
-
-_numbers = itertools.count(1)
-_streams = threading.local()
-
-
-class Event:
-    """A mark in a stream."""
-
-    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
-        if interprocess and not disable_timing:
-            raise ValueError("Timing must be disabled for interprocess events")
-        self.ptr = next(_numbers)
-        self._timed = not disable_timing
-        self._time: float | None = None
-
-    @property
-    def done(self) -> bool:
-        return True
-
-    def record(self, stream: Stream | None = None) -> None:
-        self._time = time.perf_counter()
-
-    def synchronize(self) -> None:
-        counters.synchronizations += 1
-
-
-def get_elapsed_time(start_event: Event, end_event: Event) -> float:
-    """Milliseconds between two recorded events.
-
-    Raises:
-        CUDARuntimeError: one was not recorded, or was made without timing.
-    """
-    if start_event._time is None or end_event._time is None or not (start_event._timed and end_event._timed):
-        raise CUDARuntimeError(400, "cudaErrorInvalidResourceHandle", "invalid resource handle")
-    return (end_event._time - start_event._time) * 1e3
-
-
-class Stream:
-    """A queue of work on one device, which is always done with it."""
-
-    null: Stream
-    ptds: Stream
-
-    def __init__(
-        self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: int | None = None
-    ) -> None:
-        self.ptr = 0 if null else 2 if ptds else next(_numbers) * 256
-        self.device_id = -1 if null or ptds else machine.current
-        self.is_non_blocking = non_blocking and not null and not ptds
-        self.priority = priority or 0
-        self._before: list[tuple[int, Stream]] = []
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Stream) and other.ptr == self.ptr
-
-    def __hash__(self) -> int:
-        return self.ptr
-
-    def __repr__(self) -> str:
-        return f"<Stream {self.ptr} (device {self.device_id})>"
-
-    def __cuda_stream__(self) -> tuple[int, int]:
-        return 0, self.ptr
-
-    def _check(self) -> int:
-        current = machine.current
-        if self.device_id not in (-1, current):
-            raise RuntimeError(
-                f"The device that the stream is created on ({self.device_id}) does not match with the current "
-                f"device ({current})"
-            )
-        return current
-
-    def __enter__(self) -> Stream:
-        device = self._check()
-        self._before.append((device, get_current_stream(device)))
-        _current_streams()[device] = self
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        device, before = self._before.pop()
-        _current_streams()[device] = before
-
-    def use(self) -> Stream:
-        _current_streams()[self._check()] = self
-        return self
-
-    @property
-    def done(self) -> bool:
-        return True
-
-    def synchronize(self) -> None:
-        counters.synchronizations += 1
-
-    def record(self, event: Event | None = None) -> Event:
-        event = Event() if event is None else event
-        event.record(self)
-        return event
-
-    def wait_event(self, event: Event) -> None:
-        """Later work in this stream comes after the event."""
-
-    def is_capturing(self) -> bool:
-        return False
-
-    def launch_host_func(self, callback: Any, arg: Any) -> None:
-        callback(arg)
-
-
-class ExternalStream(Stream):
-    """A stream that another library made."""
-
-    def __init__(self, ptr: int, device_id: int = -1) -> None:
-        super().__init__()
-        self.ptr, self.device_id = ptr, device_id
-
-
-Stream.null = Stream(null=True)
-Stream.ptds = Stream(ptds=True)
-
-
-def _current_streams() -> dict[int, Stream]:
-    if not hasattr(_streams, "current"):
-        _streams.current = {}
-    streams: dict[int, Stream] = _streams.current
-    return streams
-
-
-def get_current_stream(device_id: int = -1) -> Stream:
-    """The stream that work on a device (by default the current one) goes to, in this thread."""
-    return _current_streams().get(machine.current if device_id < 0 else device_id, Stream.null)
-
-
-def reset() -> None:
-    """Back to the null streams."""
-    _current_streams().clear()

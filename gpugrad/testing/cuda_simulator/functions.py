@@ -13,10 +13,11 @@ import numpy
 import scipy.special
 
 from . import elements, reductions, searches, table
-from .array import IMPLICIT, PYTHON_SCALARS, check_device, check_dtype, fresh, ndarray
-from .calls import run, unwrap
+from .array import IMPLICIT, PYTHON_SCALARS, change, check_device, check_dtype, copied, fresh, ndarray, write
+from .calls import run, run_now, unwrap
 from .compiler import CompileException
-from .state import counters
+from .state import counters, machine
+from .streams import settle
 from .ufuncs import ufunc
 
 Function = Callable[..., Any]
@@ -24,8 +25,12 @@ NAMES = {"float": float, "int": int}
 RENAMED = {"newshape": "shape", "dims": "shape"}
 ON_THE_HOST = frozenset(table.ON_THE_HOST.split())
 WAITS = frozenset(table.WAITS.split())
+AT_ONCE = WAITS | {"choose", "ravel_multi_index", "repeat"}
+"""Functions that run at once, also with lag: these three take forever on memory that nobody has written."""
 NUMBERS_TOO = frozenset(table.NUMBERS_TOO.split())
 ARRAYS = frozenset(table.ARRAYS)
+LIBRARIES = ("cupy.linalg", "cupyx.scipy.linalg")
+"""Modules whose functions run at once, also with lag: a rehearsal on unwritten memory would only raise their errors."""
 REFERENCES = searches.REFERENCES | reductions.REFERENCES
 
 
@@ -88,9 +93,10 @@ def make(line: str, module: Any, prefix: str = "cupy") -> Function:
             return reference(*(unwrap(value, []) for value in positional), **named)
         if name in WAITS:
             counters.synchronizations += 1
+        call = run_now if name in AT_ONCE or prefix in LIBRARIES else run
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # such as of a mean of nothing: a GPU says nothing
-            result = run(name, reference, positional, named)
+            result = call(name, reference, positional, named)
         return tuple(result) if prefix == "cupy.linalg" and isinstance(result, tuple) else result
 
     function.__name__ = function.__qualname__ = name
@@ -133,12 +139,14 @@ def array(
             return obj
         if copy is False and kind != obj.dtype:
             copy = None
-        made = fresh(obj._values, kind, order or "K")
+        made = copied(obj, kind, order or "K")
         counters.launch("array", obj._values, made._values)
     else:
         if hasattr(obj, "__array_ufunc__") and not isinstance(obj, numpy.ndarray | numpy.generic):
             raise TypeError(f"Unsupported type {type(obj)}")
         used: list[ndarray] = []
+        if machine.lag and isinstance(obj, list | tuple):
+            settle()
         inside = _nested(obj, used)
         if used and len({entry.shape for entry in used}) > 1:
             raise TypeError(IMPLICIT)
@@ -149,7 +157,7 @@ def array(
             counters.launch("array", values, values)
         else:
             counters.host_to_device += 1
-        made = fresh(values, None, order or "K")
+        made = fresh(values.copy(order="K") if machine.lag else values, None, order or "K")
     return made if ndmin <= made.ndim else made.reshape((1,) * (ndmin - made.ndim) + made.shape)
 
 
@@ -201,7 +209,7 @@ def filled(name: str, value: Any) -> Function:
 
     def make_filled(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
         made = ndarray(shape, dtype, order=order)
-        made._values.fill(value)
+        write(made._values, value)
         counters.launch(name, made._values)
         return made
 
@@ -238,7 +246,7 @@ def filled_like(name: str, value: Any) -> Function:
 
     def make_filled(a: ndarray, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None) -> ndarray:
         made = empty_like(a, dtype, order, subok, shape)
-        made._values.fill(value)
+        write(made._values, value)
         counters.launch(name, made._values)
         return made
 
@@ -262,9 +270,9 @@ def copyto(dst: ndarray, src: Any, casting: Any = "same_kind", where: Any = None
         raise ValueError("non-scalar numpy.ndarray cannot be used for copyto")
     check_device(dst)
     source = src._values if isinstance(src, ndarray) else src
+    mask = True if where is None else unwrap(where, [])
     counters.launch("copyto", dst._values, *([source] if isinstance(source, numpy.ndarray) else []))
-    with numpy.errstate(all="ignore"):
-        numpy.copyto(dst._values, source, casting, True if where is None else unwrap(where, []))
+    change(dst, lambda values: numpy.copyto(values, source, casting, mask))
 
 
 def take(a: ndarray, indices: Any, axis: Any = None, out: Any = None) -> Any:
@@ -273,7 +281,13 @@ def take(a: ndarray, indices: Any, axis: Any = None, out: Any = None) -> Any:
         indices = array(indices)
     if isinstance(indices, ndarray) and indices.dtype.kind in "fc":
         raise CompileException("cupy_take does not compile for floating indices", "", "cupy_take", ())
-    return run("take", numpy.take, (a, indices), {"axis": axis, "mode": "wrap"} | ({} if out is None else {"out": out}))
+
+    def wrapped(values: Any, places: Any, out: Any = None) -> Any:
+        shape = (values.size,) if axis is None else values.shape[axis:][:1]
+        size = shape[0] if shape else 0
+        return numpy.take(values, places % size if size else places, axis, out, "wrap")
+
+    return run("take", wrapped, (a, indices), {} if out is None else {"out": out})
 
 
 def take_along_axis(a: ndarray, indices: ndarray, axis: Any) -> Any:
@@ -296,7 +310,7 @@ def where(condition: ndarray, x: Any = None, y: Any = None) -> Any:
     """``x`` where the condition holds, else ``y``; without them, the places where it does."""
     if x is None and y is None:
         counters.synchronizations += 1
-        return run("where", numpy.where, (condition,), {})
+        return run_now("where", numpy.where, (condition,), {})
     if x is None or y is None:
         raise ValueError("expected both x and y, or neither")
     return run("where", searches.where, (condition, x, y), {})
@@ -306,7 +320,7 @@ def put(a: ndarray, ind: Any, v: Any, mode: str = "wrap") -> None:
     """Write at flat indices; by default, those out of bounds wrap around."""
     places = ind if isinstance(ind, ndarray) else array(ind)
     values = v if isinstance(v, ndarray) else array(v, a.dtype)
-    run("put", numpy.put, (a, places, values), {"mode": mode})
+    run_now("put", numpy.put, (a, places, values), {"mode": mode})
 
 
 def asnumpy(a: Any, stream: Any = None, order: Any = "C", out: Any = None, *, blocking: bool = True) -> Any:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy
 
-from .array import check_device, fresh, ndarray, view_of
+from .array import change, check_device, fresh, like, ndarray, view_of
 from .calls import unwrap
 from .state import counters, machine
+from .streams import late, settle
 
 
 def _prepare(array: ndarray, index: Any) -> tuple[tuple[Any, ...], bool, bool]:
-    """The index for NumPy, with integer arrays wrapped; whether it holds arrays, and whether it holds masks."""
+    """The index for NumPy; whether it holds arrays, and whether it holds masks. Integer arrays are not wrapped yet."""
     entries = list(index) if isinstance(index, tuple) else [index]
     advanced = masked = False
     for i, entry in enumerate(entries):
@@ -35,22 +36,30 @@ def _prepare(array: ndarray, index: Any) -> tuple[tuple[Any, ...], bool, bool]:
             )
         advanced, masked = True, masked or values.dtype.kind == "b"
         entries[i] = values
-    taken = [0 if e is None or e is Ellipsis else _axes(e) for e in entries]
-    if sum(taken) > array.ndim:
-        raise IndexError(
-            f"too many indices for array: array is {array.ndim}-dimensional, but {sum(taken)} were indexed"
-        )
-    axis = 0
-    for i, entry in enumerate(entries):
-        if entry is Ellipsis:
-            axis = array.ndim - sum(taken[i + 1 :])
-            continue
-        if isinstance(entry, numpy.ndarray) and entry.dtype.kind != "b" and array.shape[axis]:
-            entries[i] = entry % array.shape[axis]
-        axis += taken[i]
+    taken = sum(_taken(e) for e in entries)
+    if taken > array.ndim:
+        raise IndexError(f"too many indices for array: array is {array.ndim}-dimensional, but {taken} were indexed")
     if not any(isinstance(entry, EllipsisType) for entry in entries):
         entries.append(Ellipsis)  # NumPy then gives an array, not a scalar
     return tuple(entries), advanced, masked
+
+
+def _wrapped(entries: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """The index with integer arrays wrapped, by the values that they have now."""
+    wrapped = list(entries)
+    axis = 0
+    for i, entry in enumerate(entries):
+        if entry is Ellipsis:
+            axis = len(shape) - sum(_taken(e) for e in entries[i + 1 :])
+            continue
+        if isinstance(entry, numpy.ndarray) and entry.dtype.kind != "b" and shape[axis]:
+            wrapped[i] = entry % shape[axis]
+        axis += _taken(entry)
+    return tuple(wrapped)
+
+
+def _taken(entry: Any) -> int:
+    return 0 if entry is None or entry is Ellipsis else _axes(entry)
 
 
 def _axes(entry: Any) -> int:
@@ -63,7 +72,7 @@ def _from_host(entry: Any) -> Any:
     values = numpy.asarray(unwrap(entry, []) if isinstance(entry, list | tuple) else entry)
     if values.size == 0 and isinstance(entry, list | tuple):
         values = values.astype(numpy.int32)
-    return values
+    return values.copy() if machine.lag else values
 
 
 def getitem(array: ndarray, index: Any) -> ndarray:
@@ -74,12 +83,20 @@ def getitem(array: ndarray, index: Any) -> ndarray:
     check_device(array)
     if masked:
         counters.synchronizations += 1  # the size of the result is only known on the device
+        settle()
+    values, shape = array._values, array.shape
     try:
-        made = fresh(array._values[entries])
+        found = values[_wrapped(entries, shape)]
     except IndexError as error:
         if "broadcast" not in str(error):
             raise
         raise ValueError(str(error).replace("shape mismatch: indexing arrays", "operands")) from None
+    if masked or not machine.lag:
+        made = fresh(found)
+    else:
+        made = like(found, found.dtype)
+        target = made._values
+        late(lambda: numpy.copyto(target, values[_wrapped(entries, shape)]))
     counters.launch("getitem", *_arrays(entries), made._values, made._values)  # as much is read as is written
     return made
 
@@ -90,21 +107,29 @@ def _arrays(entries: tuple[Any, ...]) -> list[Any]:
 
 def setitem(array: ndarray, index: Any, value: Any) -> None:
     """``array[index] = value``."""
-    entries, advanced, _ = _prepare(array, index)
+    entries, advanced, masked = _prepare(array, index)
     check_device(array)
-    values = _value(array, value, advanced)
-    counters.launch("setitem", *_arrays((*entries, values)), array._values[entries])
-    with numpy.errstate(all="ignore"):
-        if advanced and machine.thread_order:
-            _in_any_order(array._values, entries, values)
+    given = _value(array, value, advanced)
+    if masked:
+        settle()
+    counters.launch("setitem", *_arrays((*entries, given)), array._values[_wrapped(entries, array.shape)])
+    seed = machine.thread_order if advanced else 0
+    kind = array.dtype
+
+    def work(values: Any) -> None:
+        places = _wrapped(entries, values.shape) if advanced else entries
+        if seed:
+            _in_any_order(values, places, _typed(given, kind), seed)
         else:
-            array._values[entries] = values
+            values[places] = _typed(given, kind)
+
+    change(array, work)
 
 
 def _value(array: ndarray, value: Any, advanced: bool) -> Any:
     if isinstance(value, ndarray):
         check_device(value)
-        return value._values.astype(array.dtype)  # no ComplexWarning, and a value that overlaps is read first
+        return value._values
     if isinstance(value, list | tuple | numpy.ndarray):
         values = numpy.asarray(value)
         if values.ndim and not advanced:
@@ -118,10 +143,15 @@ def _value(array: ndarray, value: Any, advanced: bool) -> Any:
     return value
 
 
-def _in_any_order(target: Any, entries: tuple[Any, ...], values: Any) -> None:
+def _typed(value: Any, kind: Any) -> Any:
+    """Without a ComplexWarning; and a value that overlaps is read first."""
+    return value.astype(kind) if isinstance(value, numpy.ndarray) else value
+
+
+def _in_any_order(target: Any, entries: tuple[Any, ...], values: Any, seed: int) -> None:
     """Write in an order drawn from the seed: where an index is named twice, CuPy does not say which value stays."""
     places = numpy.arange(target.size).reshape(target.shape)[entries]
-    order = numpy.random.default_rng(machine.thread_order).permutation(places.size)
+    order = numpy.random.default_rng(seed).permutation(places.size)
     spread = numpy.broadcast_to(values, places.shape).ravel()
     target.flat[places.ravel()[order]] = spread[order]
 
@@ -131,10 +161,17 @@ ndarray.__getitem__, ndarray.__setitem__ = getitem, setitem
 
 def scatter(name: str, array: ndarray, index: Any, value: Any) -> None:
     """Combine ``value`` into ``array[index]`` by a ufunc of NumPy, each element that the index names in turn."""
-    entries, advanced, _ = _prepare(array, index)
+    entries, advanced, masked = _prepare(array, index)
     check_device(array)
-    values = _value(array, value, advanced)
-    counters.launch(f"{name}.at", *_arrays((*entries, values, values, values)))  # what it adds to is read and written
-    values = numpy.asarray(values).astype(array.dtype) if array.dtype.kind in "iu" else values
-    with numpy.errstate(all="ignore"):
-        getattr(numpy, name).at(array._values, entries, values)
+    given = _value(array, value, advanced)
+    counters.launch(f"{name}.at", *_arrays((*entries, given, given, given)))  # what it adds to is read and written
+    kind = array.dtype
+
+    def work(values: Any) -> None:
+        added = numpy.asarray(_typed(given, kind))
+        places = _wrapped(entries, values.shape)
+        getattr(numpy, name).at(values, places, added.astype(kind) if kind.kind in "iu" else added)
+
+    if masked:
+        settle()
+    change(array, work)

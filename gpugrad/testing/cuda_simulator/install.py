@@ -9,10 +9,11 @@ from types import ModuleType
 from typing import Any
 
 from ... import backend
-from . import modules
-from .devices import reset as reset_streams
+from . import modules, queues
+from .lag import set_lag
 from .memory import fresh_pool, pool_state
 from .state import DEVICE_MEMORY, counters, machine
+from .streams import reset as reset_streams
 
 _replaced: list[tuple[dict[str, ModuleType], dict[str, Any], Any]] = []
 """For each installation, what it took the place of: modules, the machine's settings, the memory pool."""
@@ -23,7 +24,7 @@ def is_installed() -> bool:
     return bool(_replaced)
 
 
-def install(devices: int = 1, memory: int = DEVICE_MEMORY) -> ModuleType:
+def install(devices: int = 1, memory: int = DEVICE_MEMORY, lag: int = 0) -> ModuleType:
     """Make ``import cupy`` give the stand-in, until :func:`uninstall`.
 
     Installed again, there is another machine until the second is uninstalled.
@@ -31,19 +32,23 @@ def install(devices: int = 1, memory: int = DEVICE_MEMORY) -> ModuleType:
     Args:
         devices: how many GPUs the machine has.
         memory: bytes of each.
+        lag: the seed of streams that run late, as for :func:`~.lag.set_lag`; 0: work is done when it is queued.
 
     Returns:
         the stand-in for ``cupy``.
     """
     if not _replaced:
         counters.reset()
-    _replaced.append((_remove(), machine.settings(), pool_state()))
+    before = machine.settings()
+    set_lag(0)
+    _replaced.append((_remove(), before, pool_state()))
     machine.set({"devices": devices, "memory": memory, "thread_order": 0, "guarded": False, "current": 0})
     fresh_pool()
     reset_streams()
     made = modules.build()
     sys.modules.update(made)
     backend.forget_cuda()
+    set_lag(lag)
     return made["cupy"]
 
 
@@ -52,18 +57,22 @@ def uninstall() -> None:
     if not _replaced:
         return
     before, settings, pool = _replaced.pop()
-    _remove()
-    sys.modules.update(before)
-    backend.forget_cuda()
-    machine.set(settings)
-    fresh_pool(pool)
-    reset_streams()
+    try:
+        set_lag(0)
+    finally:
+        _remove()
+        sys.modules.update(before)
+        backend.forget_cuda()
+        machine.set(settings)
+        queues.reseed(machine.lag)
+        fresh_pool(pool)
+        reset_streams()
 
 
 @contextmanager
-def installed(devices: int = 1, memory: int = DEVICE_MEMORY) -> Iterator[ModuleType]:
+def installed(devices: int = 1, memory: int = DEVICE_MEMORY, lag: int = 0) -> Iterator[ModuleType]:
     """:func:`install` inside a ``with`` block."""
-    cupy = install(devices, memory)
+    cupy = install(devices, memory, lag)
     try:
         yield cupy
     finally:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy
 
 from . import compiler
-from .array import ndarray
-from .devices import CUDARuntimeError
-from .state import counters, machine
+from .array import address, ndarray
+from .memory import intact
+from .state import CUDARuntimeError, counters, machine
+from .streams import late
 
 THREADS = 1024
 STACK = 128 * 1024
@@ -136,14 +137,22 @@ class RawKernel:
         values = [self._argument(i, *pair) for i, pair in enumerate(zip(args, parameters, strict=True))]
         pointers = _pointers(len(values) + 1)(*(v.ctypes.data for v in values))
         counters.launch(self.name, *(a._values for a in args if isinstance(a, ndarray)))
-        with _lock:
-            launch = _Launch(
-                *shape, shared_mem, machine.thread_order, _stack_memory(), STACK, THREADS
-            )  # fmt: skip
-            run(ctypes.byref(launch), pointers)
-        if launch.status:
-            raise KernelError(self._report(launch, args))
-        self._check_guards(args)
+        arrays = [_Argument(i, value) for i, value in enumerate(args) if isinstance(value, ndarray)]
+        order = machine.thread_order
+
+        def work() -> object:
+            with _lock:
+                launch = _Launch(*shape, shared_mem, order, _stack_memory(), STACK, THREADS)
+                run(ctypes.byref(launch), pointers)
+            if launch.status:
+                raise KernelError(self._report(launch, arrays))
+            self._check_guards(arrays)
+            return values  # what the pointers point to
+
+        if machine.lag:
+            late(work, stream)
+        else:
+            work()
 
     @property
     def kernel(self) -> RawKernel:
@@ -211,7 +220,7 @@ class RawKernel:
             )
         return numpy.array([scalar])
 
-    def _report(self, launch: _Launch, args: Sequence[Any]) -> str:
+    def _report(self, launch: _Launch, args: Sequence[_Argument]) -> str:
         block = tuple(launch.error_block)
         here = f"kernel {self.name}, block {block}, thread {launch.thread}"
         at = f"line {launch.line}: {self._line(launch.line)!r}"
@@ -239,36 +248,45 @@ class RawKernel:
         lines = self.code.splitlines()
         return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
-    def _check_guards(self, args: Sequence[Any]) -> None:
-        for place, value in enumerate(args):
-            if isinstance(value, ndarray):
-                hit = value._memory.intact()
-                if hit is not None:
-                    raise KernelError(
-                        f"kernel {self.name} wrote out of bounds of argument {place} (shape {value.shape}, "
-                        f"{value.dtype}): {hit}"
-                    )
+    def _check_guards(self, args: Sequence[_Argument]) -> None:
+        for array in args:
+            hit = None if array.raw is None else intact(array.raw, array.start - address(array.raw), array.size)
+            if hit is not None:
+                raise KernelError(f"kernel {self.name} wrote out of bounds of argument {array}: {hit}")
+
+
+class _Argument:
+    """An array among the arguments; it keeps the bytes alive, not the allocation."""
+
+    __slots__ = ("place", "raw", "size", "start", "text")
+
+    def __init__(self, place: int, array: ndarray) -> None:
+        memory = array._memory
+        self.place, self.raw = place, getattr(memory, "_raw", None)
+        self.start, self.size = memory.ptr, memory.size
+        self.text = f"{place} (shape {array.shape}, {array.dtype})"
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def _fits(value: int, bits: int) -> bool:
     return bool(-(1 << bits - 1) <= value < 1 << bits)
 
 
-def _nearest(fault: int, args: Sequence[Any]) -> str:
+def _nearest(fault: int, args: Sequence[_Argument]) -> str:
     """An address, as an offset from the argument it is closest to."""
-    arrays = [(i, a) for i, a in enumerate(args) if isinstance(a, ndarray) and a.nbytes]
+    arrays = [array for array in args if array.size]
     if not arrays:
         return f"address {fault:#x}"
 
-    def distance(array: ndarray) -> int:
-        start = array._memory.ptr
-        return int(max(start - fault, fault - (start + array._memory.size) + 1, 0))
+    def distance(array: _Argument) -> int:
+        return int(max(array.start - fault, fault - (array.start + array.size) + 1, 0))
 
-    place, array = min(arrays, key=lambda pair: distance(pair[1]))
-    start = array._memory.ptr
-    where = f"{start - fault} bytes before" if fault < start else f"{fault - start - array._memory.size} bytes past"
-    return f"address {fault:#x}, {where} the {'start' if fault < start else 'end'} of argument {place} " \
-           f"(shape {array.shape}, {array.dtype})"  # fmt: skip
+    array = min(arrays, key=distance)
+    start, size = array.start, array.size
+    where = f"{start - fault} bytes before" if fault < start else f"{fault - start - size} bytes past"
+    return f"address {fault:#x}, {where} the {'start' if fault < start else 'end'} of argument {array}"
 
 
 class RawModule:

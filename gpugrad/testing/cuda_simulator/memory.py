@@ -5,21 +5,17 @@ from __future__ import annotations
 import ctypes
 import mmap
 import threading
+import weakref
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy
 
+from . import queues, reuse
+from .reuse import BLOCK, CANARY, GUARD, POISON
 from .state import counters, machine
-
-GUARD = 256
-"""Bytes of canary on either side of an allocation; also its alignment."""
-CANARY = 0xA5
-POISON = 0xFF
-"""What fresh memory holds: NaN in every floating dtype."""
-BLOCK = 512
-"""CuPy's pool hands out multiples of it."""
 
 
 class OutOfMemoryError(MemoryError):
@@ -30,6 +26,18 @@ class OutOfMemoryError(MemoryError):
         super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes{set_to}).")
 
 
+_pools: weakref.WeakSet[MemoryPool] = weakref.WeakSet()
+
+
+def forget_spare() -> None:
+    """Keep no freed memory for later."""
+    queues.freed.clear()
+    for pool in list(_pools):
+        pool._spare.clear()
+    _spare_pinned.clear()
+    _unmap()
+
+
 class MemoryPool:
     """Counts what is allocated from it on each device, and what a real pool would keep for later."""
 
@@ -37,6 +45,8 @@ class MemoryPool:
         self._used: dict[int, int] = {}
         self._total: dict[int, int] = {}
         self._limit: dict[int, int] = {}
+        self._spare = reuse.Spare()
+        _pools.add(self)
 
     def malloc(self, size: int) -> MemoryPointer:
         """Allocate ``size`` bytes on the current device."""
@@ -66,6 +76,10 @@ class MemoryPool:
         return int(self.free_bytes() > 0)
 
     def free_all_blocks(self, stream: Any = None) -> None:
+        if machine.lag:
+            queues.finish()
+            queues.collect()
+            self._spare.clear()
         self._total[machine.current] = self.used_bytes()
 
     def get_limit(self) -> int:
@@ -81,7 +95,7 @@ class MemoryPool:
 class Memory:
     """One allocation on one device: ``size`` bytes, poisoned, with canaries before and behind."""
 
-    __slots__ = ("__weakref__", "_data", "_mapping", "_pool", "_raw", "device_id", "ptr", "size")
+    __slots__ = ("__weakref__", "_chunk", "_data", "_mapping", "_pool", "_raw", "device_id", "ptr", "size")
 
     device: Any
     """The :class:`~.devices.Device`; bound there."""
@@ -94,6 +108,10 @@ class Memory:
         if pool is not None:
             pool._take(self.device_id, size)
             counters.allocations += 1
+        self._chunk: reuse.Chunk | None = None
+        if machine.lag and not machine.guarded and pool is not None and size:
+            self._reused(size, pool)
+            return
         before, raw = self._mapped(size) if machine.guarded else self._aligned(size)
         self._raw = raw
         self._data = raw[before : before + size]
@@ -101,6 +119,19 @@ class Memory:
         raw[:before] = CANARY
         raw[before + size :] = CANARY
         self._data[:] = POISON
+
+    def _reused(self, size: int, pool: MemoryPool) -> None:
+        """An allocation of memory that the pool has; what was queued for the old one may still come."""
+        chunk = pool._spare.take(size)
+        if chunk is None:
+            room = reuse.rounded(size)
+            chunk = reuse.Chunk(self._aligned(room)[1], room, size)
+            chunk.raw[:] = POISON
+            chunk.raw[:GUARD] = chunk.raw[GUARD + size :] = CANARY
+        self._chunk = chunk
+        self._raw = chunk.raw
+        self._data = chunk.raw[GUARD : GUARD + size]
+        self.ptr = chunk.raw.ctypes.data + GUARD
 
     @staticmethod
     def _aligned(size: int) -> tuple[int, Any]:
@@ -110,6 +141,9 @@ class Memory:
 
     def _mapped(self, size: int) -> tuple[int, Any]:
         """An allocation that ends, up to its alignment of 16 bytes, at a page that may not be touched."""
+        if machine.lag and _old_mappings:
+            queues.finish()  # as cudaFree waits for the device
+            _unmap()
         page = mmap.PAGESIZE
         inner = max(1, -(-size // page)) * page
         base = _mmap(None, inner + 2 * page, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
@@ -124,22 +158,30 @@ class Memory:
 
     def intact(self) -> str | None:
         """None if both canaries are alive, else where bytes were written, in words; then they are restored."""
-        before = self.ptr - self._raw.ctypes.data
-        for zone, name in ((self._raw[:before][::-1], "before"), (self._raw[before + self.size :], "past")):
-            hit = numpy.flatnonzero(zone != CANARY)
-            if hit.size:
-                zone[:] = CANARY
-                where = "its start" if name == "before" else "its end"
-                return f"{name} {where}, {int(hit[0]) + (name == 'before')} byte(s) away"
-        return None
+        return intact(self._raw, self.ptr - self._raw.ctypes.data, self.size)
 
     def __del__(self) -> None:
         if getattr(self, "_raw", None) is None:
             return
         if self._pool is not None:
             self._pool._give(self.device_id, self.size)
+            if self._chunk is not None and machine.lag:
+                self._chunk.free(self._pool._spare)
         if self._mapping is not None:
-            _munmap(*self._mapping)
+            _old_mappings.append(self._mapping)
+            if not machine.lag:
+                _unmap()
+
+
+def intact(raw: Any, before: int, size: int) -> str | None:
+    """See :meth:`Memory.intact`."""
+    for zone, name in ((raw[:before][::-1], "before"), (raw[before + size :], "past")):
+        hit = numpy.flatnonzero(zone != CANARY)
+        if hit.size:
+            zone[:] = CANARY
+            where = "its start" if name == "before" else "its end"
+            return f"{name} {where}, {int(hit[0]) + (name == 'before')} byte(s) away"
+    return None
 
 
 class MemoryPointer:
@@ -182,6 +224,15 @@ def _mmap(*arguments: Any) -> int:
 
 def _mprotect(address: int, size: int, protection: int) -> None:
     _libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), protection)
+
+
+_old_mappings: deque[tuple[int, int]] = deque()
+"""What is to be unmapped; queued work may still use it."""
+
+
+def _unmap() -> None:
+    while _old_mappings:
+        _munmap(*_old_mappings.popleft())
 
 
 def _munmap(address: int, size: int) -> None:
@@ -246,17 +297,56 @@ def alloc(size: int) -> MemoryPointer:
     return get_allocator()(size)
 
 
-class PinnedMemoryPointer(bytearray):
-    """Memory of the host that a GPU reads and writes by itself; here, ordinary memory, poisoned as the device's is."""
+class PinnedMemoryPointer(numpy.ndarray[Any, Any]):
+    """Memory of the host that a GPU reads and writes by itself; here, ordinary memory, poisoned as the device's is.
+
+    With lag, freed memory is poisoned again, and the next allocation has it: CuPy's pool does not ask what is queued.
+    """
+
+    _store: bytearray | None = None
+    """The bytes; None for a view."""
+
+    def __new__(cls, store: bytearray, size: int) -> PinnedMemoryPointer:
+        self = super().__new__(cls, (size,), numpy.uint8, store)
+        self._store = store
+        return self
 
     @property
     def ptr(self) -> int:
-        return ctypes.addressof(ctypes.c_char.from_buffer(self))
+        return int(self.ctypes.data)
 
-    def size(self) -> int:
+    def size(self) -> int:  # type: ignore[override]  # CuPy's method
         return len(self)
+
+    def __repr__(self) -> str:
+        return f"<PinnedMemoryPointer 0x{self.ptr:x} of {len(self)} bytes>"
+
+    def __del__(self) -> None:
+        store = self._store
+        if store is not None and machine.lag:
+            store[:] = bytes([POISON]) * len(store)
+            _spare_pinned[len(store)].append(store)
+
+
+_spare_pinned: dict[int, list[bytearray]] = defaultdict(list)
 
 
 def alloc_pinned_memory(size: int) -> PinnedMemoryPointer:
     """Memory for copies that the host does not wait for."""
-    return PinnedMemoryPointer(bytes([POISON]) * size)
+    room = max(BLOCK, 1 << max(0, size - 1).bit_length())
+    try:
+        store = _spare_pinned[room].pop()
+    except IndexError:
+        store = bytearray(bytes([POISON]) * room)
+    return PinnedMemoryPointer(store, size)
+
+
+def pinned(values: Any) -> Any:
+    """The same bytes of the host without a hold on their allocation; None if they are not pinned."""
+    owner = values.base
+    while isinstance(owner, numpy.ndarray) and not isinstance(owner, PinnedMemoryPointer):
+        owner = owner.base
+    if not isinstance(owner, PinnedMemoryPointer):
+        return None
+    place = values.__array_interface__["data"][0] - owner.ptr
+    return numpy.ndarray(values.shape, values.dtype, owner._store, place, values.strides)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy
 
-from .array import PYTHON_SCALARS, check_device, check_dtype, fresh, ndarray, view_of
-from .calls import unwrap
+from .array import PYTHON_SCALARS, change, check_device, check_dtype, copied, fresh, ndarray, view_of
+from .calls import run, unwrap
 from .indexing import scatter
 from .state import counters
 
@@ -127,7 +127,8 @@ def _in_place(function: Any) -> Callable[..., Any]:
 def _set_part(name: str) -> Callable[..., None]:
     def assign(self: ndarray, value: Any) -> None:
         check_device(self)
-        setattr(self._values, name, unwrap(value, []))
+        given = unwrap(value, [])
+        change(self, lambda values: setattr(values, name, given))
         counters.launch(name, getattr(self._values, name))
 
     return assign
@@ -142,7 +143,7 @@ def astype(
         raise TypeError(f"Cannot cast array data from {self.dtype!r} to {kind!r} according to the rule {casting!r}")
     if not copy and kind == self.dtype:
         return self
-    made = fresh(self._values, kind, order)
+    made = copied(self, kind, order)
     counters.launch("astype", self._values, made._values)
     return made
 
@@ -150,7 +151,7 @@ def astype(
 def copy(self: ndarray, order: str = "C") -> ndarray:
     """A copy on the current device."""
     counters.launch("copy", self._values, self._values)
-    return fresh(self._values, None, order)
+    return copied(self, None, order)
 
 
 def fill(self: ndarray, value: Any) -> None:
@@ -160,31 +161,35 @@ def fill(self: ndarray, value: Any) -> None:
     check_device(self)
     inside = unwrap(value.item() if isinstance(value, numpy.ndarray) else value, [])
     counters.launch("fill", self._values)
-    with numpy.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as of an imaginary part that is dropped
-        if isinstance(inside, int) and not isinstance(inside, bool) and self.dtype.kind in "iu":
-            numpy.asarray(inside, self.dtype)  # OverflowError
-        self._values[...] = numpy.asarray(inside).astype(self.dtype)
+    kind = self.dtype
+    if isinstance(inside, int) and not isinstance(inside, bool) and kind.kind in "iu":
+        numpy.asarray(inside, kind)  # OverflowError
+
+    def work(values: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as of an imaginary part that is dropped
+            values[...] = numpy.asarray(inside).astype(kind)
+
+    change(self, work)
 
 
 def flatten(self: ndarray, order: str = "C") -> ndarray:
     """A copy with one axis."""
-    counters.launch("flatten", self._values, self._values)
-    return fresh(self._values.flatten(order))  # type: ignore[arg-type]
+    return run("flatten", lambda values: values.flatten(order), (self,), {})  # type: ignore[no-any-return]
 
 
 def sort(self: ndarray, axis: int = -1, kind: Any = None) -> None:
     """Sort in place."""
     check_device(self)
     counters.launch("sort", self._values, self._values)
-    self._values.sort(axis=axis)
+    change(self, lambda values: values.sort(axis=axis))
 
 
 def partition(self: ndarray, kth: Any, axis: int = -1) -> None:
     """Partition in place."""
     check_device(self)
     counters.launch("partition", self._values, self._values)
-    self._values.partition(kth, axis)
+    change(self, lambda values: values.partition(kth, axis))
 
 
 def view(self: ndarray, dtype: Any = None, type: Any = None) -> ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from . import compiler, devices, fft, functions, kernels, linalg, memory, methods, scipy_linalg, table
+from . import compiler, devices, fft, functions, kernels, linalg, memory, methods, scipy_linalg, streams, table
 from .array import ndarray
 from .indexing import scatter
 from .ufuncs import ufunc
@@ -59,11 +59,11 @@ def _cuda(made: dict[str, ModuleType]) -> None:
     pool = {name: getattr(memory, name) for name in (
         "MemoryPointer", "MemoryPool", "PinnedMemoryPointer", "alloc", "alloc_pinned_memory", "get_allocator",
         "set_allocator", "using_allocator")}  # fmt: skip
-    streams = {name: getattr(devices, name) for name in ("Event", "ExternalStream", "Stream", "get_current_stream",
-                                                         "get_elapsed_time")}  # fmt: skip
+    marks = {name: getattr(streams, name) for name in ("Event", "ExternalStream", "Stream", "get_current_stream",
+                                                       "get_elapsed_time")}  # fmt: skip
     runtime = {name: getattr(devices, name) for name in RUNTIME.split()}
     errors = {"CompileException": compiler.CompileException}
-    _module("cupy.cuda", pool | streams | {
+    _module("cupy.cuda", pool | marks | {
         "Device": devices.Device, "Memory": memory.Memory, "is_available": lambda: True,
         "get_device_id": devices.getDevice, "get_local_runtime_version": devices.runtimeGetVersion,
         "get_cuda_path": lambda: None,
@@ -73,7 +73,7 @@ def _cuda(made: dict[str, ModuleType]) -> None:
     _module("cupy.cuda.memory", pool | {"Memory": memory.Memory, "OutOfMemoryError": memory.OutOfMemoryError}, made)
     _module("cupy.cuda.compiler", errors, made)
     _module("cupy.cuda.device", {"Device": devices.Device, "get_device_id": devices.getDevice}, made)
-    _module("cupy.cuda.stream", streams, made)
+    _module("cupy.cuda.stream", marks, made)
     _module("cupy.cuda.nvtx", dict.fromkeys(("RangePush", "RangePop", "Mark"), _nothing), made)
 
 

@@ -14,6 +14,14 @@ DEVICE_MEMORY = 16 * 2**30
 PRODUCTS = frozenset({"matmul", "dot"})
 
 
+class CUDARuntimeError(RuntimeError):
+    """An error code of the CUDA runtime."""
+
+    def __init__(self, status: int, name: str, text: str) -> None:
+        self.status = status
+        super().__init__(f"{name}: {text}")
+
+
 @dataclass
 class Counters:
     """How often the program did what costs time on a GPU."""
@@ -92,6 +100,8 @@ class Machine:
         self.memory = DEVICE_MEMORY
         self.thread_order = 0
         self.guarded = False
+        self.lag = 0
+        """The seed of :func:`~.lag.lag`; 0: work is done when it is queued."""
         self._local = threading.local()
 
     @property
@@ -105,7 +115,7 @@ class Machine:
 
     def settings(self) -> dict[str, Any]:
         """What :meth:`set` restores."""
-        names = ("devices", "memory", "thread_order", "guarded", "current")
+        names = ("devices", "memory", "thread_order", "guarded", "lag", "current")
         return {name: getattr(self, name) for name in names}
 
     def set(self, settings: dict[str, Any]) -> None:
