@@ -11,6 +11,10 @@ The same code runs on a CUDA GPU (``pip install 'gpugrad[cuda13]'``) and on the 
 """
 
 import math as _math
+import sys as _sys
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from . import starting as _starting  # noqa: F401  first: what follows takes a moment
 
@@ -337,9 +341,33 @@ __array_api_version__, __array_namespace_info__ = _VERSION, _array_namespace_inf
 e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
 newaxis = None
 
-from . import data, fft, linalg, nn, optim, random, special, training  # noqa: E402  they use the names above
-from .drawing import draw, name, observe  # noqa: E402
-from .nn.diagnose import diagnose  # noqa: E402
+if _TYPE_CHECKING:
+    from . import data, fft, linalg, nn, optim, random, special, training
+    from .drawing import draw, name, observe
+    from .nn.diagnose import diagnose
+
+_LATER = {
+    **dict.fromkeys(("data", "fft", "linalg", "nn", "optim", "random", "special", "training")),
+    "draw": "drawing", "name": "drawing", "observe": "drawing", "diagnose": "nn.diagnose",
+}  # fmt: skip
+"""What is imported when it is first used, and the module that it is in; None for a module itself."""
+
+
+if not _TYPE_CHECKING:  # which would take any name for an attribute
+
+    def __getattr__(name: str) -> _Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        where = _LATER[name]
+        if where is None:
+            return _import_module(f"{__name__}.{name}")
+        value = getattr(_import_module(f"{__name__}.{where}"), name)
+        setattr(_sys.modules[__name__], name, value)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATER})
+
 
 __all__ = [
     "__version__", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",

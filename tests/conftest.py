@@ -10,6 +10,9 @@ import pytest
 
 import gpugrad as gg
 
+for _name in gg.__all__:  # tests look through every operation that is declared: import all of them
+    getattr(gg, _name)
+
 pytest_plugins = ["gpugrad.testing.plugin"]  # --device, and the fixture of that name
 
 
