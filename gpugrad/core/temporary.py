@@ -182,5 +182,5 @@ def refuse(example: str) -> None:
         f"this changes a temporary tensor, and the result would be lost: {user_line()}\n"
         f"An index, reshape or transpose of a tensor is a new tensor, so that {example} does not reach a. "
         "Write with one index, a[0, 1] = v; or name the part, change it, and write it back: "
-        "b = a[0]; b[1] = v; a[0] = b."
+        "b = a[0]; b[1] = v; a[0] = b. A state_dict() has copies: change those, and give them to load_state_dict."
     )

@@ -29,6 +29,12 @@ STALE = 60.0
 """Seconds without renewal after which a lease counts as abandoned; it is renewed four times as often."""
 SETTLE = 0.2
 """Seconds after which a process that took a lease over reads it again: of two that did, the later one has it."""
+WITHOUT_CREATION = 1.0
+"""Seconds until the last of several writers of one file is known, in a store that cannot create a file exclusively."""
+SLOWER = 3.0
+"""In a store far away it waits at least this many times as long as writing took: the other one may be as slow."""
+TORN = 2.0
+"""Seconds to wait for the rest of a lease that is being written, in a store that shows unfinished files."""
 LARGEST = 1 << 12
 """Bytes of a lease, at most."""
 
@@ -111,12 +117,16 @@ class Lease:
         weakref.finalize(self, _release, store, self.owner, self._ended)
         self.forced = before is not None
         """Whether it was taken from an owner that had not given it back, whose last save may still be under way."""
+        started = time.monotonic()
         if before is None:
             if not store.create(FILE, _bytes(self.owner)):
                 raise _refused(store, self._read())
         else:
             store.write(FILE, _bytes(self.owner))
-            time.sleep(SETTLE)
+        wait = SETTLE if before is not None else 0.0 if store.exclusive else WITHOUT_CREATION
+        if not store.local:
+            wait = max(wait, SLOWER * (time.monotonic() - started))
+        time.sleep(wait)
         found = self._read()
         if found is None or found.token != self.owner.token:
             raise _refused(store, found)
@@ -225,9 +235,19 @@ def _release(store: Store, owner: Owner, ended: threading.Event) -> None:
 
 
 def _read(store: Store) -> Owner | None:
-    content = store.read(FILE, LARGEST)
-    if content is None:
-        return None
+    until = time.monotonic() + TORN
+    while True:
+        content = store.read(FILE, LARGEST)
+        if content is None:
+            return None
+        found = _owner(content)
+        unfinished = not found.token and content[:1] in (b"", b"{")
+        if not unfinished or time.monotonic() > until:
+            return found
+        time.sleep(SETTLE / 4)
+
+
+def _owner(content: bytes) -> Owner:
     try:
         said = json.loads(content)
         found = Owner(**{name: kind(said[name]) for name, kind in KINDS.items()})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..backend import logger
 from .reading import CheckpointError
-from .stores import Bucket, masked, store
+from .stores import LOCAL, Bucket, masked, store
 
 CHECKPOINTS = "checkpoints"
 FILES = ("log.jsonl", "log.csv", "settings.json", "report.html")
@@ -34,7 +34,7 @@ class Place:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         given = os.fspath(folder)
         scheme, _, rest = given.rpartition("://")
-        local = scheme in ("", "file")
+        local = scheme in ("", *LOCAL)
         bare = "\0" not in rest and (rest.strip() and Path(rest).resolve().name if local else rest.strip("/"))
         if not bare:
             raise ValueError(f"expected the name of a folder for the run, such as runs/first, got {masked(given)!r}")

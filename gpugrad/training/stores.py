@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import threading
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -27,9 +26,8 @@ NAME = re.compile(r"(\d{6,})-step-(\d+)")
 
 MANIFEST = "manifest.json"
 
-WITHOUT_CREATION = 1.0
-"""Seconds until the last of several writers of one file is known, in a store that cannot create a file exclusively."""
-
+LOCAL = ("file", "local")
+"""The schemes of URLs that are local folders."""
 
 PASSWORD = re.compile(r"(\w[\w+.-]*://[^\s/:@]*):[^\s/'\"]*@")
 SECRET = re.compile(r"([?&][\w.-]*(?:token|sig|signature|secret|password|key|credential)=)[^&\s'\"]+", re.IGNORECASE)
@@ -60,8 +58,9 @@ def store(place: str | os.PathLike[str]) -> Store:
     text = os.fspath(place)
     if "://" not in text:
         return Folder(Path(text))
-    if text.startswith("file://"):
-        return Folder(Path(text.removeprefix("file://")))
+    scheme, _, path = text.partition("://")
+    if scheme in LOCAL:
+        return Folder(Path(path))
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
@@ -82,6 +81,8 @@ class Store:
     """What to call it in messages."""
     local = False
     """Whether reading a small file takes microseconds."""
+    exclusive = True
+    """Whether :meth:`create` is one request that the store decides."""
 
     def names(self) -> list[str]:
         """The checkpoints that are there, in the order in which they were saved."""
@@ -352,8 +353,8 @@ class Bucket(Store):
             self.files.invalidate_cache()
             if self.files.exists(self._path(file)):
                 return False
+            self.exclusive = False
             self.files.pipe_file(self._path(file), content)
-            time.sleep(WITHOUT_CREATION)
         return True
 
     def delete(self, file: str) -> None:

@@ -186,6 +186,12 @@ def test_a_change_that_would_be_lost_is_refused(name):
     assert a.tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
+def test_a_write_to_a_state_that_nobody_holds_says_what_to_write():
+    layer = gg.nn.Linear(2, 1)
+    with pytest.raises(TypeError, match="change those, and give them to load_state_dict"):
+        layer.state_dict()["weight"][...] = 5.0
+
+
 class Holder:
     def __init__(self):
         self.w = gg.zeros(3)

@@ -368,6 +368,7 @@ def world(tmp_path_factory):
 def test_readers(world, kind, tmp_path, monkeypatch, record_property):
     monkeypatch.setattr("gpugrad.training.lease.STALE", 0.01)
     monkeypatch.setattr("gpugrad.training.lease.SETTLE", 0.0)
+    monkeypatch.setattr("gpugrad.training.lease.TORN", 0.0)
     refused, most = 0, 0.0
     device, state = gg.get_default_device(), gg.random.default_generator.state
     for number in range(-(-COUNT // len(KINDS))):
