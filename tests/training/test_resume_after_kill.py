@@ -1,7 +1,11 @@
-"""SIGKILL at 50 random moments: the run goes on each time, and ends as if nothing had happened."""
+"""SIGKILL at random moments: the run is resumed each time, and ends as if nothing had happened.
+
+``GPUGRAD_KILLS=50`` kills each kind of run 50 times, and reads the stream by processes in half of the runs too.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -11,9 +15,17 @@ import pytest
 
 from gpugrad.training import Checkpointer
 
-KILLS = 50
+KILLS = int(os.environ.get("GPUGRAD_KILLS", "0"))
 SAVES = 3
 """Kills that have to come during a save; on a busy machine that takes more of them."""
+STREAM = {"stream": True, "second_log": True, "num_workers": 2}
+"""A stream that draws and divides itself, two workers, and a second log. All runs have BatchNorm, dropout, an EMA, a
+schedule, accumulation and a metric."""
+ROWS = {
+    "waiting": (25, {"asynchronous": False, "save_every": 4}),
+    "asynchronous": (25, {"asynchronous": True, "save_every": 10}),
+    "stream": (8, {"asynchronous": True, "save_every": 5, **STREAM}),
+}
 
 
 def hit(moments):
@@ -28,18 +40,22 @@ def newest(folder):
     return max((checkpointer.load(name).step for name in names), default=0)
 
 
-@pytest.mark.parametrize(("asynchronous", "save_every"), [(False, 4), (True, 10)], ids=["waiting", "asynchronous"])
-def test_fifty_kills_lose_nothing(runs, asynchronous, save_every, tmp_path, record_property, capsys):
+@pytest.mark.parametrize("row", ROWS)
+def test_kills_lose_nothing(runs, row, tmp_path, record_property, capsys):
     chance = random.Random(7)
-    spec = {"asynchronous": asynchronous, "save_every": save_every, "epochs": 8}
+    kills, spec = ROWS[row]
+    kills, save_every, spec = KILLS or kills, spec["save_every"], {**spec, "epochs": 8}
+    readers = ["thread", "process"] if KILLS and "num_workers" in spec else ["thread"]
     started = time.monotonic()
-    uninterrupted = runs.finished(folder=tmp_path / "uninterrupted", **spec)
+    uninterrupted = runs.finished(folder=tmp_path / "uninterrupted", workers=readers[0], **spec)
     whole = time.monotonic() - started
     moments, ends, number = [], 0, 0
-    while len(moments) < KILLS // 2 or (hit(moments) < SAVES and len(moments) < 2 * KILLS):
+    while len(moments) < kills or (hit(moments) < SAVES and len(moments) < 4 * kills):
         folder = tmp_path / f"run{number}"
-        process = runs.start(folder=folder, prefetch=chance.choice([0, 1, 2, 5]), **spec)
-        time.sleep(chance.uniform(0, 0.7 * whole))
+        workers = readers[number % len(readers)]
+        process = runs.start(folder=folder, prefetch=chance.choice([0, 1, 2, 5]), workers=workers, **spec)
+        slower = 3.0 if workers == "process" else 1.0
+        time.sleep(chance.uniform(0, 0.7 * whole * slower))
         if chance.random() < 0.5:  # now wait for the next save, and for a part of it
             deadline = time.monotonic() + whole
             while runs.state()[1] == 0 and time.monotonic() < deadline:
@@ -57,14 +73,14 @@ def test_fifty_kills_lose_nothing(runs, asynchronous, save_every, tmp_path, reco
         assert lost <= save_every
         moments.append((step, bool(saving), lost))
         if len(moments) % 5 == 0:  # not all at the end
-            assert runs.finished(folder=folder, **spec) == uninterrupted
+            assert runs.finished(folder=folder, workers=workers, **spec) == uninterrupted
             ends, number = ends + 1, number + 1
-    assert runs.finished(folder=folder, **spec) == uninterrupted
+    assert runs.finished(folder=folder, workers=workers, **spec) == uninterrupted
     saves = hit(moments)
     assert saves >= SAVES
     lost = dict(sorted(Counter(lost for *_, lost in moments).items()))
     text = (
-        f"{len(moments)} kills, {'asynchronous' if asynchronous else 'waiting'} saves, at most {save_every} steps to "
+        f"{len(moments)} kills, {row}, {ends + 1} runs, at most {save_every} steps to "
         f"be lost; {saves} during a save; how often so many steps were lost: {lost}; "
         f"in step {', '.join(str(step) + '*' * saving for step, saving, _ in moments)} (* during a save)"
     )

@@ -5,6 +5,7 @@ It reads a run as one line of JSON, forks, answers with the child's process id, 
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ import numpy
 
 import gpugrad as gg
 from gpugrad import data, nn, optim, training
-from gpugrad.training.log import read_rows
+from gpugrad.training.log import TABLE, Log, read_rows
 from gpugrad.training.tree import Gathered
 
 sys.modules["tensorboardX"] = None  # it may import PyTorch, in every child anew
@@ -67,6 +68,40 @@ class Slow:
                 time.sleep(left)
 
 
+class SecondLog(training.Callback):
+    """A log of a user, with a row for each step, that goes back to the checkpoint's rows."""
+
+    def __init__(self, folder):
+        self.log = Log(folder, tensorboard=False)
+        self.state = None
+
+    def on_start(self, trainer):
+        if self.state is None:
+            self.log.drop_after(-1)
+        else:
+            self.log.resume(trainer.step, self.state["rows"])
+
+    def on_step(self, trainer):
+        self.log.write(trainer.step, {"rate": trainer.optimizer.param_groups[0]["lr"], "draw": gg.random.random()})
+
+    def state_dict(self):
+        return {"rows": self.log.rows}
+
+    def load_state_dict(self, state):
+        self.state = state
+
+
+class Stream(data.IterableDataset):
+    """The rows in an order that it draws itself, divided among the workers by itself."""
+
+    def __iter__(self):
+        generator = data.generator()
+        order = generator.permutation(ROWS, device="cpu").tolist()
+        worker = data.get_worker_info()
+        for i in order if worker is None else order[worker.id :: worker.num_workers]:
+            yield X[i] + numpy.float32(0.01) * generator.standard_normal(6, device="cpu").numpy().astype("f4"), Y[i]
+
+
 class Network(nn.Module):
     def __init__(self, slow):
         super().__init__()
@@ -95,9 +130,12 @@ def build(spec, shared):
     optimizer = optim.AdamW(model.parameters(), lr=0.01)
     schedule = optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 7)
     ema = optim.swa_utils.ExponentialMovingAverage(model, 0.9)
+    callbacks = [Tell(shared, spec)]
+    if spec.get("second_log"):
+        callbacks.append(SecondLog(Path(spec["folder"]) / "second"))
     trainer = training.Trainer(
         model, nn.CrossEntropyLoss(), optimizer, folder=spec["folder"], scheduler=schedule, ema=ema, accumulate=2,
-        clip_grad_norm=1.0, metrics={"accuracy": training.Accuracy()}, callbacks=[Tell(shared, spec)], log_every=3,
+        clip_grad_norm=1.0, metrics={"accuracy": training.Accuracy()}, callbacks=callbacks, log_every=3,
         save_every=spec.get("save_every", 4), save_seconds=None, keep_best=spec.get("keep_best", False),
         progress=False, grace=spec.get("grace", 20.0),
     )  # fmt: skip
@@ -120,7 +158,10 @@ def build(spec, shared):
     checkpointer.store.put, checkpointer.store.begin, checkpointer.store.commit = slow_put, noted_begin, noted_commit
     prefetch = spec.get("prefetch", 2)
     more = {"num_workers": spec.get("num_workers", 0), "workers": spec.get("workers", "thread")}
-    train = data.DataLoader(Rows(slow, "wait"), 16, shuffle=True, seed=2, prefetch=prefetch, **more)
+    if spec.get("stream"):
+        train = data.DataLoader(Stream(), 16, seed=2, prefetch=prefetch, **more)
+    else:
+        train = data.DataLoader(Rows(slow, "wait"), 16, shuffle=True, seed=2, prefetch=prefetch, **more)
     validation = data.DataLoader(Rows(slow, "validation wait"), 50, prefetch=prefetch)
     return trainer, train, validation
 
@@ -135,8 +176,14 @@ def ending(trainer):
         lines.append(f"{name} {json.dumps(tree, sort_keys=True)}")
     for key, array in sorted(found.arrays.items()):
         lines.append(f"{key} {array.dtype} {hashlib.sha256(numpy.ascontiguousarray(array).tobytes()).hexdigest()}")
-    rows = read_rows(trainer._place.local)
-    lines += [json.dumps({k: v for k, v in row.items() if k != "seconds"}, sort_keys=True) for row in rows]
+    folder = Path(trainer._place.local)
+    for log in (folder, folder / "second"):
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in read_rows(log)]
+        lines += [json.dumps(row, sort_keys=True) for row in rows]
+        if (log / TABLE).exists():
+            with (log / TABLE).open(newline="") as file:
+                table = [{k: v for k, v in row.items() if k != "seconds" and v} for row in csv.DictReader(file)]
+            assert table == [{k: str(v) for k, v in row.items()} for row in rows], "the table has the same rows"
     return "\n".join(lines)
 
 
