@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from .charts import Chart, Curve, number, smoothed, svg
+from .charts import Chart, Curve, left_margin, number, smoothed, svg
 from .log import ROWS, Row, merged, read_events, read_rows, read_settings, replaced, writable
 
 REPORT = "report.html"
@@ -68,7 +70,9 @@ def page(rows: list[Row], events: list[Row], settings: dict[str, Any], title: st
     curves = {name: series for name, series in merged(rows).items() if name not in BESIDE}
     steps = [row["step"] for row in rows]
     span = (float(min(steps)), float(max(steps))) if steps else (0.0, 0.0)
-    charts = "".join(_figure(name, series, events, span) for name, series in _grouped(curves).items())
+    made = [_chart(name, series, events, span) for name, series in _grouped(curves).items()]
+    left = max((left_margin(chart) for chart, _ in made), default=0.0)
+    charts = "".join(_figure(chart, legend, left) for chart, legend in made)
     nothing = "" if charts else '<p class="nothing">There are no rows yet.</p>'
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -103,7 +107,10 @@ def _grouped(curves: dict[str, Series]) -> dict[str, dict[str, Series]]:
     return dict(sorted(groups.items(), key=lambda group: (group[0] != "loss", _kind(group[0]) is None)))
 
 
-def _figure(title: str, group: dict[str, Series], events: list[Row], span: tuple[float, float]) -> str:
+def _chart(
+    title: str, group: dict[str, Series], events: list[Row], span: tuple[float, float]
+) -> tuple[Chart, list[str]]:
+    """A chart and the entries of its legend."""
     drawn, legend = [], []
     for colour, (name, series) in enumerate(group.items()):
         points: list[tuple[float, float]] = [(float(x), y) for x, y in series]
@@ -114,15 +121,32 @@ def _figure(title: str, group: dict[str, Series], events: list[Row], span: tuple
         drawn.append(Curve(name, points, colour % 4, dots="/" in name))
         key = f'<span class="key c{colour % 4}"></span>{escape(name)}'
         legend.append(key + (" (faint: every row)" if noisy else ""))
-    marks = [(float(e["step"]), f"resumed behind step {e['step']:,}") for e in events if e["event"] == "resume"]
+    marks = [(float(step), text) for step, text in _resumed(events)]
     if marks:
         legend.append('<span class="key mark"></span>resumed')
     values = [y for series in group.values() for _, y in series if math.isfinite(y)]
     falls = _kind(title) is min  # a loss falls by the same part again and again: a logarithmic axis shows it as a line
     spread = falls and bool(values) and min(values) > 0 and max(values) / min(values) > 20
-    picture = svg(Chart(title, drawn, marks, logarithmic=spread, span=span))
-    return (f"<figure><figcaption><strong>{escape(title)}</strong>"
-            f"<span>{'</span><span>'.join(legend)}</span></figcaption>{picture}</figure>")  # fmt: skip
+    share = all(_is_share(name, series) for name, series in group.items())
+    return Chart(title, drawn, marks, logarithmic=spread, span=span, share=share), legend
+
+
+def _resumed(events: list[Row]) -> list[tuple[int, str]]:
+    """The steps after which the run was resumed, each once, with what is said of it."""
+    counts = Counter(int(e["step"]) for e in events if e["event"] == "resume")
+    return [
+        (step, (f"resumed after step {step:,}" if step else "started again") + _times(count))
+        for step, count in sorted(counts.items())
+    ]
+
+
+def _times(count: int) -> str:
+    return f", {count} times" if count > 1 else ""
+
+
+def _figure(chart: Chart, legend: list[str], left: float) -> str:
+    return (f"<figure><figcaption><strong>{escape(chart.title)}</strong>"
+            f"<span>{'</span><span>'.join(legend)}</span></figcaption>{svg(chart, left)}</figure>")  # fmt: skip
 
 
 def _facts(rows: list[Row], events: list[Row], settings: dict[str, Any]) -> str:
@@ -142,7 +166,7 @@ def _facts(rows: list[Row], events: list[Row], settings: dict[str, Any]) -> str:
         facts.append(("steps done twice", f"{sum(int(_float(e.get('lost_steps'))) for e in resumes):,}"))
     for name, series in merged(rows).items():
         if name.rpartition("/")[2] in ("loss", "accuracy") and name not in BESIDE:
-            facts.append((f"last {name.replace('/', ' ')}", _value(name, series[-1][1])))
+            facts.append((f"last {name.replace('/', ' ')}", _value(series[-1][1], _is_share(name, series))))
     cards = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     return f'<dl class="facts">{cards}</dl>'
 
@@ -151,22 +175,27 @@ def _metrics_table(curves: dict[str, Series]) -> str:
     lines = []
     for name, series in curves.items():
         finite = [(step, value) for step, value in series if math.isfinite(value)]
-        kind = _kind(name)
+        kind, share = _kind(name), _is_share(name, series)
         best = ""
         if finite and kind is not None:
             step, value = kind(finite, key=lambda p: p[1])
-            best = f"{_value(name, value)} at step {step:,}"
-        lines.append((name, _value(name, series[0][1]), _value(name, series[-1][1]), best))
+            best = f"{_value(value, share)} at step {step:,}"
+        lines.append((name, _value(series[0][1], share), _value(series[-1][1], share), best))
     return _table("Values", ("", "first", "last", "best"), lines)
 
 
 def _event_rows(events: list[Row]) -> list[tuple[str, ...]]:
+    """Events in their order; one row for those that are repeated at a step, with the steps that were lost in all."""
     lines: list[tuple[str, ...]] = []
-    for event in events:
+    for _, same in groupby(events, lambda event: (event["event"], event["step"])):
+        repeated = list(same)
+        event = dict(repeated[-1])
+        if "lost_steps" in event:
+            event["lost_steps"] = sum(int(_float(e.get("lost_steps"))) for e in repeated)
         when = event.get("time")
         text = f"{datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(when, int | float) else ""
         rest = {k: v for k, v in event.items() if k not in ("event", "step", "time", "lost_rows")}
-        lines.append((f"{event['step']:,}", str(event["event"]), text,
+        lines.append((f"{event['step']:,}", f"{event['event']}{_times(len(repeated))}", text,
                       ", ".join(f"{k.replace('_', ' ')} {_shown(v)}" for k, v in rest.items())))  # fmt: skip
     return lines
 
@@ -191,8 +220,14 @@ def _kind(name: str) -> Any:
     return None if any(word in last for word in UNJUDGED) else max
 
 
-def _value(name: str, value: float) -> str:
-    return f"{100 * value:.2f} %" if "accuracy" in name and 0 <= value <= 1 else number(value)
+def _is_share(name: str, series: Series) -> bool:
+    """Whether its values are parts of 1, to be shown in percent, in the tables and in the chart."""
+    finite = [value for _, value in series if math.isfinite(value)]
+    return "accuracy" in name.lower() and bool(finite) and min(finite) >= 0 and max(finite) <= 1
+
+
+def _value(value: float, share: bool) -> str:
+    return f"{100 * value:.2f} %" if share and math.isfinite(value) else number(value)
 
 
 def _shown(value: Any) -> str:
@@ -210,6 +245,8 @@ def _float(value: Any) -> float:
 def _duration(seconds: float) -> str:
     hours, rest = divmod(round(seconds), 3600)
     minutes, left = divmod(rest, 60)
+    if hours >= 100:
+        return f"{hours // 24} d {hours % 24} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{seconds:.1f} s"
 
 
@@ -234,7 +271,7 @@ figcaption strong{color:var(--ink);font-size:1rem}
 .key.mark{width:0;height:.9rem;border-left:2px dashed var(--mark)}
 .key.c0{background:var(--curve-0)}.key.c1{background:var(--curve-1)}
 .key.c2{background:var(--curve-2)}.key.c3{background:var(--curve-3)}
-svg{display:block;width:100%;height:auto}
+svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{fill:var(--soft);font-size:12px;font-variant-numeric:tabular-nums}
 svg .y{text-anchor:end}svg .x{text-anchor:middle}
 .grid{stroke:var(--faint)}.mark{stroke:var(--mark);stroke-dasharray:4 4;stroke-width:1.5}
@@ -246,6 +283,6 @@ th,td{text-align:left;padding:.3rem 1.2rem .3rem 0;border-bottom:1px solid var(-
 td:last-child{overflow-wrap:anywhere;min-width:9rem}
 th{color:var(--soft);font-weight:normal;font-size:.85rem}td:not(:last-child){white-space:nowrap}
 .nothing,footer{color:var(--soft)}footer{margin-top:2rem;font-size:.8rem}
-@media (max-width:600px){svg text{font-size:18px}svg .label{display:none}
+@media (max-width:600px){svg text{font-size:19px}svg .label{display:none}
 th,td{padding-right:.8rem;font-size:.85rem}}
 """

@@ -10,7 +10,7 @@ import pytest
 
 from gpugrad.training.charts import MOST, Chart, Curve, svg, ticks
 from gpugrad.training.log import Log
-from gpugrad.training.report import write_report
+from gpugrad.training.report import page, write_report
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_resumed_run_is_one_curve_with_a_mark(log):
     assert len(places) == 40
     (mark,) = [e for e in picture.iter() if e.get("class") == "mark"]
     assert float(mark.attrib["x1"]) == pytest.approx(places[19], abs=0.11)
-    assert "resumed behind step 20" in text
+    assert "resumed after step 20" in text
     assert "<dt>resumed</dt><dd>1 time</dd>" in text
     assert "<dt>steps done twice</dt><dd>10</dd>" in text
 
@@ -118,7 +118,10 @@ def test_a_noisy_curve_stands_behind_its_means(log):
     assert len(points(clear)) <= 60
 
 
-@pytest.mark.parametrize("values", [[0.0], [3.0, 3.0], [1e-9, 2e-9], [1e12, -1e12], [1e-300, 1e300]], ids=str)
+ODD = [[0.0], [3.0, 3.0], [1e-9, 2e-9], [1e12, -1e12], [1e-300, 1e300], [1.0, 1.7e308, -1.7e308]]
+
+
+@pytest.mark.parametrize("values", ODD, ids=str)
 def test_odd_ranges_have_places_inside_the_picture(log, values):
     for step, value in enumerate(values, 1):
         log.write(step, loss=value)
@@ -135,6 +138,88 @@ def test_an_empty_log_has_a_page(log):
 def test_a_folder_without_a_log_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected a folder with a log"):
         write_report(tmp_path)
+
+
+def texts(picture, kind):
+    return [element for element in picture.iter() if element.get("class") == kind]
+
+
+AXES = {
+    "constant": ([0.5] * 5, {}, ["0.5"]),
+    "zero": ([0.0] * 5, {}, ["0"]),
+    "one point": ([0.25], {"share": True}, ["25 %"]),
+    "all correct": ([1.0] * 5, {"share": True}, ["100 %"]),
+    "rounding": ([1.0, 1.0 + 1e-15, 1.0], {}, ["1"]),
+    "hardly changes": ([1.0, 1.0 + 2e-8], {}, ["1.000000000", "1.000000005", "1.000000010", "1.000000015",
+                                                "1.000000020"]),
+    "far from 0": ([12345.0, 12345.02], {}, ["12,345.000", "12,345.005", "12,345.010", "12,345.015", "12,345.020"]),
+    "large": ([3.2e9, 3.24e9], {}, ["3.20e9", "3.21e9", "3.22e9", "3.23e9", "3.24e9"]),
+    "small": ([0.0, 2e-7], {}, ["0", "5.0e-8", "1.0e-7", "1.5e-7", "2.0e-7"]),
+    "percent": ([0.4, 1.0], {"share": True}, ["40 %", "60 %", "80 %", "100 %"]),
+    "narrow percent": ([0.99, 0.992], {"share": True}, ["99.00 %", "99.05 %", "99.10 %", "99.15 %", "99.20 %"]),
+    "logarithmic": ([0.1, 2.0], {"logarithmic": True}, ["0.1", "0.2", "0.5", "1", "2"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", AXES)
+def test_labels_tell_ticks_apart(row):
+    values, more, expected = AXES[row]
+    picture = ET.fromstring(svg(Chart("chart", [Curve("curve", list(enumerate(values)))], **more)))
+    found = [label.text for label in texts(picture, "y")]
+    assert found == expected
+    assert len(texts(picture, "x")) >= 1
+    assert all("." not in label.text for label in texts(picture, "x")), "steps are whole"
+
+
+@pytest.mark.parametrize("step", [1, 7, 990, 1000, 123_456, 10_000_000])
+@pytest.mark.parametrize("value", [1.0, 1e-5, 0.123456789, 98765.4321, -4e8])
+def test_no_label_is_cut_off(step, value):
+    """With the size that letters have on a phone: 19 units, a digit about 11 of them wide."""
+    rows = [
+        {"step": i * step, "loss": value * (1 + i / 100), "constant": value, "accuracy": 0.99 + i / 1000}
+        for i in range(1, 8)
+    ]
+    for picture in pictures(page(rows, [], {}, "run")):
+        for label in texts(picture, "y"):
+            assert float(label.attrib["x"]) - 11 * len(label.text) >= 0, label.text
+        ends = []
+        for label in texts(picture, "x"):
+            at, half = float(label.attrib["x"]), 5.5 * len(label.text)
+            ends += [at - half, at + half]
+        assert ends == sorted(ends), "labels do not overlap"
+        assert ends[0] >= 0
+        assert ends[-1] <= 640
+
+
+def test_accuracies_are_in_percent_everywhere_or_nowhere(log):
+    for step in range(1, 6):
+        log.write(step, {"accuracy": step / 8, "test/accuracy": step / 9, "top accuracy": 20.0 * step - 19.5})
+    text = report(log)
+    first, second = pictures(text)
+    assert all(label.text.endswith(" %") for label in texts(first, "y"))
+    assert not any("%" in label.text for label in texts(second, "y"))
+    assert "<td>top accuracy</td><td>0.5</td><td>80.5</td>" in text
+
+
+def test_repeated_starts_are_marked_once(log):
+    fill(log, range(1, 6))
+    for _ in range(3):
+        log.resume(0)
+    fill(log, range(1, 401))
+    for step in (300, 300, 301, 302, 303, 304, 305, 390):
+        log.resume(step)
+    fill(log, range(391, 401))
+    text = report(log)
+    (picture,) = pictures(text)
+    marks = [e for e in picture.iter() if e.get("class") == "mark"]
+    assert [mark[0].text for mark in marks] == [
+        "started again, 3 times",
+        "resumed after step 300, 2 times; resumed after step 301; resumed after step 302; resumed after step 303; "
+        "and 2 more",
+        "resumed after step 390",
+    ]
+    assert "<td>0</td><td>resume, 3 times</td>" in text
+    assert text.count("<td>300</td>") == 1
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 17), (1e-5, 3e-5), (5, 5), (0, 123456), (-1e-3, 1e3)])
