@@ -18,6 +18,7 @@ from .names import Names
 from .observe import LIVE, Call, Constant, Note, Seen, constant
 from .picture import Picture, PictureEdge, PictureGroup, PictureNode
 from .preview import Number, Preview, preview
+from .titles import of_graph
 
 
 @dataclass
@@ -63,8 +64,9 @@ class Builder:
         groups = self._boxes(limit)
         formulas = self._formulas()
         output = self.ids[self.root.age]
-        called = self.made[output].name or self.made[output].op
-        return Picture(self.title or f"{called}", tuple(self.made), tuple(self.edges), tuple(groups), output, formulas)
+        ages = [node.age for node in self.nodes]
+        title = self.title or of_graph(self.made, output, ages, self.names, self.calls.values())
+        return Picture(title, tuple(self.made), tuple(self.edges), tuple(groups), output, formulas)
 
     # ---------------------------------------------------------------- values and names
 

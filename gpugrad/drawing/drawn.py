@@ -24,6 +24,7 @@ from .names import Names, around, called
 from .observe import observe
 from .picture import Picture
 from .text import text
+from .titles import of_function
 
 LIMIT = 32
 """So many nodes and closed boxes are shown at first."""
@@ -127,7 +128,7 @@ def draw(
         args: for the function; Python's floats become variables. Arrays and Tensors stay what they are.
         gradient: to start from, of the shape of the Tensor; None for ones, so that the gradients of several elements
             are those of their sum; a complex one needs it.
-        title: above the picture; None for the name of the function or of the result.
+        title: above the picture; None for the name of the function, of the model's class, or of the result.
         limit: so many things are shown at first: modules and repeated parts of larger graphs are closed boxes. None
             opens all.
 
@@ -161,7 +162,7 @@ def draw(
     y, watch = _observed(x, _variables(x, args, names), caller, names)
     if not isinstance(y, Tensor):
         raise TypeError(f"draw: expected the function to return a Tensor, got {type(y).__name__}")
-    drawing = _drawn(y, names, gradient, title or _title(x), limit)
+    drawing = _drawn(y, names, gradient, title or of_function(x), limit)
     del watch  # what it has seen was needed until here
     return drawing
 
@@ -199,14 +200,6 @@ def _parameters(f: Callable[..., Any], count: int) -> list[str | None]:
         elif parameter.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD):
             named.append(parameter.name)
     return (named + [None] * count)[:count]
-
-
-def _title(f: Callable[..., Any]) -> str | None:
-    """The name of a function, or of a module's class; None of a lambda."""
-    if isinstance(f, Module):
-        return type(f).__name__
-    found = getattr(f, "__name__", None)
-    return found if isinstance(found, str) and found.isidentifier() else None
 
 
 def _drawn(y: Tensor, names: Names, gradient: Any, title: str | None, limit: int | None) -> Drawing:

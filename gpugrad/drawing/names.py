@@ -25,6 +25,7 @@ class Names:
         nodes: by the ages of nodes.
         arrays: of constants, by the ids of their arrays.
         parameters: ages of nodes that are Parameters.
+        models: of Parameters of the modules among the variables, the class of the outermost module.
         held: the Tensors among the variables.
         kept: the arrays in ``arrays``: were one gone, another could have its id.
     """
@@ -32,6 +33,7 @@ class Names:
     nodes: dict[int, str] = field(default_factory=dict)
     arrays: dict[int, str] = field(default_factory=dict)
     parameters: set[int] = field(default_factory=set)
+    models: dict[int, str] = field(default_factory=dict)
     held: list[Tensor] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
 
@@ -97,6 +99,9 @@ def around(frame: FrameType) -> Names:
         called(names, key, x)
     for key, x in paths_in(found):
         called(names, key, x)
+    for _, module in outermost(found):
+        ages = (x.node.age for x in module.parameters() if x.node is not None)
+        names.models.update(dict.fromkeys(ages, type(module).__name__))
     for held, key in list(_beside.values()):
         x = held()
         if x is not None and x.node is not None:
@@ -154,11 +159,16 @@ def values_in(found: dict[str, Any], deep: bool = True) -> Iterator[tuple[str, A
 
 def paths_in(found: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
     """Parameters and buffers of the modules among variables; of several modules with the variable's name before."""
-    modules = {id(v): (key, v) for key, v in found.items() if isinstance(v, Module) and not key.startswith("_")}
-    outer = [(key, module) for key, module in modules.values() if not _inside(module, modules)]
+    outer = outermost(found)
     for key, module in outer:
         prefix = f"{key}." if len(outer) > 1 else ""
         yield from ((prefix + path, x) for path, x in paths(module))
+
+
+def outermost(found: dict[str, Any]) -> list[tuple[str, Module]]:
+    """The modules among variables that are no parts of others, with their names."""
+    modules = {id(v): (key, v) for key, v in found.items() if isinstance(v, Module) and not key.startswith("_")}
+    return [(key, module) for key, module in modules.values() if not _inside(module, modules)]
 
 
 def paths(module: Module) -> Iterator[tuple[str, Tensor]]:

@@ -10,6 +10,7 @@ from browser import plain
 from pages import EMPTY, PUT, READ, branching, neuron, position, recurrent, walk
 
 import gpugrad as gg
+from gpugrad import nn
 from gpugrad.drawing.page import page
 from gpugrad.drawing.preview import preview, short
 
@@ -92,6 +93,44 @@ def test_theme(browser, drawings):
     assert browser.run(ground) == colours["light"]
     browser.click("#theme")
     assert browser.run(ground) == colours["dark"]
+
+
+SEEN = """
+const graph = document.getElementById("graph").getBoundingClientRect();
+const places = [...document.querySelectorAll(".node > .shape, .box > .frame, .box > .shape")]
+  .map((e) => e.getBoundingClientRect());
+const m = document.getElementById("viewport").transform.baseVal.consolidate().matrix;
+return { whole: places.every((r) => r.left >= graph.left && r.right <= graph.right && r.top >= graph.top
+    && r.bottom <= graph.bottom), scale: m.a, x: m.e, open: document.querySelectorAll(".box.open").length };
+"""
+
+
+@pytest.mark.parametrize(("width", "readable"), [(1280, 0.55), (390, 0.8)])
+def test_a_large_drawing_opens_as_a_whole_and_steps_are_followed_closer(browser, width, readable):
+    blocks = [layer for _ in range(6) for layer in (nn.Linear(8, 8), nn.ReLU())]
+    model, x = nn.Sequential(*blocks, nn.Linear(8, 1)), gg.ones((4, 8))
+    for limit in (32, None):
+        browser.open(gg.draw(lambda x: model(x).mean(), x, limit=limit).html(), width=width)
+        seen = browser.run(SEEN)
+        assert seen["whole"]
+        assert seen["scale"] > 0.3 or (limit is None and seen["open"] > 10)
+        browser.click("#previous")
+        assert browser.run(SEEN)["scale"] >= min(seen["scale"], readable)
+        assert browser.run(SEEN)["scale"] >= readable - 0.01 or seen["scale"] >= readable
+        assert browser.errors() == []
+
+
+def test_a_wide_drawing_scrolls_sideways(browser, drawings):
+    browser.open(drawings["recurrent"].html())
+    before = browser.run(SEEN)
+    for key, value in (("deltaX", 120), ("deltaY", 120)):
+        browser.run(
+            "document.getElementById('graph').dispatchEvent(new WheelEvent('wheel', {...arguments[0], "
+            "bubbles: true, cancelable: true}))", {key: value, "shiftKey": key == "deltaY"}
+        )  # fmt: skip
+    after = browser.run(SEEN)
+    assert after["scale"] == before["scale"]
+    assert after["x"] == pytest.approx(before["x"] - 240)
 
 
 def test_zoom_and_pan(browser, drawings):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import sys
 from html import unescape
 from xml.etree import ElementTree
 
+import numpy
 import pytest
 
 import gpugrad as gg
@@ -58,7 +60,7 @@ def test_it_reads_on_dark_pages_and_aloud():
     svg = lecture().svg()
     assert "prefers-color-scheme:dark" in svg
     assert 'role="img"' in svg
-    assert "<title>multiply: a computation graph of 2 operations" in svg
+    assert "<title>f(x, y, z): a computation graph of 2 operations" in svg
     used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', svg))
     style = svg[svg.index("<style>") : svg.index("</style>")]
     assert len(used) > 3
@@ -184,20 +186,53 @@ def test_notebooks_that_take_pictures_get_one():
     assert lecture()._repr_svg_() == lecture().svg()
 
 
-def test_titles():
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+
+    def forward(self, x):
+        return self.layer(x).sum() * 2
+
+
+class Squares:
+    def __call__(self, x):
+        return x * x
+
+
+def test_the_title_is_the_name_of_what_was_drawn_and_never_a_gate():
     x = gg.tensor(1.0, requires_grad=True)
-    loss = x * x
-    assert gg.draw(loss).picture.title == "loss"
-    assert gg.draw(x * x).picture.title == "multiply"
+    model, data, half = Net(), gg.ones((2, 1)), functools.partial(gg.multiply, 0.5)
+    loss = model(data) ** 2
+    assert gg.draw(model, data).picture.title == "Net"
+    assert gg.draw(model(data)).picture.title == "Net"
+    assert gg.draw(model(data) * x).picture.title == "Net"
+    assert gg.draw(loss).picture.title == "loss of Net"
+    assert gg.draw(lambda data: model(data), data).picture.title == "Net"
+    assert gg.draw(gg.name(x * x, "square")).picture.title == "square"
     assert gg.draw(nn.ReLU(), x).picture.title == "ReLU"
     assert gg.draw(gg.sin, x).picture.title == "sin"
-    assert gg.draw(lambda x: gg.sin(x), x).picture.title == "sin"
+    assert gg.draw(numpy.sin, x).picture.title == "sin"
+    assert gg.draw(model.forward, data).picture.title == "forward"
+    assert gg.draw(half, x).picture.title == "multiply"
+    assert gg.draw(Squares(), x).picture.title == "Squares"
     assert gg.draw(gg.sin, x, title="A sine").picture.title == "A sine"
+
+
+def test_the_title_of_what_has_no_name():
+    x = gg.tensor(1.0, requires_grad=True)
+    a, b, c, d = (gg.tensor(2.0, requires_grad=True) for _ in range(4))
+    assert gg.draw(x * x).picture.title == "f(x)"
+    assert gg.draw(lambda w: gg.sin(w) * x, 3.0).picture.title in ("f(w, x)", "f(x, w)")
+    assert gg.draw(x * a * b * c * d).picture.title == "f(x, a, b, c, …)"
+    assert gg.draw(sum(gg.tensor(1.0, requires_grad=True) for _ in range(2))).picture.title == "a graph"
+    data = gg.ones((2, 1))
+    assert gg.draw(lambda data: Net()(data) * 2, data).picture.title == "Net"
 
 
 def test_words():
     drawing = lecture()
-    assert repr(drawing) == "<Drawing of multiply: 5 nodes>"
+    assert repr(drawing) == "<Drawing of f(x, y, z): 5 nodes>"
     assert str(drawing).splitlines()[3] == "#3 = +(x, y): value 3.00, gradient -4.00"
     y = x = gg.tensor(1.0, requires_grad=True)
     for _ in range(300):

@@ -57,6 +57,7 @@ function refresh(speak) {
 
 function goTo(index) {
   state.untouched = false;
+  view.near(readable());
   state.time = stops[Math.min(stops.length - 1, Math.max(0, index))].time;
   refresh(true);
   const { group, time } = stops[stopAt(stops, state.time)];
@@ -117,7 +118,7 @@ function toggle(group) {
   rebuild();
   const after = scene.boxes.get(group);
   if (view.own) view.pan((before.x - after.x) * view.scale, (before.y - after.y) * view.scale);
-  else view.fit(true, readable());
+  else view.fit(true, least());
   const element = drawn.boxes.get(group);
   setStop(element);
   element.focus({ preventScroll: true });
@@ -129,7 +130,7 @@ byId("boxes").addEventListener("click", () => {
   if (state.open.size < model.groups.length) model.groups.forEach((group) => state.open.add(group.id));
   else state.open.clear();
   rebuild();
-  view.fit(true, readable());
+  view.fit(true, least());
 });
 
 // ---------------------------------------------------------------- looking at a node
@@ -339,9 +340,23 @@ document.addEventListener("keydown", (event) => {
   action();
 });
 
-// On a small window the whole picture would be too small to read: then a part of it, that follows the steps.
+// Where the whole picture is too small to read, the steps are followed in a part of it.
 function readable() {
   return canvas.getBoundingClientRect().width < 600 ? 0.8 : 0.55;
+}
+
+// Where boxes are folded anyway, and in small windows, more of them are, the deepest first, until the whole can be read.
+function foldInnermost() {
+  const depth = (group) => (group === null ? 0 : 1 + depth(model.groups[group].parent));
+  const deepest = Math.max(0, ...[...state.open].map(depth));
+  for (const group of [...state.open]) if (depth(group) === deepest) state.open.delete(group);
+  if (deepest > 0) rebuild();
+  return deepest > 0;
+}
+
+// It opens as a whole, and stays so until somebody steps.
+function least() {
+  return state.untouched ? 0 : readable();
 }
 
 byId("title").textContent = model.title;
@@ -349,6 +364,8 @@ byId("marked").hidden = !model.nodes.some((node) => node.parameter);
 makeForm();
 showTheme();
 rebuild();
-view.fit(false, readable());
-new ResizeObserver(() => { if (!view.own) view.fit(false, readable()); }).observe(canvas);
+view.fit(false, least());
+const folds = state.open.size < model.groups.length || readable() > 0.6;
+while (folds && view.scale < readable() && foldInnermost()) view.fit(false, least());
+new ResizeObserver(() => { if (!view.own) view.fit(false, least()); }).observe(canvas);
 document.body.dataset.ready = "true";

@@ -42,7 +42,7 @@ function makeView(canvas, viewport) {
 
   view.pan = (dx, dy) => go(view.x + dx, view.y + dy, view.scale, false);
 
-  // The whole picture, but not smaller than can be read, unless asked for.
+  // The whole picture, but not smaller than ``least``.
   view.fit = (smooth, least = 0) => {
     const box = size();
     const margin = box.width < 600 ? 16 : 36;
@@ -52,6 +52,11 @@ function makeView(canvas, viewport) {
     const y = view.height * used <= box.height - 2 * margin ? (box.height - view.height * used) / 2 : margin + 8;
     view.own = false;
     go(x, y, used, smooth);
+  };
+
+  // From a whole that is too small to read to a part of it.
+  view.near = (least) => {
+    if (!view.own && view.scale < least) view.fit(false, least);
   };
 
   // Bring a rectangle of the picture into sight, if not all of the picture is.
@@ -76,6 +81,12 @@ function makeView(canvas, viewport) {
     event.preventDefault();
     const box = size();
     const lines = event.deltaMode === 1 ? 18 : 1;
+    const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+    if (sideways && !event.ctrlKey) { // a wide picture scrolls
+      view.own = true;
+      view.pan(-(event.deltaX || event.deltaY) * lines, 0);
+      return;
+    }
     view.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)), event.clientX - box.left,
       event.clientY - box.top, false);
   }, { passive: false });
