@@ -24,8 +24,10 @@ from .node import (
     view,
     walk,
 )
+from .tracing import Formula, NotTracedError, Symbol, Tracer, either, may_differ, trace
 
 __all__ = [
-    "BITS", "DTYPES", "LEAVES", "OPERATIONS", "REDUCTIONS", "STORED", "Expression", "Operation", "astype", "constant",
-    "index", "length", "make", "reduce", "uses", "variable", "view", "walk",
+    "BITS", "DTYPES", "LEAVES", "OPERATIONS", "REDUCTIONS", "STORED", "Expression", "Formula", "NotTracedError",
+    "Operation", "Symbol", "Tracer", "astype", "constant", "either", "index", "length", "make", "may_differ", "reduce",
+    "trace", "uses", "variable", "view", "walk",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ Operands are never converted implicitly. All numeric operands of an operation ha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -231,8 +231,10 @@ def reduce(how: str, x: Expression, axis: str) -> Expression:
     return _interned("reduce", (x,), x.dtype, (how, axis), x.axes - {axis})
 
 
-def walk(*roots: Expression) -> Iterator[Expression]:
+def walk(*roots: Expression, known: Container[Expression] = ()) -> Iterator[Expression]:
     """Every node that ``roots`` consist of, once, operands before what is computed from them.
+
+    The operands of nodes in ``known`` are left out, unless others need them.
 
     >>> from gpugrad.expressions import make, variable, walk
     >>> x = variable("x", "float32")
@@ -248,15 +250,17 @@ def walk(*roots: Expression) -> Iterator[Expression]:
         elif node not in seen:
             seen.add(node)
             waiting.append((node, True))
-            waiting += [(a, False) for a in reversed(node.args) if a not in seen]
+            if node not in known:
+                waiting += [(a, False) for a in reversed(node.args) if a not in seen]
 
 
-def uses(*roots: Expression) -> dict[Expression, int]:
-    """How often each node is an operand or a root."""
-    count = dict.fromkeys(walk(*roots), 0)
+def uses(*roots: Expression, known: Container[Expression] = ()) -> dict[Expression, int]:
+    """The number of times that each node of :func:`walk` is an operand or a root."""
+    count = dict.fromkeys(walk(*roots, known=known), 0)
     for node in [*count]:
-        for a in node.args:
-            count[a] += 1
+        if node not in known:
+            for a in node.args:
+                count[a] += 1
     for root in roots:
         count[root] += 1
     return count

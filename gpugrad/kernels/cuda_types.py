@@ -11,7 +11,7 @@ STORAGE = {
 COMPUTE = {"float16": "float", "bfloat16": "float", "float32": "float", "float64": "double"}
 """The type of the arithmetic: the short types are computed with in float32, and rounded once when stored."""
 
-SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
 
 PRELUDE = """
 struct half_bits { unsigned short bits; };
@@ -47,6 +47,33 @@ template <typename S, typename C> __device__ __forceinline__ void store(S& s, C 
 template <typename T> __device__ __forceinline__ T gg_maximum(T a, T b) { return a != a || a > b ? a : b; }
 template <typename T> __device__ __forceinline__ T gg_minimum(T a, T b) { return a != a || a < b ? a : b; }
 template <typename T> __device__ __forceinline__ T gg_square(T a) { return a * a; }
+template <typename T> __device__ __forceinline__ T gg_sign(T a) { return a > T(0) ? T(1) : a < T(0) ? T(-1) : a; }
+template <typename S, typename T> __device__ __forceinline__ S gg_view(T a) {
+    union { T from; S to; } bits;
+    bits.from = a;
+    return bits.to;
+}
+__device__ __forceinline__ float gg_remainder(float a, float b) {
+    const float r = fmodf(a, b);
+    return r == 0 ? copysignf(r, b) : (r < 0) != (b < 0) ? r + b : r;
+}
+__device__ __forceinline__ double gg_remainder(double a, double b) {
+    const double r = fmod(a, b);
+    return r == 0 ? copysign(r, b) : (r < 0) != (b < 0) ? r + b : r;
+}
+template <typename T> __device__ __forceinline__ T gg_remainder(T a, T b) {
+    const T r = b == 0 ? 0 : a % b;
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+__device__ __forceinline__ float gg_floor_divide(float a, float b) {
+    return b == 0 ? a / b : rintf((a - gg_remainder(a, b)) / b);
+}
+__device__ __forceinline__ double gg_floor_divide(double a, double b) {
+    return b == 0 ? a / b : rint((a - gg_remainder(a, b)) / b);
+}
+template <typename T> __device__ __forceinline__ T gg_floor_divide(T a, T b) {
+    return b == 0 ? 0 : (a - gg_remainder(a, b)) / b;
+}
 """
 """``load`` and ``store`` of every storage type, on a GPU and with the same bits on the host; and what C++ lacks.
 

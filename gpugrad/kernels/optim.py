@@ -15,12 +15,11 @@ from inspect import signature
 from typing import Any
 
 from ..backend import Array, Namespace
+from ..expressions import either, may_differ
 from .elementwise import elementwise
 
 BLOCK = 1 << 15
 """Elements updated at a time by the references: what a block takes then stays in a core's cache."""
-
-GRADIENT = "T d = sign * g; if (weight_decay != T(0)) d += weight_decay * p;"
 
 
 def _in_blocks(update: Callable[..., None]) -> Callable[..., None]:
@@ -48,22 +47,19 @@ def _in_blocks(update: Callable[..., None]) -> Callable[..., None]:
 
 def _gradient(p: Array, g: Array, sign: float, weight_decay: float) -> Array:
     """``sign g + weight_decay p``; ``g`` itself where that is all."""
-    if sign != 1:
+    if may_differ(sign, 1):
         g = g * sign
-    return g + p * weight_decay if weight_decay else g
+    return either(weight_decay != 0, lambda: g + p * weight_decay, lambda: g)
 
 
-@elementwise(GRADIENT + " p -= rate * d;", changes=("p",))
+@elementwise(changes=("p",))
 @_in_blocks
 def sgd_update(xp: Namespace, p: Array, g: Array, /, rate: float, sign: float, weight_decay: float) -> None:
     """``p -= rate g``. Source: Robbins and Monro 1951; ``torch.optim.SGD``."""
     p -= _gradient(p, g, sign, weight_decay) * rate
 
 
-@elementwise(GRADIENT + """
-    b = first != T(0) ? d : momentum * b + fresh * d;
-    p -= rate * (nesterov != T(0) ? d + momentum * b : b);
-""", changes=("p", "b"))  # fmt: skip
+@elementwise(changes=("p", "b"))
 @_in_blocks
 def sgd_momentum_update(
     xp: Namespace, p: Array, g: Array, b: Array, /, rate: float, sign: float, weight_decay: float,
@@ -74,15 +70,11 @@ def sgd_momentum_update(
     Source: Sutskever et al. 2013 in the form of ``torch.optim.SGD``, where ``fresh = 1 - dampening``.
     """
     g = _gradient(p, g, sign, weight_decay)
-    if first:
-        b[...] = g
-    else:
-        b *= momentum
-        b += g if fresh == 1 else g * fresh
-    p -= (g + b * momentum if nesterov else b) * rate
+    b[...] = either(first != 0, lambda: g, lambda: b * momentum + g * fresh)
+    p -= either(nesterov != 0, lambda: g + b * momentum, lambda: b) * rate
 
 
-@elementwise(GRADIENT + " s += d * d; p -= rate * (d / (sqrt(s) + eps));", changes=("p", "s"))
+@elementwise(changes=("p", "s"))
 @_in_blocks
 def adagrad_update(
     xp: Namespace, p: Array, g: Array, s: Array, /, rate: float, sign: float, weight_decay: float, eps: float
@@ -96,9 +88,6 @@ def adagrad_update(
     xp.divide(g, d, out=d)
     d *= rate
     p -= d
-
-
-RMS = GRADIENT + " s = alpha * s + fresh * (d * d);"
 
 
 def _rms(xp: Namespace, g: Array, s: Array, a: Array | None, alpha: float, fresh: float, eps: float) -> Array:
@@ -121,7 +110,7 @@ def _rms(xp: Namespace, g: Array, s: Array, a: Array | None, alpha: float, fresh
     return xp.divide(g, d, out=d)
 
 
-@elementwise(RMS + " p -= rate * (d / (sqrt(s) + eps));", changes=("p", "s"))
+@elementwise(changes=("p", "s"))
 @_in_blocks
 def rmsprop_update(
     xp: Namespace, p: Array, g: Array, s: Array, /, rate: float, sign: float, weight_decay: float,
@@ -136,7 +125,7 @@ def rmsprop_update(
     p -= d
 
 
-@elementwise(RMS + " b = momentum * b + d / (sqrt(s) + eps); p -= rate * b;", changes=("p", "s", "b"))
+@elementwise(changes=("p", "s", "b"))
 @_in_blocks
 def rmsprop_momentum_update(
     xp: Namespace, p: Array, g: Array, s: Array, b: Array, /, rate: float, sign: float, weight_decay: float,
@@ -148,17 +137,7 @@ def rmsprop_momentum_update(
     p -= b * rate
 
 
-CENTER = (
-    RMS
-    + """
-    a += fresh * (d - a);
-    const T variance = s - a * a;
-    const T spread = sqrt(variance < T(0) ? T(0) : variance) + eps;
-"""
-)
-
-
-@elementwise(CENTER + " p -= rate * (d / spread);", changes=("p", "s", "a"))
+@elementwise(changes=("p", "s", "a"))
 @_in_blocks
 def rmsprop_centered_update(
     xp: Namespace, p: Array, g: Array, s: Array, a: Array, /, rate: float, sign: float, weight_decay: float,
@@ -173,7 +152,7 @@ def rmsprop_centered_update(
     p -= d
 
 
-@elementwise(CENTER + " b = momentum * b + d / spread; p -= rate * b;", changes=("p", "s", "a", "b"))
+@elementwise(changes=("p", "s", "a", "b"))
 @_in_blocks
 def rmsprop_centered_momentum_update(
     xp: Namespace, p: Array, g: Array, s: Array, a: Array, b: Array, /, rate: float, sign: float, weight_decay: float,
@@ -183,9 +162,6 @@ def rmsprop_centered_momentum_update(
     b *= momentum
     b += _rms(xp, _gradient(p, g, sign, weight_decay), s, a, alpha, fresh, eps)
     p -= b * rate
-
-
-ADAM = GRADIENT + " m += fresh1 * (d - m); v = beta2 * v + fresh2 * (d * d);"
 
 
 def _adam(
@@ -206,12 +182,12 @@ def _adam(
     d += eps
     xp.divide(m, d, out=d)
     d *= rate
-    if shrink != 1:
+    if may_differ(shrink, 1):
         p *= shrink
     p -= d
 
 
-@elementwise(ADAM + " p = shrink * p - rate * (m / (sqrt(v) / root + eps));", changes=("p", "m", "v"))
+@elementwise(changes=("p", "m", "v"))
 @_in_blocks
 def adam_update(
     xp: Namespace, p: Array, g: Array, m: Array, v: Array, /, rate: float, sign: float, weight_decay: float,
@@ -226,10 +202,7 @@ def adam_update(
     _adam(xp, p, g, m, v, None, rate, shrink, fresh1, beta2, fresh2, root, eps)
 
 
-@elementwise(ADAM + """
-    if (v > w || v != v) w = v;  // a NaN stays
-    p = shrink * p - rate * (m / (sqrt(w) / root + eps));
-""", changes=("p", "m", "v", "w"))  # fmt: skip
+@elementwise(changes=("p", "m", "v", "w"))
 @_in_blocks
 def amsgrad_update(
     xp: Namespace, p: Array, g: Array, m: Array, v: Array, w: Array, /, rate: float, sign: float, weight_decay: float,
