@@ -1,8 +1,7 @@
 """What each node of a graph of scalars computes, written down, so that the page can compute it again.
 
 There is no second table of operations. An operation's forward and its gradient rules are run once with an ``xp`` of
-symbols, which write themselves down as expressions of elementary functions (``symbols.py``); what these few dozen
-functions are in JavaScript is all that is listed. What cannot be written down is reported as missing.
+symbols, as expressions (:mod:`gpugrad.expressions`). What cannot be written down is reported as missing.
 
 An expression is a number ("nan", "inf" and "-inf" as strings), ``["x", i]`` for operand i, ``["y"]`` for the value of
 the node itself, or ``[function, expression, ...]``:
@@ -19,8 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..backend import dtypes
-from ..core.operation import Primitive, Rule
-from .symbols import PEN, NotWrittenError, Symbol, literal, written
+from ..core.operation import Primitive
+from ..core.symbolic import forward, has_rule, local_gradients
+from ..expressions import NotTracedError, Symbol, Tracer, variable
+from ..expressions.javascript import nested, number
 
 LONGEST = 2000
 """Parts of an expression, above which it counts as not to be written down."""
@@ -63,12 +64,12 @@ def formulas(
     """
     nodes: dict[int, dict[str, Any]] = {}
     missing: list[str] = []
-    for number, recipe in recipes.items():
+    for node, recipe in recipes.items():
         try:
             found = formula(recipe)
-            if not agrees(found, number, values or {}, slopes or {}):
-                raise NotWrittenError("another value than the operation gave")
-            nodes[number] = found
+            if not agrees(found, node, values or {}, slopes or {}):
+                raise NotTracedError("another value than the operation gave")
+            nodes[node] = found
         except Exception:  # noqa: BLE001 - an operation of the user's may fail on symbols in any way it likes
             if recipe.op.name not in missing:
                 missing.append(recipe.op.name)
@@ -79,71 +80,48 @@ def formula(recipe: Recipe) -> dict[str, Any]:
     """The formulas of one node, as in :func:`formulas`.
 
     Raises:
-        NotWrittenError: there is something in it that no expression says; or whatever the operation raises.
+        NotTracedError: there is something in it that no expression says; or whatever the operation raises.
     """
     op, operands, params = recipe
-    if op.outputs:
-        raise NotWrittenError(f"{op.name} has several outputs")
-    symbols = [Symbol(["x", i]) if isinstance(x, Ref) else x for i, x in enumerate(operands)]
-    result = op.forward(PEN, *symbols, **params)
-    y, residuals = (result[0], result[1:]) if op.residuals else (result, ())
+    symbols = [symbol("x", i) if isinstance(x, Ref) else x for i, x in enumerate(operands)]
+    value, residuals = forward(op, XP, symbols, params)
     if any(getattr(x, "dtype", None) == dtypes.bool_ or isinstance(x, bool) for x in operands):
-        raise NotWrittenError(f"{op.name} chooses by a condition that is not in the graph")
+        raise NotTracedError(f"{op.name} chooses by a condition that is not in the graph")
     wanted = [i for i, x in enumerate(operands) if isinstance(x, Ref) and has_rule(op, i)]
+    y = symbol("y")
+    if op.name in FAMILIAR:
+        gradients = [FAMILIAR[op.name](y) for _ in wanted]
+    else:
+        gradients = local_gradients(op, XP, symbols, params, residuals, y, wanted)
     local: list[Any] = [None] * len(operands)
-    for i, h in zip(wanted, _local(op, symbols, residuals, params, wanted), strict=True):
+    for i, h in zip(wanted, gradients, strict=True):
         local[i] = checked(h)
     names = [f"{op.inputs[0]}{i}" for i in range(len(operands))] if op.variadic else list(op.inputs)
     inputs = [{"node": x.node} if isinstance(x, Ref) else None if x is None else literal(x) for x in operands]
-    return {"inputs": inputs, "names": names, "value": checked(y), "local": local}
+    return {"inputs": inputs, "names": names, "value": checked(value), "local": local}
 
 
 FAMILIAR: dict[str, Callable[[Any], Any]] = {"sigmoid": lambda y: y * (1 - y), "tanh": lambda y: 1 - y * y}
 """Local gradients by the output, as they are taught, where the form of the rule is made for its tails."""
 
-
-def has_rule(op: Primitive, position: int) -> bool:
-    """Whether a gradient goes back through an operand; none does through a condition."""
-    return not op.constant and (op.joint is not None or op.inputs[position] in op.rules)
+XP = Tracer()
 
 
-def _local(
-    op: Primitive, symbols: Sequence[Any], residuals: Sequence[Any], params: Mapping[str, Any], wanted: list[int]
-) -> list[Any]:
-    """The gradient rules of the wanted operands, run with an upstream gradient of 1."""
-    g = Symbol(1)
+def symbol(*name: Any) -> Symbol:
+    """The symbol of an operand or of the value, by what the list of it is."""
+    return Symbol(XP, variable(name, "float64", ()))
 
-    def named(rule: Rule) -> list[Any]:
-        found: list[Any] = []
-        for source, key in rule.sources:
-            if source == "input":
-                found.append(tuple(symbols) if op.variadic else symbols[key])
-            elif source == "shape":
-                found.append(tuple(() for _ in symbols) if op.variadic else ())
-            elif source == "static":
-                found.append(params[key])
-            elif source == "residual":
-                found.append(residuals[key])
-            elif source == "y":
-                found.append(Symbol(["y"]))
-            else:
-                raise NotWrittenError(f"a rule of {op.name} asks for the {source}")
-        return found
 
-    if op.name in FAMILIAR:
-        return [FAMILIAR[op.name](Symbol(["y"])) for _ in wanted]
-    names = tuple(wanted) if op.variadic else tuple(op.inputs[i] for i in wanted)
-    if op.joint is not None:
-        return list(op.joint.function(PEN, g, names, *named(op.joint)))
-    rules = [op.rule(str(name)) for name in names]
-    return [rule.function(PEN, g, *named(rule)) for rule in rules]
+def literal(value: Any) -> float | int | str:
+    """A number as JSON has it."""
+    return number(XP.expression(value).value)
 
 
 def checked(value: Any) -> Any:
     """The expression of a symbol or of a number, if it is not too long."""
-    expression = written(value)
+    expression = nested(XP.expression(value))
     if size(expression) > LONGEST:
-        raise NotWrittenError(f"more than {LONGEST} parts")
+        raise NotTracedError(f"more than {LONGEST} parts")
     return expression
 
 

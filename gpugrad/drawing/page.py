@@ -11,7 +11,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from .symbols import JAVASCRIPT
+from ..expressions.javascript import JAVASCRIPT
 
 SCRIPTS = ("numbers", "model", "layout", "scene", "dom", "draw", "steps", "words", "view", "main")
 

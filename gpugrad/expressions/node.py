@@ -10,7 +10,7 @@ Operands are never converted implicitly. All numeric operands of an operation ha
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterable, Iterator
 from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -175,7 +175,7 @@ def _axes(args: tuple[Expression, ...]) -> frozenset[str]:
     return frozenset().union(*(a.axes for a in args))
 
 
-def variable(name: str, dtype: str, axes: Iterable[str] = "i") -> Expression:
+def variable(name: Hashable, dtype: str, axes: Iterable[str] = "i") -> Expression:
     """A parameter of the kernel: an array that varies along ``axes``, or a scalar if there are none.
 
     Elementwise kernels have the one axis ``i``; kernels over rows and columns the axes ``r`` (which row) and ``c``

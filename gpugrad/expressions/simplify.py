@@ -35,6 +35,8 @@ def simple(op: str, *args: Expression) -> Expression:
         return args[0]
     if op == "multiply" and -1 in values:
         return simple("negative", args[1] if values[0] == -1 else args[0])
+    if op == "divide" and values[0] == -1:
+        return simple("negative", make("divide", constant(1, args[0].dtype), args[1]))
     if op == "negative" and args[0].op == "negative":
         return args[0].args[0]
     if op == "where" and args[1] is args[2]:

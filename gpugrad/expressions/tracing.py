@@ -93,20 +93,20 @@ class Symbol:
     def copy(self) -> Symbol:
         return Symbol(self.tracer, self.expression, self.weak)
 
-    def __neg__(self) -> Symbol:
+    def __neg__(self) -> Any:
         return self.tracer.write("negative", self)
 
     def __pos__(self) -> Symbol:
         return self
 
-    def __abs__(self) -> Symbol:
+    def __abs__(self) -> Any:
         return self.tracer.write("abs", self)
 
-    def __invert__(self) -> Symbol:
+    def __invert__(self) -> Any:
         return self.tracer.write("bitwise_invert", self)
 
 
-def _binary(name: str, how: str) -> Callable[[Symbol, Any], Symbol]:
+def _binary(name: str, how: str) -> Callable[[Symbol, Any], Any]:
     if how == "r":
         return lambda self, other: self.tracer.write(name, other, self)
     if how == "i":
@@ -155,7 +155,7 @@ class Tracer:
 
     # ---------------------------------------------------------------- values
 
-    def symbol(self, value: Any) -> Symbol:
+    def symbol(self, value: Any) -> Any:
         """A symbol, or a number as one.
 
         Raises:
@@ -169,13 +169,14 @@ class Tracer:
             if value.dtype.name not in DTYPES:
                 raise NotTracedError(f"{value!r} is no real number")
             dtype = "float32" if value.dtype.name in STORED else value.dtype.name
-            return Symbol(self, constant(value.item(), dtype))
+            return Symbol(self, constant(value.item(), dtype))  # type: ignore[union-attr]
         dtype = "bool" if isinstance(value, bool) else "int64" if isinstance(value, int) else self.arithmetic
         return Symbol(self, constant(value, dtype), weak=True)
 
     def expression(self, value: Any) -> Expression:
         """The expression of a symbol or of a number."""
-        return self.symbol(value).expression
+        symbol: Symbol = self.symbol(value)
+        return symbol.expression
 
     def promoted(self, values: Sequence[Symbol]) -> tuple[str, bool]:
         """The dtype that these are converted to, and whether it is weak."""
@@ -186,7 +187,7 @@ class Tracer:
         highest = max((type(kind) for kind in kinds), key=(bool, int, float).index)
         return {bool: "bool", int: "int64", float: self.arithmetic}[highest], True
 
-    def write(self, name: str, *values: Any, out: Any = None, dtype: Any = None, casting: Any = None) -> Symbol:
+    def write(self, name: str, *values: Any, out: Any = None, dtype: Any = None) -> Any:
         """The result of an operation on symbols and numbers.
 
         Raises:
@@ -217,10 +218,10 @@ class Tracer:
 
     # ---------------------------------------------------------------- functions that are several operations, or none
 
-    def asarray(self, x: Any, dtype: Any = None, **_: Any) -> Symbol:
+    def asarray(self, x: Any, dtype: Any = None, **_: Any) -> Any:
         return self.symbol(x) if dtype is None else self.astype(x, dtype)
 
-    def copy(self, x: Any) -> Symbol:
+    def copy(self, x: Any) -> Any:
         return self.symbol(x).copy()
 
     def astype(self, x: Any, dtype: Any, **_: Any) -> Symbol:
@@ -239,34 +240,34 @@ class Tracer:
         wanted = self.symbol(x).expression.dtype if dtype is None else numpy.dtype(dtype).name
         return Symbol(self, astype(self.expression(value), wanted))
 
-    def broadcast_to(self, x: Any, shape: tuple[int, ...]) -> Symbol:
+    def broadcast_to(self, x: Any, shape: tuple[int, ...]) -> Any:
         if shape != ():
             raise NotTracedError(f"an array of shape {shape}")
         return self.symbol(x)
 
-    def round(self, x: Any, decimals: int = 0) -> Symbol:
+    def round(self, x: Any, decimals: int = 0) -> Any:
         if decimals:
             raise NotTracedError(f"round to {decimals} decimals")
         return self.write("rint", x)
 
-    def clip(self, x: Any, low: Any = None, high: Any = None) -> Symbol:
+    def clip(self, x: Any, low: Any = None, high: Any = None) -> Any:
         above = self.symbol(x) if low is None else self.write("maximum", x, low)
         return above if high is None else self.write("minimum", above, high)
 
-    def sinc(self, x: Any) -> Symbol:
+    def sinc(self, x: Any) -> Any:
         angle = self.write("multiply", self.pi, x)
         return self.write("where", self.symbol(x) == 0, 1, self.write("sin", angle) / angle)
 
-    def logit(self, x: Any) -> Symbol:
+    def logit(self, x: Any) -> Any:
         return self.write("log", x / (1 - self.symbol(x)))
 
-    def expit(self, x: Any) -> Symbol:
+    def expit(self, x: Any) -> Any:
         return 1 / (1 + self.write("exp", -x))
 
-    def log_expit(self, x: Any) -> Symbol:
+    def log_expit(self, x: Any) -> Any:
         return -self.logaddexp(0, -x)
 
-    def logaddexp(self, a: Any, b: Any) -> Symbol:
+    def logaddexp(self, a: Any, b: Any) -> Any:
         apart = -abs(self.write("subtract", a, b))
         return self.write("maximum", a, b) + self.write("log1p", self.write("exp", apart))
 

@@ -1,9 +1,10 @@
-"""Fused kernels: each CUDA source beside its reference.
+"""Fused kernels: references, from which the CUDA sources are generated.
 
 To add one, write the reference on ``xp`` in the file of its family, arrays before the slash, with the formula, the
 bytes moved and the source in its docstring, and decorate it:
 
-- with :func:`~gpugrad.kernels.elementwise.elementwise` and the CUDA statement for one element;
+- with :func:`~gpugrad.kernels.elementwise.elementwise`: the reference is traced into expressions
+  (:mod:`gpugrad.expressions`) and printed. Give it a CUDA statement only if that is faster, and say why;
 - with :func:`~gpugrad.kernels.rows.rows` and the reductions and the element of a row.
 
 A NumPy routine that does the same faster on the CPU goes to ``host.py`` or the ``..._host.py`` of its family. A

@@ -14,7 +14,7 @@ from pages import EMPTY, PUT, READ, two_layers, walk, wanted
 import gpugrad as gg
 from gpugrad.drawing.page import SCRIPTS, page, part
 from gpugrad.drawing.preview import preview, short
-from gpugrad.drawing.symbols import JAVASCRIPT
+from gpugrad.expressions.javascript import JAVASCRIPT
 
 pytestmark = pytest.mark.usefixtures("on_the_host")
 
