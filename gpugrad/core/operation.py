@@ -20,7 +20,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Concatenate, NamedTuple, NoReturn, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, Literal, NamedTuple, NoReturn, ParamSpec, Protocol, overload
 from weakref import WeakValueDictionary
 
 from ..backend import NAMESPACES, Array, Namespace
@@ -49,7 +49,13 @@ class Operation(Protocol[P]):
     nondifferentiable: Callable[[], None]
     on: Callable[..., Any]
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor: ...
+
+
+class OperationOfSeveral(Operation[P], Protocol[P]):
+    """One with several outputs."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, ...]: ...  # type: ignore[override]
 
 
 class Rule(NamedTuple):
@@ -389,12 +395,22 @@ def primitive(forward: Callable[Concatenate[Any, P], Any], /) -> Operation[P]: .
 def primitive(
     *,
     residuals: tuple[str, ...] = (),
-    outputs: bool | str = False,
+    outputs: Literal[False] = False,
     view: bool = False,
     reference: Any = None,
     wide: bool | str = False,
     batch: Batch = None,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P]]: ...
+@overload
+def primitive(
+    *,
+    residuals: tuple[str, ...] = (),
+    outputs: Literal[True, "partial"],
+    view: bool = False,
+    reference: Any = None,
+    wide: bool | str = False,
+    batch: Batch = None,
+) -> Callable[[Callable[Concatenate[Any, P], Any]], OperationOfSeveral[P]]: ...
 def primitive(
     forward: Callable[..., Any] | None = None,
     /,

@@ -108,7 +108,8 @@ def operation_of(
 ) -> Operation[Any]:
     """The operation of a forward and rules, whose names are the user's."""
     inner = inner_names(takes)
-    operation: Any = primitive(outputs=len(gives) > 1)(with_signature(forward, (("xp", *inner.values()), ONLY)))
+    declared = with_signature(forward, (("xp", *inner.values()), ONLY))
+    operation: Any = primitive(outputs=True)(declared) if len(gives) > 1 else primitive(declared)
     operation.vjp(**{inner[n]: _in_order(rule, inner, gives) for n, rule in rules.items()})
     return operation  # type: ignore[no-any-return]
 

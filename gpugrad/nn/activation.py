@@ -29,8 +29,7 @@ class ReLU(InPlace):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        y: Tensor = functional.relu(input, self.inplace)
-        return y
+        return functional.relu(input, self.inplace)
 
 
 class Sigmoid(Module):
@@ -43,8 +42,7 @@ class Sigmoid(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        y: Tensor = functional.sigmoid(input)
-        return y
+        return functional.sigmoid(input)
 
 
 class Tanh(Module):
@@ -57,8 +55,7 @@ class Tanh(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        y: Tensor = functional.tanh(input)
-        return y
+        return functional.tanh(input)
 
 
 class GELU(Module):

@@ -117,10 +117,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         for i, tail in enumerate(self.tail):
             at = self.shortlist_size + i
             parts.append(functional.log_softmax(tail(input), dim=1) + head[:, at : at + 1])
-        y: Tensor = concat(parts, axis=1)
-        return y
+        return concat(parts, axis=1)
 
     def predict(self, input: Tensor) -> Tensor:
         """The most probable class of each example, ``(N, D)`` to ``(N,)``."""
-        y: Tensor = argmax(self.log_prob(input), axis=1)
-        return y
+        return argmax(self.log_prob(input), axis=1)

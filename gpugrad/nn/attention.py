@@ -212,8 +212,7 @@ class MultiheadAttention(Module):
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The rows of all steps and sequences in one product."""
     y = functional.linear(reshape(x, (-1, x.shape[-1])) if x.size else x, weight, bias)
-    rows: Tensor = reshape(y, (*x.shape[:-1], weight.shape[0]))
-    return rows
+    return reshape(y, (*x.shape[:-1], weight.shape[0]))
 
 
 class RotaryPositionalEmbeddings(Module):
@@ -261,8 +260,7 @@ class RotaryPositionalEmbeddings(Module):
         turned = expand_dims(astype(turned, x.dtype), axis=-3)  # (..., S, 1, D/2, 2)
         c, s = turned[..., 0], turned[..., 1]
         a, b = x[..., 0::2], x[..., 1::2]
-        y: Tensor = reshape(stack([a * c - b * s, b * c + a * s], axis=-1), x.shape)
-        return y
+        return reshape(stack([a * c - b * s, b * c + a * s], axis=-1), x.shape)
 
     def extra_repr(self) -> str:
         """Its arguments."""
@@ -308,8 +306,7 @@ class SinusoidalPositionalEncoding(Module):
                 f"SinusoidalPositionalEncoding: expected an input (..., S, {self.embed_dim}), got {x.shape}"
             )
         _within("SinusoidalPositionalEncoding", x.shape[-2], self.max_seq_len)
-        y: Tensor = x + astype(self.table[: x.shape[-2]], x.dtype)
-        return y
+        return x + astype(self.table[: x.shape[-2]], x.dtype)
 
     def extra_repr(self) -> str:
         """Its arguments."""
@@ -319,8 +316,7 @@ class SinusoidalPositionalEncoding(Module):
 def _angles(positions: int, dim: int, base: float) -> Tensor:
     """``p base^(-2 i / dim)``, shape ``(positions, dim / 2)``; in double precision, since positions are large."""
     rates = exp(arange(0, dim, 2, dtype="float64") * (-math.log(base) / dim))
-    y: Tensor = expand_dims(arange(positions, dtype="float64"), axis=1) * rates
-    return y
+    return expand_dims(arange(positions, dtype="float64"), axis=1) * rates
 
 
 def _within(name: str, positions: int, most: int) -> None:

@@ -101,8 +101,7 @@ class TransformerEncoderLayer(Module):
 
 def _branch(x: Tensor, branch: Callable[[Tensor], Tensor], norm: Module, norm_first: bool) -> Tensor:
     """``x + branch(norm(x))``, or ``norm(x + branch(x))``."""
-    y: Tensor = x + branch(norm(x)) if norm_first else norm(x + branch(x))
-    return y
+    return x + branch(norm(x)) if norm_first else norm(x + branch(x))
 
 
 class TransformerDecoderLayer(Module):
@@ -321,5 +320,4 @@ class Transformer(Module):
         tensor([[  0., -inf],
                 [  0.,   0.]])
         """
-        mask: Tensor = triu(full((sz, sz), -math.inf, dtype=dtype, device=device), k=1)
-        return mask
+        return triu(full((sz, sz), -math.inf, dtype=dtype, device=device), k=1)

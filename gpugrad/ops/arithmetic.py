@@ -9,7 +9,7 @@ API standard 2024.12.
 from __future__ import annotations
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import Tensor, primitive
 from ..kernels import composed as kernels
 from .corners import marked, unless_zero
 
@@ -300,7 +300,7 @@ _clip.vjp(
 )
 
 
-def clip(x: Array, /, min: Array | None = None, max: Array | None = None) -> Array:
+def clip(x: Array, /, min: Array | None = None, max: Array | None = None) -> Tensor:
     """``min(max(x, min), max)``; the gradient passes where ``min <= x <= max``, the rest goes to the bound that holds.
 
     Args:

@@ -39,7 +39,7 @@ def _positions(condition: Array, *others: Any) -> tuple[Array, ...]:
     """``where`` of a condition alone: :func:`nonzero`."""
     if others:
         raise TypeError(f"where: expected a condition alone or with two choices, got {1 + len(others)} arguments")
-    return nonzero(asarray(condition))  # type: ignore[no-any-return]
+    return nonzero(asarray(condition))
 
 
 extend(where, _positions)
@@ -133,8 +133,7 @@ def _piece_of_each(t: Tensor, mask: Tensor, function: Any, args: Any, kwargs: An
             value = function(where(held, flat, some), *args, **kwargs)
         value = beside(value, t)
         value = reshape(value, t.shape) if value.shape == flat.shape else value
-    chosen: Tensor = where(mask, set_at(zeros_like(t), ..., value), y)
-    return chosen
+    return where(mask, set_at(zeros_like(t), ..., value), y)
 
 
 def choose(index: Array, choices: Sequence[Array] | Array, mode: str = "raise") -> Array:
@@ -162,7 +161,7 @@ def choose(index: Array, choices: Sequence[Array] | Array, mode: str = "raise") 
     return take_along_axis(table, expand_dims(number, 0), axis=0)[0]
 
 
-def compress(condition: Array, x: Array, axis: int | None = None) -> Array:
+def compress(condition: Array, x: Array, axis: int | None = None) -> Tensor:
     """The slices of ``x`` along ``axis`` (None: the elements) for which the condition, shape ``(N,)``, holds.
 
     Raises:

@@ -149,7 +149,8 @@ def histogram(
             edges = _moving(edges, *((min(t), max(t)) if range is None else range))
     else:
         edges = beside(bins, t)
-        counts = _in_bins(flat, edges) if weights is None else None
+        if weights is None:
+            counts = _in_bins(flat, edges)
     if weights is not None:
         w = beside(weights, t)
         if w.shape != t.shape:

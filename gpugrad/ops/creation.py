@@ -365,7 +365,7 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Device | str 
     _no_part_lost("astype", x.dtype, wanted)
     if not backend.is_floating(wanted):
         x = Tensor(x.data)
-    return _astype(x, wanted)  # type: ignore[no-any-return]
+    return _astype(x, wanted)
 
 
 @primitive(batch="elementwise")

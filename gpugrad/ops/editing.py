@@ -268,7 +268,7 @@ def apply_over_axes(function: Callable[..., Any], x: Array, axes: int | Sequence
     return y
 
 
-def resize(x: Array, shape: int | tuple[int, ...], /) -> Array:
+def resize(x: Array, shape: int | tuple[int, ...], /) -> Tensor:
     """The elements in row-major order in another shape, cut off or, if there are too few, begun again.
 
     >>> import gpugrad as gg

@@ -386,7 +386,7 @@ def _over(name: str, whole: Tensor, divisor: float, dtype: Any) -> Tensor:
     wanted = modes.get_default_dtype() if dtype is None else backend.as_dtype(dtype)
     if not backend.is_floating(wanted):
         raise TypeError(f"{name}: expected a floating-point dtype, got {wanted}")
-    return divide(astype(whole, wanted), divisor)  # type: ignore[no-any-return]
+    return divide(astype(whole, wanted), divisor)
 
 
 def fftshift(x: Array, /, axes: int | Axes = None) -> Array:

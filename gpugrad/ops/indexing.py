@@ -103,10 +103,9 @@ def getitem(x: Tensor, index: Any, /) -> Tensor:
     tensor([2., 0., 1.])
     """
     if type(index) is int:
-        return _slice(x, index)  # type: ignore[no-any-return]
+        return _slice(x, index)
     key = plain_index(index, x)
-    y: Tensor = _slice(x, key) if is_basic(key) else _gather(x, key)
-    return y
+    return _slice(x, key) if is_basic(key) else _gather(x, key)
 
 
 def _read(xp: Namespace, x: Array, index: Any) -> Array:
@@ -193,8 +192,7 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
         raise TypeError(f"cannot write floating-point values into a tensor of {x.dtype}")
     if careful.on and _differs(key, x, value):
         return _set_where(x, key[0] if isinstance(key, tuple) else key, value)
-    y: Tensor = _set_at(x, value, index=key)
-    return y
+    return _set_at(x, value, index=key)
 
 
 def _differs(key: Any, x: Tensor, value: Any) -> bool:
@@ -213,8 +211,7 @@ def _set_where(x: Tensor, mask: Array, value: Any) -> Tensor:
     if backend.is_array(value) or isinstance(value, Tensor):
         value = astype(asarray(value), x.dtype, copy=False)
     extra = x.ndim - len(mask.shape)
-    y: Tensor = where(reshape(Tensor(mask), (*mask.shape, *(1,) * extra)), value, x)
-    return y
+    return where(reshape(Tensor(mask), (*mask.shape, *(1,) * extra)), value, x)
 
 
 def setitem(x: Tensor, index: Any, value: Any, /) -> None:

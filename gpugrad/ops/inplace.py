@@ -95,7 +95,7 @@ class Flat(Passing):
         self.base = base
 
     def __getitem__(self, index: Any) -> Tensor:
-        return shaping.reshape(self.base, -1)[index]  # type: ignore[no-any-return]
+        return shaping.reshape(self.base, -1)[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         check_target(self.base, "a[0].flat[1] = v")
@@ -114,12 +114,12 @@ class Flat(Passing):
 
     def copy(self) -> Tensor:
         """The elements as a tensor with one axis."""
-        return shaping.reshape(self.base, -1)  # type: ignore[no-any-return]
+        return shaping.reshape(self.base, -1)
 
 
 def _repeated(values: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
     """As many values as there are places, from the start again where they are too few."""
-    return editing.resize(_values(values, like), shape)  # type: ignore[no-any-return]
+    return editing.resize(_values(values, like), shape)
 
 
 def _values(values: Any, like: Tensor) -> Tensor:

@@ -112,4 +112,4 @@ def matrices(name: str, x: Array) -> Tensor:
 def hermitian_part(x: Tensor) -> Tensor:
     """``(X + X^H) / 2``: Hermitian matrices themselves, with gradients that are Hermitian."""
     adjoint = permute_dims(conj(x) if x.dtype.kind == "c" else x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
-    return (x + adjoint) / 2  # type: ignore[no-any-return]
+    return (x + adjoint) / 2

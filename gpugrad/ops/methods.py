@@ -112,8 +112,8 @@ def _is_scalar(x: Tensor, value: Tensor) -> bool:
 def _reshape(self: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
     """:func:`gpugrad.reshape`; the sizes come as a tuple or one by one."""
     if order != "C" or copy is not None:
-        return shaping.reshape_in_order(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)  # type: ignore[no-any-return]
-    return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+        return shaping.reshape_in_order(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)
+    return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
 
 
 def _flatten(self: Tensor, order: str = "C") -> Tensor:
@@ -124,14 +124,14 @@ def _flatten(self: Tensor, order: str = "C") -> Tensor:
 def _transpose(self: Tensor, *axes: Any) -> Tensor:
     """:func:`gpugrad.permute_dims`; the axes come as a tuple or one by one, and without any they are reversed."""
     order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-    return shaping.permute_dims(self, tuple(order) or tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
+    return shaping.permute_dims(self, tuple(order) or tuple(reversed(range(self.ndim))))
 
 
 def _compress(self: Tensor, condition: Any, axis: int | None = None, out: Tensor | None = None) -> Tensor:
     """:func:`gpugrad.compress`: the elements, or slices, for which the condition holds."""
     if out is not None:
         return keywords.called(conditions.compress, condition, self, axis, out=out)  # type: ignore[no-any-return]
-    return conditions.compress(condition, self, axis)  # type: ignore[no-any-return]
+    return conditions.compress(condition, self, axis)
 
 
 def _numpys(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -160,7 +160,7 @@ def _rdivmod(self: Tensor, other: Any) -> Any:
 
 def _round(self: Tensor, ndigits: int | None = None) -> Tensor:
     """``round(x)`` and ``round(x, n)``: :func:`gpugrad.round`, a tensor in both cases."""
-    return rounding.round(self, 0 if ndigits is None else ndigits)  # type: ignore[no-any-return]
+    return rounding.round(self, 0 if ndigits is None else ndigits)
 
 
 def _copy(self: Tensor, order: str = "C") -> Tensor:

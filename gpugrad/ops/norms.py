@@ -110,7 +110,7 @@ def bounded_norm(x: Tensor, axis: Axis, ord: float = 2) -> Tensor:
 
 
 @computed_wide
-def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float | str = 2) -> Array:
+def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float | str = 2) -> Tensor:
     """``(sum |x|^p)^(1/p)`` with ``p = ord``, over ``axis``, all axes for None.
 
     Where a norm is 0, its gradient is 0, and so is that of an element which is 0; second derivatives that do not exist

@@ -31,7 +31,7 @@ def _mask(name: str, condition: Any, x: Tensor) -> Tensor:
     """The condition in the shape of ``x``."""
     mask = astype(beside(condition, x), bool, copy=False)
     try:
-        return broadcast_to(mask, x.shape)  # type: ignore[no-any-return]
+        return broadcast_to(mask, x.shape)
     except ValueError:
         raise ValueError(f"{name}: where= of shape {mask.shape} does not broadcast to the tensor's {x.shape}") from None
 
@@ -89,7 +89,7 @@ def _one_more(x: Tensor, value: Any, axis: Axis) -> Tensor:
     """Something in place of nothing along the axes that are reduced."""
     reduced = range(x.ndim) if axis is None else [a % x.ndim for a in several(axis)]
     shape = tuple(1 if i in reduced and not n else n for i, n in enumerate(x.shape))
-    return broadcast_to(full_like(asarray(0, dtype=x.dtype, device=x.device), value), shape)  # type: ignore[no-any-return]
+    return broadcast_to(full_like(asarray(0, dtype=x.dtype, device=x.device), value), shape)
 
 
 def average(
@@ -104,9 +104,9 @@ def average(
     t = _numbers(x, dtype)
     mask = _counted(name, t, condition)
     if mask is None:
-        return reduction.mean(t, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduction.mean(t, axis=axis, keepdims=keepdims)
     total = reduction.sum(where(mask, t, 0), axis=axis, keepdims=keepdims)
-    return divide(total, _count(mask, total, axis, keepdims))  # type: ignore[no-any-return]
+    return divide(total, _count(mask, total, axis, keepdims))
 
 
 def _numbers(x: Any, dtype: Any) -> Tensor:
@@ -119,13 +119,13 @@ def _counted(name: str, t: Tensor, condition: Any) -> Tensor | None:
     mask = None if condition is True else _mask(name, condition, t)
     if not name.startswith("nan"):
         return mask
-    return logical_not(isnan(t)) if mask is None else logical_and(mask, logical_not(isnan(t)))  # type: ignore[no-any-return]
+    return logical_not(isnan(t)) if mask is None else logical_and(mask, logical_not(isnan(t)))
 
 
 def _count(mask: Tensor, like: Tensor, axis: Axis, keepdims: bool, correction: Any = 0) -> Tensor:
     real_dtype = real(like).dtype if like.dtype.kind == "c" else like.dtype
     count = astype(reduction.sum(mask, axis=axis, keepdims=keepdims), real_dtype) - correction
-    return where(count > 0, count, math.nan)  # type: ignore[no-any-return]
+    return where(count > 0, count, math.nan)
 
 
 def variance(
@@ -148,9 +148,9 @@ def variance(
     total = reduction.sum(squares, axis=axis, keepdims=keepdims)
     y = divide(total, _count(mask, total, axis, keepdims, correction))
     if not name.endswith("std"):
-        return y  # type: ignore[no-any-return]
+        return y
     flat = y == 0
-    return where(flat, 0, sqrt(where(flat, 1, y)))  # type: ignore[no-any-return]
+    return where(flat, 0, sqrt(where(flat, 1, y)))
 
 
 # ---------------------------------------------------------------- the operations that come here

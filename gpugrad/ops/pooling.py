@@ -157,8 +157,7 @@ def max_unpool(
     flat = (*x.shape[:2], prod(x.shape[2:]))
     empty = zeros((*x.shape[:2], prod(inner)), dtype=x.dtype, device=x.device)
     places = put_along_axis(empty, reshape(at, flat), reshape(x, flat), axis=-1)
-    y: Tensor = reshape(places, (*x.shape[:2], *inner) if whole else (x.shape[1], *inner))
-    return y
+    return reshape(places, (*x.shape[:2], *inner) if whole else (x.shape[1], *inner))
 
 
 def average_pool(
@@ -193,8 +192,7 @@ def norm_pool(name: str, input: Any, norm: float, kernel: Any, stride: Any, ceil
     total = average_pool(name, asarray(input) ** norm, kernel, stride, 0, ceil, True, None, ndim) * count
     if norm == 1:
         return total
-    y: Tensor = root(total, norm)
-    return y
+    return root(total, norm)
 
 
 def _check_floating(name: str, x: Tensor) -> None:
@@ -309,8 +307,7 @@ def _side_by_side(x: Tensor, window: Window) -> Tensor:
     pairs = [n for pair in zip(window.outer, window.kernel, strict=True) for n in pair]
     apart = reshape(x, (*x.shape[:2], *pairs))
     order = (0, 1, *range(2, apart.ndim, 2), *range(3, apart.ndim, 2))
-    y: Tensor = reshape(permute_dims(apart, order), (*x.shape[:2], window.positions, window.size))
-    return y
+    return reshape(permute_dims(apart, order), (*x.shape[:2], window.positions, window.size))
 
 
 def _first_of_uneven(planes: Tensor, inner: Shape, outer: Shape) -> Tensor:
@@ -324,8 +321,7 @@ def _first_of_uneven(planes: Tensor, inner: Shape, outer: Shape) -> Tensor:
         table = reshape(pairs, (table.shape[0] * m, table.shape[1] * widest))
     elements = getitem(planes, (slice(None), slice(None), table))  # (N, C, places, window)
     first = argmax(elements, axis=-1, keepdims=True)
-    found: Tensor = squeeze(take_along_axis(table.reshape((1, 1, *table.shape)), first, axis=-1), axis=-1)
-    return found
+    return squeeze(take_along_axis(table.reshape((1, 1, *table.shape)), first, axis=-1), axis=-1)
 
 
 # -------------------------------------------------------------------- windows as columns

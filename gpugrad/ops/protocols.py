@@ -220,7 +220,7 @@ def _accumulated(
         return ours(x, axis=axis)  # type: ignore[no-any-return]
     if x.shape[axis] == 0:
         return x
-    return shaping.stack([*itertools.accumulate(_parts(name, op, x, axis), op)], axis=axis)  # type: ignore[no-any-return]
+    return shaping.stack([*itertools.accumulate(_parts(name, op, x, axis), op)], axis=axis)
 
 
 def _parts(name: str, op: Callable[..., Any], x: Tensor, axis: Any) -> Sequence[Tensor]:

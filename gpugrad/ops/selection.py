@@ -21,7 +21,7 @@ from .nested import together
 from .shaping import column_major, permute_dims, reshape, which_axis
 
 
-def take(x: Array, indices: Array, /, axis: int | None = None, *, mode: str = "raise") -> Array:
+def take(x: Array, indices: Array, /, axis: int | None = None, *, mode: str = "raise") -> Tensor:
     """The elements of ``x`` at ``indices`` along ``axis`` (None: flattened).
 
     Args:
@@ -151,7 +151,7 @@ def take_along_axis(x: Array, indices: Array, /, axis: int | None = -1) -> Array
     return getitem(t, _along("take_along_axis", t, indices, axis))
 
 
-def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int | None = -1) -> Array:
+def put_along_axis(x: Array, indices: Array, values: Array, /, axis: int | None = -1) -> Tensor:
     """``x`` with ``values`` in the places that :func:`take_along_axis` reads, as a new tensor of the same shape.
 
     Raises:

@@ -77,7 +77,7 @@ def column_major(name: str, order: str | None, x: Any = None) -> bool:
     raise ValueError(f"{name}: order={order!r} depends on how the tensor lies in memory: write order='C' or 'F'")
 
 
-def reshape_in_order(x: Array, shape: int | Shape, *, order: str | None = "C", copy: bool | None = None) -> Array:
+def reshape_in_order(x: Array, shape: int | Shape, *, order: str | None = "C", copy: bool | None = None) -> Tensor:
     """:func:`reshape` with an order."""
     if not column_major("reshape", order, x):
         return reshape(x, shape, copy=copy)
@@ -215,7 +215,7 @@ def _concat_arrays(
     return [g[(*before, slice(ends[i] - sizes[i], ends[i]))] for i in wanted]
 
 
-def concat(arrays: Sequence[Array], /, axis: int | None = 0) -> Array:
+def concat(arrays: Sequence[Array], /, axis: int | None = 0) -> Tensor:
     """Tensors joined along an axis that exists; None joins them flattened. Each gets its part of the gradient.
 
     Raises:
@@ -246,7 +246,7 @@ def _stack_arrays(xp: Namespace, g: Array, wanted: tuple[int, ...], axis: int) -
     return [g[(*before, i)] for i in wanted]
 
 
-def stack(arrays: Sequence[Array], /, axis: int = 0) -> Array:
+def stack(arrays: Sequence[Array], /, axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis.
 
     Raises:

@@ -40,8 +40,7 @@ def block_diag(*arrs: Any) -> Tensor:
         after = width - before - t.shape[-1]
         rows.append(pad(t, (*[(0, 0)] * (t.ndim - 1), (before, after))))
         before += t.shape[-1]
-    made: Tensor = concat(rows, axis=-2)
-    return made
+    return concat(rows, axis=-2)
 
 
 # -------------------------------------------------------------------- bands

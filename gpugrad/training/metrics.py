@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy
 
@@ -338,7 +338,7 @@ def _predicted(name: str, outputs: Tensor, targets: Tensor, threshold: float, ig
     """The predicted class of each target."""
     if outputs.ndim == targets.ndim + 1:
         _check(name, outputs, targets, ignored)
-        return cast(Tensor, argmax(outputs, axis=1))
+        return argmax(outputs, axis=1)
     if outputs.shape != targets.shape:
         raise ValueError(f"{name}: expected scores (N, C, ...) or predictions of the targets' shape, got shapes "
                          f"{outputs.shape} and {targets.shape}")  # fmt: skip

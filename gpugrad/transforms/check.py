@@ -100,10 +100,7 @@ def gradgradcheck(
             for i, x in zip(places, chosen, strict=True):
                 at[i] = x
             ys = [y for y in _tuple(f(*at)) if backend.is_floating(y.dtype)]
-            total = 0.0
-            for y, g in zip(ys, gs, strict=True):
-                total = total + real((y * g).sum())
-            return total
+            return sum((real((y * g).sum()) for y, g in zip(ys, gs, strict=True)), start=0.0)
 
         value, pullback = vjp(f_of, *(at[i] for i in places))
         return pullback(_beside(numpy.ones(()), value))

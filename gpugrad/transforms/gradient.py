@@ -33,8 +33,7 @@ WIDE: dict[type, Any] = {float: float64, complex: complex128}
 def variable(x: Tensor) -> Tensor:
     """The value of a Tensor as a variable of a transform; where it is part of a graph, at a new place in it."""
     if x.node is not None and recording():
-        moved: Tensor = identity(x)
-        return moved
+        return identity(x)
     data = careful.variable(x.data) if careful.on and careful.variable is not None else x.data
     return Tensor(data, Argument(data.shape, data.dtype))
 

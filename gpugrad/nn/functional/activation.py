@@ -71,8 +71,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight.ndim > 1 or weight.size not in (1, channels):
         raise ValueError(f"prelu: expected one weight or one for each of {channels} channels, got {weight.shape}")
     w = reshape(weight, (weight.size, *(1,) * (input.ndim - 2))) if weight.size > 1 else reshape(weight, ())
-    y: Tensor = ops.sloped(input, w)
-    return y
+    return ops.sloped(input, w)
 
 
 def rrelu(
@@ -151,8 +150,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: expected approximate='none' or 'tanh', got {approximate!r}")
-    y: Tensor = ops.gelu(input) if approximate == "none" else ops.gelu_tanh(input)
-    return y
+    return ops.gelu(input) if approximate == "none" else ops.gelu_tanh(input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -184,8 +182,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> gg.nn.functional.softplus(gg.tensor([0.0, 30.0]))
     tensor([ 0.6931472, 30.       ])
     """
-    y: Tensor = ops.softplus(input, beta, threshold)
-    return y
+    return ops.softplus(input, beta, threshold)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -195,8 +192,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> gg.nn.functional.logsigmoid(gg.tensor([0.0, -200.0]))
     tensor([  -0.6931472, -200.       ])
     """
-    y: Tensor = special.log_expit(input)
-    return y
+    return special.log_expit(input)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -254,8 +250,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     >>> gg.nn.functional.hardshrink(gg.tensor([0.25, 2.0]))
     tensor([0., 2.])
     """
-    y: Tensor = ops.hardshrink(input, lambd)
-    return y
+    return ops.hardshrink(input, lambd)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -270,8 +265,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise ValueError(f"softshrink: expected lambd of at least 0, got {lambd}")
-    y: Tensor = ops.softshrink(input, lambd)
-    return y
+    return ops.softshrink(input, lambd)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -281,8 +275,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     >>> gg.nn.functional.tanhshrink(gg.tensor([0.0, 2.0]))
     tensor([0.       , 1.0359724])
     """
-    y: Tensor = ops.tanhshrink(input)
-    return y
+    return ops.tanhshrink(input)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -292,8 +285,7 @@ def softsign(input: Tensor) -> Tensor:
     >>> gg.nn.functional.softsign(gg.tensor([-1.0, 3.0]))
     tensor([-0.5 ,  0.75])
     """
-    y: Tensor = ops.softsign(input)
-    return y
+    return ops.softsign(input)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -321,8 +313,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     if input.shape[dim] % 2:
         raise ValueError(f"glu: expected an axis {dim} of even size, got shape {input.shape}")
-    y: Tensor = gate(input, axis=dim)
-    return y
+    return gate(input, axis=dim)
 
 
 def softmin(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tensor:
@@ -360,8 +351,7 @@ def gumbel_softmax(
     if tau <= 0:
         raise ValueError(f"gumbel_softmax: expected a positive tau, got {tau}")
     if not logits.ndim and dim in (0, -1):
-        number: Tensor = reshape(gumbel_softmax(reshape(logits, (1,)), tau, hard, 0, generator=generator), ())
-        return number
+        return reshape(gumbel_softmax(reshape(logits, (1,)), tau, hard, 0, generator=generator), ())
     source = generator or random.default_generator
     u = source.uniform(0.0, 1.0, logits.shape, dtype=logits.dtype, device=logits.device)
     noise = -log(-log(u + 1e-20) + 1e-20)
@@ -370,5 +360,4 @@ def gumbel_softmax(
         return y
     plain = y.detach()
     corner = put_along_axis(zeros_like(plain), plain.argmax(axis=dim, keepdims=True), 1.0, axis=dim)
-    passing: Tensor = corner - plain + y
-    return passing
+    return corner - plain + y

@@ -44,8 +44,7 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: fl
     """``softmax(scale q k^T + mask)``, shape ``(..., L, S)``; a row that is ``-inf`` throughout is NaN."""
     factor = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     scores = (query * factor) @ key.mT
-    y: Tensor = softmax(scores if mask is None else scores + mask, axis=-1)
-    return y
+    return softmax(scores if mask is None else scores + mask, axis=-1)
 
 
 @computed_wide_on_host

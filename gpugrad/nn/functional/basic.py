@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import backend
 from ...backend import NAMESPACES, logger
-from ...core import Tensor
+from ...core import Operation, Tensor
 from ...ops import softmax as ops
 from ...ops.creation import asarray, astype
 from ...ops.inplace import take
@@ -111,19 +111,19 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return y if bias is None else y + bias
 
 
-def _along_axis(operation: Any, input: Tensor, dim: int | None, dtype: Any) -> Any:
+def _along_axis(operation: Any, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
     """An operation along one axis: for None that which PyTorch takes. A number counts as a vector of one element."""
     return _along(input if dtype is None else astype(input, dtype), operation, dim)
 
 
 @computed_wide
-def _along(x: Tensor, operation: Any, dim: int | None) -> Any:
+def _along(x: Tensor, operation: Operation[Any], dim: int | None) -> Tensor:
     if dim is None:
         dim = 0 if x.ndim in (0, 1, 3) else 1
     if x.ndim:
         return operation(x, axis=dim)
     if dim not in (0, -1):
-        raise ValueError(f"{operation.__name__}: expected dim 0 or -1 for an input without axes, got {dim}")
+        raise ValueError(f"{operation.op.name}: expected dim 0 or -1 for an input without axes, got {dim}")
     return reshape(operation(reshape(x, (1,)), axis=0), ())
 
 
@@ -143,8 +143,7 @@ def softmax(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tensor:
     >>> nn.functional.softmax(gg.tensor([1.0, 1.0, 1.0, 1.0]))
     tensor([0.25, 0.25, 0.25, 0.25])
     """
-    y: Tensor = _along_axis(ops.softmax, input, dim, dtype)
-    return y
+    return _along_axis(ops.softmax, input, dim, dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tensor:
@@ -155,8 +154,7 @@ def log_softmax(input: Tensor, dim: int | None = -1, dtype: Any = None) -> Tenso
     >>> nn.functional.log_softmax(gg.tensor([1.0, 1.0]))
     tensor([-0.6931472, -0.6931472])
     """
-    y: Tensor = _along_axis(ops.log_softmax, input, dim, dtype)
-    return y
+    return _along_axis(ops.log_softmax, input, dim, dtype)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:

@@ -136,5 +136,4 @@ def ctc_loss(
 
 def _rows(rows: list[Any], x: Tensor, dtype: Any, width: int) -> Tensor:
     """A list of rows of the same width, of which there may be none, beside ``x``."""
-    made: Tensor = beside(rows, x, dtype).reshape((len(rows), width))
-    return made
+    return beside(rows, x, dtype).reshape((len(rows), width))

@@ -35,11 +35,9 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
     tensor([[0.6, 0.8]])
     """
     if not input.ndim and dim in (0, -1):
-        number: Tensor = reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
-        return number
+        return reshape(normalize(reshape(input, (1,)), p, 0, eps), ())
     size = bounded_norm(input, dim, p)
-    y: Tensor = input / clip(size, eps, None)
-    return y
+    return input / clip(size, eps, None)
 
 
 @computed_wide
@@ -72,8 +70,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     if not -x1.ndim <= dim < x1.ndim:
         raise ValueError(f"cosine_similarity: there is no axis {dim} in the shape {x1.shape}")
     units = [x / at_least(bounded_norm(x, dim), eps) for x in (x1, x2)]
-    y: Tensor = sum(units[0] * units[1], axis=dim)
-    return y
+    return sum(units[0] * units[1], axis=dim)
 
 
 @computed_wide
@@ -99,8 +96,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     difference: Tensor = x1 - x2 + eps
     if not difference.ndim:
         difference, keepdim = reshape(difference, (1,)), False
-    y: Tensor = vector_norm(difference, axis=-1, keepdims=keepdim, ord=p)
-    return y
+    return vector_norm(difference, axis=-1, keepdims=keepdim, ord=p)
 
 
 @computed_wide
@@ -136,8 +132,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) 
         raise ValueError(f"cdist: expected a compute_mode of {', '.join(map(repr, MODES))}, got {compute_mode!r}")
     many = compute_mode == MODES[1] or (compute_mode == MODES[0] and max(x1.shape[-2], x2.shape[-2]) > 25)
     if p != 2 or not many:
-        y: Tensor = vector_norm(expand_dims(x1, axis=-2) - expand_dims(x2, axis=-3), axis=-1, ord=p)
-        return y
+        return vector_norm(expand_dims(x1, axis=-2) - expand_dims(x2, axis=-3), axis=-1, ord=p)
     squares = [sum(x * x, axis=-1, keepdims=True) for x in (x1, x2)]
     square = squares[0] + matrix_transpose(squares[1]) - 2 * (x1 @ matrix_transpose(x2))
     y = root(where(square > 0, square, 0 * square), 2)  # equal up to rounding

@@ -72,8 +72,7 @@ def _by_channel(
     source = generator or random.default_generator
     shape = (*channels, *(1,) * (input.ndim - len(channels)))
     kept = source.bernoulli(1 - p, shape, device=input.device)
-    dropped: Tensor = ops.dropout(input, kept, 1 / (1 - p) if p < 1 else 0.0)
-    return dropped
+    return ops.dropout(input, kept, 1 / (1 - p) if p < 1 else 0.0)
 
 
 def dropout1d(
@@ -182,5 +181,4 @@ def _alpha(input: Tensor, p: float, training: bool, shape: tuple[int, ...], gene
     scale = 1 / math.sqrt((1 - p) * (1 + p * lowest * lowest))
     kept = (generator or random.default_generator).bernoulli(1 - p, shape, device=input.device)
     shift = ((1 - p) - kept.astype(input.dtype)) * (scale * lowest)
-    y: Tensor = ops.dropout(input, kept, scale) + shift
-    return y
+    return ops.dropout(input, kept, scale) + shift

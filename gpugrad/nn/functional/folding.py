@@ -91,8 +91,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     n = len(front)
     parts = reshape(x, (*front, channels // r**2, r, r, height, width))
     moved = permute_dims(parts, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    y: Tensor = reshape(moved, (*front, channels // r**2, height * r, width * r))
-    return y
+    return reshape(moved, (*front, channels // r**2, height * r, width * r))
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -119,8 +118,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     n = len(front)
     parts = reshape(x, (*front, channels, height // r, r, width // r, r))
     moved = permute_dims(parts, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-    y: Tensor = reshape(moved, (*front, channels * r**2, height // r, width // r))
-    return y
+    return reshape(moved, (*front, channels * r**2, height // r, width // r))
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -142,5 +140,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     if x.ndim < 3 or groups < 1 or x.shape[1] % groups:
         raise ValueError(f"channel_shuffle: expected shape (N, C, ...) with C divided by {groups}, got {x.shape}")
     parts = reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
-    y: Tensor = reshape(permute_dims(parts, (0, 2, 1, *range(3, parts.ndim))), x.shape)
-    return y
+    return reshape(permute_dims(parts, (0, 2, 1, *range(3, parts.ndim))), x.shape)

@@ -282,5 +282,4 @@ def multilabel_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean
 
 def _one_hots(label: Tensor, classes: int) -> Tensor:
     """For each label, which class it is."""
-    hits: Tensor = expand_dims(label, axis=-1) == arange(classes, device=label.device)
-    return hits
+    return expand_dims(label, axis=-1) == arange(classes, device=label.device)

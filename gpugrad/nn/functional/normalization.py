@@ -69,8 +69,7 @@ def batch_norm(
         running_mean.become(ops.followed(running_mean, mean, momentum, 1.0))
         running_var.become(ops.followed(running_var, var, momentum, count / (count - 1)))
     affine = None if input.ndim == 2 else (1, channels, *(1,) * (input.ndim - 2))
-    normalized: Tensor = ops.normalize(input, weight, bias, mean, var, axes=axes, eps=eps, centred=True, affine=affine)
-    return normalized
+    return ops.normalize(input, weight, bias, mean, var, axes=axes, eps=eps, centred=True, affine=affine)
 
 
 @computed_wide
@@ -144,8 +143,7 @@ def instance_norm(
         running_mean.become(new_mean.astype(running_mean.dtype))
         running_var.become(new_var.astype(running_var.dtype))
     affine = (1, input.shape[1], *(1,) * len(axes))
-    y: Tensor = ops.normalize(input, weight, bias, mean, var, axes=axes, eps=eps, centred=True, affine=affine)
-    return y
+    return ops.normalize(input, weight, bias, mean, var, axes=axes, eps=eps, centred=True, affine=affine)
 
 
 def layer_norm(
@@ -170,10 +168,9 @@ def layer_norm(
     >>> gg.nn.functional.layer_norm(gg.tensor([[1.0, 3.0]]), (2,), eps=0.0)
     tensor([[-1.,  1.]])
     """
-    y: Tensor = ops.normalize(
+    return ops.normalize(
         input, weight, bias, axes=_last("layer_norm", input, normalized_shape, weight, bias), eps=eps, centred=True
     )
-    return y
 
 
 def rms_norm(
@@ -199,8 +196,7 @@ def rms_norm(
     """
     axes = _last("rms_norm", input, normalized_shape, weight)
     small = float(finfo(input.dtype if input.dtype.itemsize > 4 else dtypes.float32).eps) if eps is None else eps
-    y: Tensor = ops.normalize(input, weight, axes=axes, eps=small, centred=False)
-    return y
+    return ops.normalize(input, weight, axes=axes, eps=small, centred=False)
 
 
 def _last(function: str, input: Tensor, shape: Sequence[int], *parameters: Tensor | None) -> tuple[int, ...]:
@@ -242,8 +238,7 @@ def group_norm(
     inside = (num_groups, channels // num_groups)
     view, affine = (n, *inside, *positions), (1, *inside, *(1,) * len(positions))
     axes = tuple(range(2, len(view)))
-    y: Tensor = ops.normalize(input, weight, bias, axes=axes, eps=eps, centred=True, view=view, affine=affine)
-    return y
+    return ops.normalize(input, weight, bias, axes=axes, eps=eps, centred=True, view=view, affine=affine)
 
 
 @computed_wide
@@ -272,8 +267,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     border = [(0, 0)] * input.ndim
     border[1] = (size // 2, (size - 1) // 2)
     squares = pad(input * input, border)
-    total = squares[:, :channels]
+    total: Tensor = squares[:, :channels]
     for i in range(1, size):
         total = total + squares[:, i : i + channels]
-    y: Tensor = input / (k + alpha / size * total) ** beta
-    return y
+    return input / (k + alpha / size * total) ** beta

@@ -138,5 +138,4 @@ def as_weight(input: Tensor, weight: Any) -> Tensor:
 def at_least(x: Tensor, least: float) -> Tensor:
     """The larger of the two; the gradient passes as if there were no bound, so that one below it can recover."""
     value = x.detach()
-    raised: Tensor = x + (maximum(value, least) - value)
-    return raised
+    return x + (maximum(value, least) - value)

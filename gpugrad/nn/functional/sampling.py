@@ -58,14 +58,12 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         columns.append(broadcast_to(along, tuple(inner)))
     ones = broadcast_to(beside(1.0, theta, theta.dtype), tuple(inner))
     places = reshape(stack([*columns, ones], axis=-1), (-1, d + 1))
-    y: Tensor = reshape(places @ matrix_transpose(theta), (count, *inner, d))
-    return y
+    return reshape(places @ matrix_transpose(theta), (count, *inner, d))
 
 
 def _bounded(x: Tensor, n: int) -> Tensor:
     """Between the middles of the first and the last place; there and beyond, no gradient."""
-    y: Tensor = where((x > 0) & (x < n - 1), x, clip(x.detach(), 0, n - 1))
-    return y
+    return where((x > 0) & (x < n - 1), x, clip(x.detach(), 0, n - 1))
 
 
 def _reflected(x: Tensor, n: int, align_corners: bool) -> Tensor:
@@ -97,7 +95,7 @@ def _read(x: Tensor, at: Sequence[Tensor], zeros: bool) -> Tensor:
     for c, n in zip(at, x.shape[1:-1], strict=True):
         here = (c >= 0) & (c <= n - 1)
         inside = here if inside is None else inside & here
-    return where(expand_dims(inside, axis=-1), y, 0)  # type: ignore[no-any-return]
+    return where(expand_dims(inside, axis=-1), y, 0)
 
 
 def _cubic(t: Tensor) -> list[Tensor]:
@@ -189,5 +187,4 @@ def grid_sample(
                 weight = weight * weights[axis][step[axis] - steps[0]]
             term = term * expand_dims(weight, axis=-1)
         y = term if y is None else y + term
-    moved: Tensor = permute_dims(y, (0, d + 1, *range(1, d + 1)))
-    return moved
+    return permute_dims(y, (0, d + 1, *range(1, d + 1)))

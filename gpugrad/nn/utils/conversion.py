@@ -27,8 +27,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     pieces = [reshape(p, (-1,)) for p in parameters]
     if not pieces:
         raise ValueError("parameters_to_vector: expected at least one parameter, got none")
-    vector: Tensor = concat(pieces)
-    return vector
+    return concat(pieces)
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

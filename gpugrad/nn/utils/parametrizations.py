@@ -30,11 +30,9 @@ class _WeightNorm(Module):
 
     def _length(self, v: Tensor) -> Tensor:
         if self.dim is None:
-            whole: Tensor = vector_norm(v)
-            return whole
+            return vector_norm(v)
         axes = tuple(i for i in range(v.ndim) if i != self.dim % v.ndim)
-        lengths: Tensor = vector_norm(v, axis=axes, keepdims=True)
-        return lengths
+        return vector_norm(v, axis=axes, keepdims=True)
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
         return weight_v * (weight_g / self._length(weight_v))
@@ -92,12 +90,10 @@ class _SpectralNorm(Module):
 
     def _matrix(self, weight: Tensor) -> Tensor:
         rows = moveaxis(weight, self.dim, 0)
-        matrix: Tensor = reshape(rows, (rows.shape[0], math.prod(rows.shape[1:])))
-        return matrix
+        return reshape(rows, (rows.shape[0], math.prod(rows.shape[1:])))
 
     def _unit(self, x: Tensor) -> Tensor:
-        unit: Tensor = divide(x, maximum(reshape(bounded_norm(x, None), ()), self.eps))
-        return unit
+        return divide(x, maximum(reshape(bounded_norm(x, None), ()), self.eps))
 
     def _iterate(self, matrix: Tensor, times: int) -> None:
         with no_grad():
@@ -112,8 +108,7 @@ class _SpectralNorm(Module):
         if self.training:
             self._iterate(Tensor(matrix.data), self.n_power_iterations)
         sigma = total(multiply(Tensor(self._u.data), matmul(matrix, Tensor(self._v.data))))
-        normalized: Tensor = weight / sigma
-        return normalized
+        return weight / sigma
 
     def right_inverse(self, value: Tensor) -> Tensor:
         """The weight as it is: it will be divided by its norm again."""

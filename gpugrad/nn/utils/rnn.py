@@ -51,7 +51,7 @@ def _integers(name: str, lengths: Any) -> list[int]:
 
 
 def _rows(data: Tensor, index: Any) -> Tensor:
-    return take(data, asarray(index, device=data.device), axis=0)  # type: ignore[no-any-return]
+    return take(data, asarray(index, device=data.device), axis=0)
 
 
 def _padded(rows: list[Tensor], index: list[list[int]], value: float) -> Tensor:

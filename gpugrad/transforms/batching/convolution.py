@@ -42,8 +42,7 @@ def _as_channels(x: Any) -> Tensor:
     """Shape ``(samples, N, C, ...)`` as ``(N, samples C, ...)``."""
     size, count, channels, *places = x.shape
     moved = permute_dims(x, (1, 0, *range(2, x.ndim)))
-    y: Tensor = reshape(moved, (count, size * channels, *places))
-    return y
+    return reshape(moved, (count, size * channels, *places))
 
 
 def _more_groups(params: Params, size: int) -> Params:

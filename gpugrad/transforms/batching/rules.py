@@ -273,7 +273,7 @@ def _stacked(op: Any, results: Any) -> Tensor:
             f"vmap: the shape of {op.name}'s result depends on values, {' and '.join(map(str, sorted(shapes)))} for "
             "different samples; gg.where or a loop in the place of vmap can do what it is for"
         )
-    return stack(results)  # type: ignore[no-any-return]
+    return stack(results)
 
 
 def unwrapped(value: Any, i: int = 0) -> Any:
