@@ -11,7 +11,7 @@ import numpy
 from ..backend import Array, Namespace
 from ..core import Operation, primitive
 from .check import SIZE, Proof
-from .expressions import FUNCTIONS, Formula
+from .formulas import TAKEN, parsed
 from .fused import EITHER, ONLY, Fitted, Fused
 from .names import Function, check_names, inner_names, names_of, needs_of, with_signature
 
@@ -76,7 +76,7 @@ def elementwise_kernel(
         raise ValueError(f"{name}: expected inputs and outputs, got {takes} and {gives}")
     check_names(name, (name,))
     upstream = ("g",) if len(gives) == 1 else tuple(f"g_{output}" for output in gives)
-    check_names(name, (*takes, *gives), taken=frozenset({"T", "xp", "g", "where", *upstream, *FUNCTIONS}))
+    check_names(name, (*takes, *gives), taken=frozenset({"T", "xp", "g", *upstream, *TAKEN}))
     if not gradient.keys() <= set(takes):
         raise ValueError(f"{name}: expected gradients for {takes}, got {sorted(gradient)}")
     limits = _limits(name, takes, domain)
@@ -154,11 +154,11 @@ def _twin(name: str, reference: Any, takes: tuple[str, ...], gives: tuple[str, .
     texts = (reference,) if isinstance(reference, str) else tuple(reference)
     if len(texts) != len(gives):
         raise ValueError(f"{name}: expected an expression for each output of {gives}, got {texts}")
-    formulas = tuple(Formula(text) for text in texts)
-    for formula in formulas:
+    formulas = tuple(map(parsed, texts))
+    for formula, text in zip(formulas, texts, strict=True):
         if formula.names != set(takes):
             odd = sorted(formula.names ^ set(takes))
-            raise ValueError(f"{name}: expected a reference over the inputs {takes}, {formula.text!r}: see {odd}")
+            raise ValueError(f"{name}: expected a reference over the inputs {takes}, {text!r}: see {odd}")
 
     def twin(xp: Namespace, *arrays: Any) -> Any:
         values = dict(zip(takes, arrays, strict=True))
@@ -174,7 +174,7 @@ def _rule(
     """A gradient rule as a function, and the names of the values it needs."""
     if not isinstance(rule, str):
         return rule, needs_of(rule)
-    formula = Formula(rule)
+    formula = parsed(rule)
     unknown = formula.names - {*upstream, *gives, *takes}
     if unknown:
         raise ValueError(

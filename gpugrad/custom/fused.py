@@ -9,7 +9,7 @@ from typing import Any
 from ..backend import NAMESPACES, Array, Namespace
 from ..core import Operation, Tensor, primitive
 from ..kernels.elementwise import Elementwise
-from .expressions import Formula
+from .formulas import Formula
 from .names import Function, with_signature
 
 ONLY = inspect.Parameter.POSITIONAL_ONLY
@@ -20,7 +20,9 @@ NUMBERS = (int, float, bool)
 class Fitted:
     """An elementwise kernel that also takes Python's numbers; no arrays are made of them."""
 
-    def __init__(self, name: str, takes: tuple[str, ...], gives: tuple[str, ...], body: str, twin: Function) -> None:
+    def __init__(
+        self, name: str, takes: tuple[str, ...], gives: tuple[str, ...], body: str | None, twin: Function
+    ) -> None:
         self.name, self.takes, self.gives, self.body, self.twin = name, takes, gives, body, twin
         self._variants: dict[tuple[bool, ...], Elementwise] = {}
         self.kernel = self._variant((False,) * len(takes))
@@ -69,7 +71,7 @@ class Fused:
         def twin(xp: Namespace, *values: Any) -> Any:
             return formula(xp, **dict(zip(names, values, strict=True)))
 
-        self.kernel = Fitted(name, names, ("gg_out",), f"gg_out = {formula.cuda};", twin)
+        self.kernel = Fitted(name, names, ("gg_out",), None, twin)
 
     def __call__(self, xp: Namespace, *values: Any) -> Any:
         if xp is NAMESPACES[Tensor]:
@@ -102,7 +104,7 @@ class Fused:
         upstream = "g"
         while upstream in self.names:
             upstream += "_"
-        formula = Formula(f"{upstream} * {derivative}")
+        formula = derivative.times(upstream)
         needs = tuple(name for name in self.names if name in formula.names)
         fused = Fused(f"{self.name}_by_{by}", formula, (upstream, *needs))
 

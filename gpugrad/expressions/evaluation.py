@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..backend import special
 from .node import Expression, walk
+
+SPECIAL = frozenset({"erf", "erfc"})
+"""Functions beside an array library, not in it."""
 
 
 def evaluate(root: Expression, xp: Any, values: Mapping[Any, Any]) -> Any:
@@ -33,5 +37,6 @@ def evaluate(root: Expression, xp: Any, values: Mapping[Any, Any]) -> Any:
         elif node.op == "power":
             made[node] = made[node.args[0]] ** made[node.args[1]]
         else:
-            made[node] = getattr(xp, node.op)(*(made[a] for a in node.args))
+            owner = special(xp) if node.op in SPECIAL else xp
+            made[node] = getattr(owner, node.op)(*(made[a] for a in node.args))
     return made[root]

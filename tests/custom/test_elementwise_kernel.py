@@ -10,6 +10,8 @@ import pytest
 import gpugrad as gg
 from gpugrad import backend
 from gpugrad.core import OPERATIONS
+from gpugrad.expressions import variable as variable_of
+from gpugrad.expressions.cuda import statements
 from gpugrad.testing import cuda_simulator
 
 SWISH = {
@@ -180,8 +182,10 @@ def test_every_function_to_second_order(where):
         "exp(a) * sin(b) + expm1(a * b) - cos(a) / log(b) + log1p(a) * sqrt(b) + tanh(a - b) + abs(a - 2 * b)"
         " + maximum(a, b) * minimum(a, 0.5 * b) + a ** 2 - b ** 3 + b ** a + (a + b) ** -1 + a ** 1 + a ** 0 - +a"
     )
-    by = {n: "g * " + gg.custom.expressions.Formula(text).derivative(n) for n in "ab"}
-    body = "y = " + gg.custom.expressions.Formula(text).cuda + ";"
+    formula = gg.custom.formulas.parsed(text)
+    by = {n: f"g * {formula.derivative(n)}" for n in "ab"}
+    names = {variable_of(n, "float64", "i"): n for n in "ab"}
+    body = " ".join(statements({"y": formula.expression({"a": "float64", "b": "float64"})}, names))
     f = gg.elementwise_kernel("all_functions", "a b", "y", body, text, by, domain=(1.2, 1.9))
     inputs = (variable([1.3, 1.9]), variable([1.8, 1.25]))
     assert gg.gradcheck(f, inputs)
@@ -191,7 +195,7 @@ def test_every_function_to_second_order(where):
 @pytest.mark.parametrize("reference", ["where(x > 0, log(x), x)", "where(x <= 0, x, log(x))"])
 def test_a_branch_not_taken_gives_no_nan(where, reference):
     """Neither its value, nor its first, second or third derivative."""
-    derivative = "g * " + gg.custom.expressions.Formula(reference).derivative("x")
+    derivative = f"g * {gg.custom.formulas.parsed(reference).derivative('x')}"
     f = gg.elementwise_kernel("half_log", "x", "y", "y = x > T(0) ? log(x) : x;", reference, {"x": derivative})
     x = gg.tensor([-1.0, 0.0, 2.0], dtype=gg.float64)
     assert f(x).tolist() == pytest.approx([-1.0, 0.0, numpy.log(2)])
