@@ -164,7 +164,6 @@ from .ops.exchange import VERSION as _VERSION
 from .ops.exchange import array_namespace_info as _array_namespace_info
 from .ops.exchange import from_dlpack
 from .ops.functions import (
-    cos,
     exp,
     exp2,
     expm1,
@@ -174,16 +173,13 @@ from .ops.functions import (
     log10,
     logaddexp,
     reciprocal,
-    sin,
     sqrt,
     square,
-    tanh,
 )
 from .ops.indexing import set_at
 from .ops.inspection import broadcast_shapes, can_cast, finfo, iinfo, isdtype, result_type
 from .ops.interpolation import gradient, interp, trapezoid, unwrap
 from .ops.linear import einsum, matmul
-from .ops.nan import nanargmax, nanargmin, nancumprod, nancumsum, nanprod, nanstd, nanvar
 from .ops.padding import pad
 from .ops.polynomials import poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots
 from .ops.products import cross, dot, inner, kron, outer, tensordot, vecdot
@@ -281,7 +277,21 @@ from .ops.stacking import (
     vsplit,
     vstack,
 )
-from .ops.statistics import average, count_nonzero, nanmax, nanmean, nanmin, nansum
+from .ops.statistics import (
+    average,
+    count_nonzero,
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from .ops.trigonometry import (
     acos,
     acosh,
@@ -297,11 +307,14 @@ from .ops.trigonometry import (
     atan,
     atan2,
     atanh,
+    cos,
     cosh,
     hypot,
+    sin,
     sinc,
     sinh,
     tan,
+    tanh,
 )
 from .ops.ufuncs import (
     cbrt,

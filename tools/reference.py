@@ -28,7 +28,7 @@ FAMILIES = {
         ),
         "Comparing and asking": "ops.comparison ops.conditions ops.inspection",
         "Sums, means and other reductions": (
-            "ops.reduction ops.statistics ops.quantiles ops.nan ops.covariance ops.counting ops.scans"
+            "ops.reduction ops.statistics ops.quantiles ops.covariance ops.counting ops.scans"
         ),
         "Products and matrices": "ops.linear ops.products ops.diagonals ops.shorthand",
         "Shapes, joining, splitting": "ops.shaping ops.stacking ops.editing ops.padding",
@@ -44,8 +44,8 @@ FAMILIES = {
         "Convolution and pooling": "convolution pooling unpooling folding padding sampling",
         "Recurrent layers": "recurrent cells",
         "Attention and transformers": "attention transformer",
-        "Activation functions": "activation rectifier",
-        "Normalization and dropout": "normalization layer_norm dropout",
+        "Activation functions": "activation",
+        "Normalization and dropout": "normalization dropout",
         "Losses": "loss ranking regression adaptive",
         "Layers that find their sizes": "lazy",
     },

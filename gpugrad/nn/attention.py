@@ -7,9 +7,10 @@ from typing import Any
 
 from ..core import Tensor
 from ..ops.creation import arange, astype, empty, zeros
-from ..ops.functions import cos, exp, sin
+from ..ops.functions import exp
 from ..ops.selection import take
 from ..ops.shaping import broadcast_to, concat, expand_dims, permute_dims, reshape, split, stack
+from ..ops.trigonometry import cos, sin
 from ..ops.wide import computed_wide, computed_wide_on_host
 from . import functional, init
 from .functional.attention import additive_mask, attention_weights

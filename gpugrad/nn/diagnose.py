@@ -17,12 +17,11 @@ from ..ops.reduction import max as largest
 from ..ops.reduction import mean
 from ..ops.reduction import min as smallest
 from ..ops.shaping import reshape
-from .activation import ReLU, Sigmoid, Tanh
+from .activation import ReLU, ReLU6, Sigmoid, Tanh
 from .diagnosis import Diagnosis, Layer, Weight, judge
 from .module import Module
 from .parameter import Parameter
 from .preserving import preserved
-from .rectifier import ReLU6
 from .summary import tensors
 
 

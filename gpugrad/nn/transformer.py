@@ -15,9 +15,9 @@ from . import functional, init
 from .attention import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
-from .layer_norm import LayerNorm
 from .linear import Linear
 from .module import Module
+from .normalization import LayerNorm
 
 Activation = str | Callable[[Tensor], Tensor]
 

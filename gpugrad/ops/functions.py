@@ -1,4 +1,4 @@
-"""Functions that all else is made of, element by element, and their derivatives: powers, exponentials, waves.
+"""Powers, exponentials and logarithms, element by element.
 
 Shapes and dtypes stay; integers become floating point as NumPy decides. Source: Python array API standard 2024.12.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 
 from ..backend import Array, Namespace
-from ..backend.dtypes import COMMON
-from ..core import Tensor, primitive
-from ..kernels import activation as kernels
+from ..core import primitive
 from .activation import sigmoid
 
 LOG_2, LOG_10 = math.log(2), math.log(10)
@@ -178,65 +176,3 @@ def reciprocal(xp: Namespace, x: Array, /) -> Array:
 
 
 reciprocal.vjp(x=lambda xp, g, y: -g * y * y)
-
-
-@primitive(batch="elementwise")
-def sin(xp: Namespace, x: Array, /) -> Array:
-    """Sine of radians; derivative ``cos(x)``.
-
-    >>> import gpugrad as gg
-    >>> gg.sin(gg.tensor([0.0, 0.5]))
-    tensor([0.       , 0.4794255])
-    """
-    return xp.sin(x)
-
-
-sin.vjp(x=lambda xp, g, x: g * xp.cos(x))
-
-
-@primitive(batch="elementwise")
-def cos(xp: Namespace, x: Array, /) -> Array:
-    """Cosine of radians; derivative ``-sin(x)``.
-
-    >>> import gpugrad as gg
-    >>> gg.cos(gg.tensor([0.0, 0.5]))
-    tensor([1.       , 0.8775826])
-    """
-    return xp.cos(x)
-
-
-cos.vjp(x=lambda xp, g, x: -g * xp.sin(x))
-
-
-@primitive(batch="elementwise")
-def tanh(xp: Namespace, x: Array, /) -> Array:
-    """Hyperbolic tangent; derivative ``1 - y^2``, computed from x: where y is 1 to rounding it is not 0.
-
-    >>> import gpugrad as gg
-    >>> gg.tanh(gg.tensor([0.0, 0.5]))
-    tensor([0.        , 0.46211717])
-    """
-    return xp.tanh(x)
-
-
-@primitive(batch="elementwise")
-def _tanh_back(xp: Namespace, g: Array, x: Array, /) -> Array:
-    """``g tanh'(x)`` of real numbers; by x, ``-2 y tanh(x)``."""
-    return kernels.tanh_backward(xp, g, x)
-
-
-def _tanh_x(xp: Namespace, g: Array, x: Array) -> Array:
-    if type(g) is Tensor:
-        if x.dtype.kind != "c":
-            return _tanh_back(g, x)
-    elif x.dtype.num <= COMMON or x.dtype.kind != "c":
-        return kernels.tanh_backward(xp, g, x)
-    y = xp.tanh(x)
-    return g - g * y * y
-
-
-tanh.vjp(x=_tanh_x)
-_tanh_back.vjp(
-    g=lambda xp, h, x: _tanh_back.on(xp, h, x),
-    x=lambda xp, h, x, y: -2 * h * y * xp.tanh(x),
-)

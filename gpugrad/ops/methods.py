@@ -32,6 +32,7 @@ from . import (
     selection,
     shaping,
     stacking,
+    trigonometry,
     ufuncs,
 )
 
@@ -57,7 +58,8 @@ UNARY: dict[str, Any] = {
     "neg": arithmetic.negative, "pos": arithmetic.positive, "abs": arithmetic.abs, "invert": comparison.bitwise_invert,
 }  # fmt: skip
 METHODS: list[Any] = [
-    functions.exp, functions.log, functions.sqrt, functions.square, functions.sin, functions.cos, functions.tanh,
+    functions.exp, functions.log, functions.sqrt, functions.square,
+    trigonometry.sin, trigonometry.cos, trigonometry.tanh,
     arithmetic.abs, rounding.round, rounding.conj, activation.relu, activation.sigmoid,
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,

@@ -15,7 +15,7 @@ from ..backend import Array
 from ..core import Tensor, modes
 from ..core.operation import extend
 from ..kernels.shapes import Axis, several
-from . import nan, reduction, statistics
+from . import reduction, statistics
 from .arithmetic import add, divide, maximum, minimum, multiply, subtract, where
 from .beside import beside
 from .comparison import isnan, logical_and, logical_not, logical_or
@@ -193,6 +193,11 @@ def _spread(name: str) -> Callable[..., Any]:
     return further
 
 
-for _name, _op in {"var": reduction.var, "std": reduction.std, "nanvar": nan.nanvar, "nanstd": nan.nanstd}.items():
+for _name, _op in {
+    "var": reduction.var,
+    "std": reduction.std,
+    "nanvar": statistics.nanvar,
+    "nanstd": statistics.nanstd,
+}.items():
     extend(_op, _spread(_name), dtype=None, where=True, mean=None)
     _op.op.variable = frozenset({"correction"})

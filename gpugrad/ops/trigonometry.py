@@ -1,7 +1,7 @@
-"""The other trigonometric and hyperbolic functions and all inverses, element by element; angles are in radians.
+"""Trigonometric and hyperbolic functions and their inverses, element by element; angles are in radians.
 
-``sin``, ``cos`` and ``tanh`` are in ``functions.py``. Outside of a function's domain the value is NaN. Source: Python
-array API standard 2024.12; ``sinc`` and the names with ``arc`` are NumPy's.
+Outside of a function's domain the value is NaN. Source: Python array API standard 2024.12; ``sinc`` and the names with
+``arc`` are NumPy's.
 """
 
 from __future__ import annotations
@@ -9,9 +9,73 @@ from __future__ import annotations
 from math import factorial, pi
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..backend.dtypes import COMMON
+from ..core import Tensor, primitive
+from ..kernels import activation as kernels
 from .corners import marked
 from .rounding import real_ones
+
+
+@primitive(batch="elementwise")
+def sin(xp: Namespace, x: Array, /) -> Array:
+    """Sine of radians; derivative ``cos(x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.sin(gg.tensor([0.0, 0.5]))
+    tensor([0.       , 0.4794255])
+    """
+    return xp.sin(x)
+
+
+sin.vjp(x=lambda xp, g, x: g * xp.cos(x))
+
+
+@primitive(batch="elementwise")
+def cos(xp: Namespace, x: Array, /) -> Array:
+    """Cosine of radians; derivative ``-sin(x)``.
+
+    >>> import gpugrad as gg
+    >>> gg.cos(gg.tensor([0.0, 0.5]))
+    tensor([1.       , 0.8775826])
+    """
+    return xp.cos(x)
+
+
+cos.vjp(x=lambda xp, g, x: -g * xp.sin(x))
+
+
+@primitive(batch="elementwise")
+def tanh(xp: Namespace, x: Array, /) -> Array:
+    """Hyperbolic tangent; derivative ``1 - y^2``, computed from x: where y is 1 to rounding it is not 0.
+
+    >>> import gpugrad as gg
+    >>> gg.tanh(gg.tensor([0.0, 0.5]))
+    tensor([0.        , 0.46211717])
+    """
+    return xp.tanh(x)
+
+
+@primitive(batch="elementwise")
+def _tanh_back(xp: Namespace, g: Array, x: Array, /) -> Array:
+    """``g tanh'(x)`` of real numbers; by x, ``-2 y tanh(x)``."""
+    return kernels.tanh_backward(xp, g, x)
+
+
+def _tanh_x(xp: Namespace, g: Array, x: Array) -> Array:
+    if type(g) is Tensor:
+        if x.dtype.kind != "c":
+            return _tanh_back(g, x)
+    elif x.dtype.num <= COMMON or x.dtype.kind != "c":
+        return kernels.tanh_backward(xp, g, x)
+    y = xp.tanh(x)
+    return g - g * y * y
+
+
+tanh.vjp(x=_tanh_x)
+_tanh_back.vjp(
+    g=lambda xp, h, x: _tanh_back.on(xp, h, x),
+    x=lambda xp, h, x, y: -2 * h * y * xp.tanh(x),
+)
 
 
 @primitive(batch="elementwise")

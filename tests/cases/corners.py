@@ -18,7 +18,7 @@ import numpy
 import gpugrad as gg
 from gpugrad import inf, nan
 from gpugrad.nn import functional as F
-from gpugrad.ops import activation, corners, determinants, functions, gating, losses, norms, softmax, trigonometry
+from gpugrad.ops import activation, corners, determinants, gating, losses, norms, softmax, trigonometry
 from gpugrad.ops import special as own
 
 S, L = gg.special, gg.linalg
@@ -76,13 +76,13 @@ PAIR = [[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 0.5]]
 
 SMOOTH: list[Smooth] = [
     *[(f"ops.{module}.{name}", _one(getattr(gg, name)), reference, points) for module, name, reference, points in (
-        ("activation", "sigmoid", _logistic, NEAR), ("functions", "tanh", mpmath.tanh, [*ZERO, [5.0], [-5.0]]),
+        ("activation", "sigmoid", _logistic, NEAR), ("trigonometry", "tanh", mpmath.tanh, [*ZERO, [5.0], [-5.0]]),
         ("functions", "exp", mpmath.exp, WIDE), ("functions", "exp2", lambda x: mpmath.mpf(2) ** x, WIDE),
         ("functions", "expm1", mpmath.expm1, NEAR), ("functions", "log1p", mpmath.log1p, [*ZERO, [-0.99]]),
         ("functions", "log", mpmath.log, [[1e-9], [1.0], [1e9]]), ("functions", "log2", lambda x: mpmath.log(x, 2),
             [[1.0]]),
         ("functions", "log10", mpmath.log10, [[1.0]]), ("functions", "reciprocal", lambda x: 1 / x, [[1e-5], [-1.0]]),
-        ("functions", "sin", mpmath.sin, WIDE), ("functions", "cos", mpmath.cos, WIDE),
+        ("trigonometry", "sin", mpmath.sin, WIDE), ("trigonometry", "cos", mpmath.cos, WIDE),
         ("functions", "sqrt", mpmath.sqrt, [[1e-9], [1.0]]), ("functions", "square", lambda x: x * x, WIDE),
         ("trigonometry", "tan", mpmath.tan, ZERO), ("trigonometry", "sinh", mpmath.sinh, WIDE),
         ("trigonometry", "cosh", mpmath.cosh, WIDE), ("trigonometry", "asin", mpmath.asin, ZERO),
@@ -128,7 +128,7 @@ SMOOTH: list[Smooth] = [
      [[0.5, 0.0], [0.5, 0.5], [0.1, 1.0]]),
     ("ops.activation._sigmoid_back", _two(activation._sigmoid_back),
      lambda g, x: g * _logistic(x) * _logistic(-x), PAIR),
-    ("ops.functions._tanh_back", _two(functions._tanh_back), lambda g, x: g * mpmath.sech(x) ** 2, PAIR),
+    ("ops.trigonometry._tanh_back", _two(trigonometry._tanh_back), lambda g, x: g * mpmath.sech(x) ** 2, PAIR),
     ("ops.activation.tanhshrink", _one(F.tanhshrink), lambda x: x - mpmath.tanh(x), [[0.0], [0.7], [-5.0]]),
     ("ops.trigonometry._one_less_square", _one(trigonometry._one_less_square), lambda x: 1 - x * x, ZERO),
     ("ops.arithmetic.multiply", _two(gg.multiply), lambda x, y: x * y, PAIR),
@@ -154,9 +154,9 @@ SMOOTH: list[Smooth] = [
      [[0.0, 2.0, 3.0], [1.0, 0.0, 3.0], [0.0, 0.0, 0.0]]),
     ("ops.reduction.var", gg.var, lambda x, y, z: ((x - y) ** 2 + (y - z) ** 2 + (x - z) ** 2) / 9, [[1.0] * 3,
         [0.0] * 3]),
-    ("ops.nan.nanvar", gg.nanvar, lambda x, y, z: ((x - y) ** 2 + (y - z) ** 2 + (x - z) ** 2) / 9, [[1.0] * 3]),
+    ("ops.statistics.nanvar", gg.nanvar, lambda x, y, z: ((x - y) ** 2 + (y - z) ** 2 + (x - z) ** 2) / 9, [[1.0] * 3]),
     ("ops.reduction.std", gg.std, lambda x, y: abs(x - y) / 2, [[1.0, 2.0]]),
-    ("ops.nan.nanstd", gg.nanstd, lambda x, y: abs(x - y) / 2, [[1.0, 2.0]]),
+    ("ops.statistics.nanstd", gg.nanstd, lambda x, y: abs(x - y) / 2, [[1.0, 2.0]]),
     ("ops.softmax.logsumexp", gg.logsumexp, _lse, [[0.0] * 3, [1.0, 1.0, -5.0]]),
     ("ops.attention.attention", lambda v: F.scaled_dot_product_attention(v[:1, None], v[1:, None], v[1:, None])[0, 0],
      _attended, [[0.0] * 3, [2.0, 1.0, -1.0], [0.0, 30.0, -30.0], [40.0, 1.0, 1.0]]),
@@ -249,7 +249,7 @@ CLOSED: list[Closed] = [
         ("ops.norms._norm", lambda v: F.pairwise_distance(v[None], 0 * v[None], eps=0)[0] ** 2),
         ("ops.norms._norm", lambda v: F.cdist(v[None], 0 * v[None])[0, 0] ** 2),
         ("ops.norms._norm", lambda v: L.matrix_norm(v[None]) ** 2),
-        ("ops.reduction.std", lambda v: gg.std(v) ** 2), ("ops.nan.nanstd", lambda v: gg.nanstd(v) ** 2),
+        ("ops.reduction.std", lambda v: gg.std(v) ** 2), ("ops.statistics.nanstd", lambda v: gg.nanstd(v) ** 2),
         ("ops.rounding.angle", lambda v: gg.angle(v[0] + 1j * v[1])),
         ("ops.arithmetic.abs", lambda v: gg.abs(v[0] + 1j * v[1]) ** 2),
         ("ops.arithmetic._direction", lambda v: gg.real(gg.sign(v[0] + 1j * v[1]))),
@@ -289,7 +289,7 @@ CLOSED: list[Closed] = [
     # infinities: the limit
     *[("ops.functions.logaddexp", _two(gg.logaddexp), at, FLAT2) for at in ([-inf, 1.0], [inf, 1.0], [-inf, -inf])],
     *[(name, _one(f), [x], FLAT) for name, f in (
-        ("ops.activation.sigmoid", gg.sigmoid), ("ops.functions.tanh", gg.tanh), ("ops.special.erf", S.erf),
+        ("ops.activation.sigmoid", gg.sigmoid), ("ops.trigonometry.tanh", gg.tanh), ("ops.special.erf", S.erf),
         ("ops.special.ndtr", S.ndtr), ("ops.activation.softplus", F.softplus), ("ops.functions.reciprocal",
             gg.reciprocal),
     ) for x in (inf, -inf)],

@@ -65,7 +65,7 @@ ROWS: list[Row] = [
     # -------------------------------------------------------- what passes over NaN
     row("reduction.prod", "nanprod", inputs=with_holes, shapes=CUBES, variants=AXES, large=None),
     *[
-        Row(f"ops.nan.{name}", getattr(gg, name), with_holes, shapes=[((3, 4, 3),)], large=None,
+        Row(f"ops.statistics.{name}", getattr(gg, name), with_holes, shapes=[((3, 4, 3),)], large=None,
             variants=[*AXES, {"correction": 1}], torch=_torch_spread(name),
             numpy=lambda x, name=name, correction=0, **kw: getattr(numpy, name)(x, ddof=correction, **kw))
         for name in ("nanvar", "nanstd")
@@ -73,7 +73,7 @@ ROWS: list[Row] = [
     row("scans.cumulative_sum", "nancumsum", inputs=with_holes, shapes=CUBES, variants=[{}, {"axis": 1}]),
     row("scans.cumulative_prod", "nancumprod", inputs=with_holes, shapes=CUBES, variants=[{}, {"axis": 1}], large=None),
     *[
-        Row(f"ops.nan.{name}", getattr(gg, name), with_holes, shapes=[((4, 3, 2),)], constant=True, large=None,
+        Row(f"ops.statistics.{name}", getattr(gg, name), with_holes, shapes=[((4, 3, 2),)], constant=True, large=None,
             numpy=getattr(numpy, name), variants=[{}, {"axis": 0}, {"axis": 1, "keepdims": True}])
         for name in ("nanargmax", "nanargmin")
     ],

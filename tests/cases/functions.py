@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from gpugrad.ops.functions import _tanh_back
-from gpugrad.ops.trigonometry import _one_less_square
+from gpugrad.ops.trigonometry import _one_less_square, _tanh_back
 
 from .domains import LARGE_PAIR, PAIRS, above_one, apart, nonzero, positive, within
 from .row import Row, binary, complex_too, unary
@@ -20,7 +19,7 @@ ROWS: list[Row] = [
     unary("functions", "sin"),
     unary("functions", "cos"),
     unary("functions", "tanh"),
-    Row("ops.functions._tanh_back", _tanh_back, shapes=PAIRS, large=LARGE_PAIR,
+    Row("ops.trigonometry._tanh_back", _tanh_back, shapes=PAIRS, large=LARGE_PAIR,
         numpy=lambda g, x: g / numpy.cosh(x) ** 2, torch=lambda torch, g, x: g / torch.cosh(x) ** 2),
     unary("functions", "exp2"),
     unary("functions", "log2", positive),

@@ -9,7 +9,7 @@ Tensors keep theirs, and no memory is saved.
 """
 
 from ...ops.activation import sigmoid
-from ...ops.functions import tanh
+from ...ops.trigonometry import tanh
 from .activation import (
     celu,
     elu,
