@@ -17,7 +17,7 @@ from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
 from . import modes
 from .errors import GradientError, explain, look_closely, user_line
 from .modes import careful, recording
-from .node import ELSEWHERE, Leaf, Located, LocatedView, Node, View, output_node
+from .node import ELSEWHERE, Leaf, Located, LocatedView, Node, View, age, output_node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class _ArrayLikes:
 
 
 array_likes = _ArrayLikes()
+
+new = object.__new__
 
 OWNED = (Leaf, View)
 """Nodes whose memory is that of a leaf."""
@@ -85,7 +87,12 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         else:
             kept = None if place < 0 else y if place else a
         shape = y.shape
-        return Tensor(y, Node(plan, m, kept, m.shape if shape == m.shape else shape, y.dtype))
+        node = new(Node)  # Tensor(y, Node(...)), written out: the two calls take as long as a small operation of NumPy
+        node.age, node.plan, node.parents, node.kept, node.watch = age(), plan, m, kept, None
+        node.shape, node.dtype = m.shape if shape == m.shape else shape, y.dtype
+        made = new(Tensor)
+        made.data, made.node = y, node
+        return made
 
     return call
 
@@ -164,7 +171,12 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
             values = (a, b, y, None)
             parents, kept = (m, n), (values[places[0]], values[places[1]])
         shape, like = y.shape, (m or n).shape  # type: ignore[union-attr]
-        return Tensor(y, Node(plan, parents, kept, like if shape == like else shape, y.dtype))
+        node = new(Node)
+        node.age, node.plan, node.parents, node.kept, node.watch = age(), plan, parents, kept, None
+        node.shape, node.dtype = like if shape == like else shape, y.dtype
+        made = new(Tensor)
+        made.data, made.node = y, node
+        return made
 
     return call
 

@@ -133,9 +133,13 @@ def walk(
     oldest = max([node.age for node in wanted]) if wanted else 0
     plain: dict[type, Any] = {} if modes.careful.on else PLAIN
 
-    while heap:
-        newest, node = heappop(heap)
-        g = waiting.pop(node)
+    following: Node | None = None  # the next node, where it is the only parent and newer than all that wait
+    while following is not None or heap:
+        if following is None:
+            newest, node = heappop(heap)
+            g = waiting.pop(node)
+        else:
+            newest, node, following = following.age, following, None
         if not everywhere and newest > oldest:
             break  # older than every target: nothing more can reach one
         if node.watch is not None:
@@ -178,6 +182,8 @@ def walk(
                 raise failed(node, error) from error
             if parent in waiting:
                 waiting[parent] = waiting[parent] + h if plain else total(waiting[parent], h)
+            elif plan.one and (not heap or parent.age < heap[0][0]):
+                following, g = parent, h
             else:
                 waiting[parent] = h
                 heappush(heap, (parent.age, parent))
