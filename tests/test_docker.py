@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,107 @@ def test_image(name):
     assert "\nUSER 1000\n" in text  # by number, or Kubernetes cannot tell that it is not root
     assert "\nHEALTHCHECK " in text
     assert "docker/install.sh" in text  # the script that CI runs too
+
+
+def test_images_are_pinned_and_need_no_rights():
+    bases = set()
+    for name in ("Dockerfile", "Dockerfile.cuda"):
+        text = (DOCKER / name).read_text()
+        (base,) = re.findall(r"^ARG BASE=(.+)$", text, re.M)
+        bases.add(base)
+        assert set(re.findall(r"^FROM (\S+)", text, re.M)) == {"${BASE}"}
+        assert "LOCK=" in text
+    (base,) = bases
+    assert re.fullmatch(r"python:3\.12\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
+
+
+def written_anew(lock):
+    """The requirements of a lock: name, version, hashes."""
+    text = re.sub(r"\s*\\\n\s*", " ", lock.read_text())
+    entry = r"([a-z0-9.-]+)==([\w.+]+)((?: ; platform_machine == \"\w+\")?)((?: --hash=sha256:[0-9a-f]{64})+)"
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    found = [re.fullmatch(entry, line) for line in lines]
+    assert all(found), [line for line, match in zip(lines, found, strict=True) if not match]
+    return {match[1]: match[2] for match in found}
+
+
+@pytest.mark.parametrize("name", ["build", "cpu", "cuda12", "cuda13"])
+def test_locks_have_versions_and_hashes_of_all_that_is_needed_and_nothing_else(name, monkeypatch):
+    requirements = pytest.importorskip("packaging.requirements", reason="needs packaging, which pytest brings")
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import lock
+
+    path = DOCKER / "locks" / f"{name}.txt"
+    found = written_anew(path)
+    assert found, "no address, option or comment is among them"
+    for text in lock.wanted(name):
+        wanted = requirements.Requirement(text)
+        assert found[wanted.name.lower()] in wanted.specifier, f"{text}: run python tools/lock.py {name}"
+
+
+def test_locked_packages_are_installed_by_hash(tmp_path):
+    machine = Machine(tmp_path, ["python3"])
+    for lock in ("cpu", ""):
+        machine.log.write_text("")
+        done = machine.run(str(DOCKER / "install.sh"), "gcs", LOCK=lock, PYTHON="python3")
+        assert ("No such file" in done.stderr) == bool(lock), "the stand-in makes no environment to build in"
+        if not lock:
+            assert machine.calls[0].endswith(" <.[cli,examples,train,gcs]>")
+    python = tmp_path / "bin" / "python3"
+    python.write_text(
+        python.read_text()
+        + """
+if [[ "$*" == "-m venv "* ]]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi
+if [[ "$*" == *" wheel "* ]]; then touch "${@: -2:1}/gpugrad.whl"; fi
+"""
+    )
+    machine.log.write_text("")
+    done = machine.run(str(DOCKER / "install.sh"), LOCK="cuda13", PYTHON="python3")
+    assert done.returncode == 0, done.stderr
+    installs = [call for call in machine.calls if " <install> " in call]
+    assert [call.rpartition(" ")[2] for call in installs[:2]] == [
+        "<docker/locks/build.txt>",
+        "<docker/locks/cuda13.txt>",
+    ]
+    assert all("<--require-hashes> <--only-binary> <:all:>" in call for call in installs[:2])
+    assert "<--no-deps>" in installs[2]
+    assert len(installs) == 3
+
+
+def test_containers_have_no_rights_and_a_wrong_configuration_is_not_tried_again():
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML")
+    services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["restart"] == "no"  # Docker's on-failure does not know status 2, until_done.sh does
+        assert service["entrypoint"] == ["gpugrad-until-done"]
+        assert not {"privileged", "cap_add", "network_mode", "pid"} & service.keys()
+    job = yaml.safe_load((DOCKER / "kubernetes" / "job.yaml").read_text())["spec"]
+    pod = job["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert {"action": "FailJob", "onExitCodes": {"containerName": "train", "operator": "In", "values": [2]}} in (
+        job["podFailurePolicy"]["rules"]
+    )
+
+
+def test_the_service_account_may_do_what_the_scripts_need():
+    roles = set(re.findall(r"role(?:s|=)?[=/](?:roles/)?([\w.]+\.\w+)", CLOUD))
+    assert roles == {"storage.objectUser", "artifactregistry.reader", "logging.logWriter"}
+    assert set(re.findall(r"compute\.instance\w+\.\w+", CLOUD)) == {
+        "compute.instanceGroupManagers.get", "compute.instanceGroupManagers.update",
+    }  # fmt: skip
+    everywhere = [path.read_text() for path in DOCKER.rglob("*") if path.is_file()] + [CLOUD]
+    assert not any(
+        re.search(r"roles/(owner|editor)|\.(admin|instanceAdmin)\b|objectAdmin", text) for text in everywhere
+    )
 
 
 def test_compose():
@@ -137,6 +239,40 @@ def test_no_project(tmp_path):
     assert done.stderr == "no Google Cloud project: set PROJECT, or run: gcloud config set project NAME\n"
 
 
+def test_until_done_tries_again_what_can_become_better(tmp_path):
+    machine = Machine(tmp_path, [])
+    count = tmp_path / "count"
+    gpugrad = tmp_path / "bin" / "gpugrad"
+    for statuses, ends in (("1 75 0", 0), ("2", 2), ("1 2", 2), ("130", 130), ("0", 0)):
+        machine.log.write_text("")
+        count.write_text(statuses)
+        gpugrad.write_text(f"""#!/usr/bin/env bash
+printf '<%s>' "$@" >>"{machine.log}"; echo >>"{machine.log}"
+read -r status rest <"{count}"; echo "$rest" >"{count}"; exit "$status"
+""")
+        gpugrad.chmod(0o755)
+        done = machine.run(str(DOCKER / "until_done.sh"), "train", "a b.toml", RETRY_SECONDS="0")
+        assert done.returncode == ends, done.stderr
+        assert machine.calls == ["<train><a b.toml>"] * len(statuses.split())
+
+
+def test_until_done_hands_a_stop_on_and_waits_for_the_save(tmp_path):
+    machine = Machine(tmp_path, [])
+    gpugrad = tmp_path / "bin" / "gpugrad"
+    gpugrad.write_text(f"""#!/usr/bin/env bash
+trap 'sleep 0.3; echo saved >>"{machine.log}"; exit 75' TERM
+echo started >>"{machine.log}"
+while true; do sleep 0.05; done
+""")
+    gpugrad.chmod(0o755)
+    process = subprocess.Popen([str(DOCKER / "until_done.sh"), "train"], env=machine.env)
+    while not machine.calls:
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(20) == 75
+    assert machine.calls == ["started", "saved"]
+
+
 METADATA = """\
 curl*gpugrad-image) printf eu.pkg.dev/p/i:cuda ;;
 curl*gpugrad-command) printf 'train a\\\\ b.toml --out gs://b/d ' ;;
@@ -167,6 +303,8 @@ def test_startup(tmp_path):
     machine.log.write_text("")
     assert machine.run("bash", str(folder / "run.sh")).returncode == 0
     assert machine.calls[0].startswith("docker <run> <--name=gpugrad> ")
+    assert "<--read-only>" in machine.calls[0]
+    assert "<--cap-drop=ALL> <--security-opt=no-new-privileges>" in machine.calls[0]
     assert machine.calls[0].endswith(" <eu.pkg.dev/p/i:cuda> <train> <a b.toml> <--out> <gs://b/d>")
 
 
