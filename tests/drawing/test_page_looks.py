@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from pathlib import Path
 
 import numpy
 import pytest
@@ -129,6 +130,26 @@ def test_a_telephone(name, width, browser, drawings):
     )
     assert min(sizes) >= 36
     assert browser.errors() == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_wide_graphs_in_the_docs_scroll_by_themselves(width, browser):
+    docs = Path(__file__).parents[2] / "docs"
+    pictures = {name: docs / "pictures" / "lectures" / f"{name}.svg" for name in ("recurrent_unrolled", "branches")}
+    browser.open(
+        '<!doctype html><meta name="viewport" content="width=device-width">'
+        f"<style>.md-typeset img {{ max-width: 100%; height: auto }} {(docs / 'style.css').read_text()}</style>"
+        '<body class="md-typeset" data-ready="true">'
+        + "".join(f'<p id="{name}"><a><img src="data:image/svg+xml;base64,'
+                  f'{base64.b64encode(path.read_bytes()).decode()}#.svg"></a></p>' for name, path in pictures.items()),
+        width=width,
+    )  # fmt: skip
+    seen = "const p = document.getElementById(arguments[0]); return [p.scrollWidth, p.clientWidth]"
+    scrolls, visible = browser.run(seen, "recurrent_unrolled")
+    assert scrolls > 1.5 * visible, "its numbers can be read"
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    scrolls, visible = browser.run(seen, "branches")
+    assert scrolls == visible
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
