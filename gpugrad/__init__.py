@@ -145,7 +145,7 @@ from .ops.creation import (
     zeros,
     zeros_like,
 )
-from .ops.diagonals import diag, diagonal, trace, tril, triu
+from .ops.diagonals import diag, diagonal, tril, triu
 from .ops.editing import (
     append,
     apply_along_axis,
@@ -333,6 +333,7 @@ from .ops.ufuncs import (
     rad2deg,
     radians,
 )
+from .tracing import trace
 from .transforms import (
     checkpoint,
     elementwise_grad,

@@ -27,6 +27,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -130,12 +131,20 @@ class Generator:
         """The next numbers of a sampler, as an array; the counter moves on."""
         shape = _shape(size)
         place = modes.get_default_device() if device is None else Device(device)
+        blocks = sampler.blocks(math.prod(shape))
+        writer = backend.recorder()
+        if writer is not None:
+            return writer.draw(sampler, shape, place, partial(self._advance, blocks), scalars)
         owner = backend.backend_for(place)
+        with owner.using(place):
+            return sampler.fill(owner, shape, *self._advance(blocks), *scalars)
+
+    def _advance(self, blocks: int) -> tuple[int, int]:
+        """Use up so many blocks; the seed, and the counter of the first of them."""
         with self._lock:
             seed, counter = self._state
-            self._state = (seed, (counter + sampler.blocks(math.prod(shape))) % 2**64)
-        with owner.using(place):
-            return sampler.fill(owner, shape, seed, counter, *scalars)
+            self._state = (seed, (counter + blocks) % 2**64)
+        return seed, counter
 
     # ---------------------------------------------------------------- floating-point numbers
 
@@ -163,11 +172,9 @@ class Generator:
         if dtype.itemsize > 2:
             return u
         bits = 11 if dtype.name == "float16" else 8  # rounded instead, the largest numbers would become 1
+        xp = backend.NAMESPACES[type(u)]
         with backend.beside(u):
-            u *= 2.0**bits
-            u -= u % 1
-            u *= 2.0**-bits
-            return u.astype(dtype)
+            return xp.astype(xp.asarray(xp.floor(u * 2.0**bits) * 2.0**-bits), dtype)
 
     def uniform(
         self, low: Any = 0.0, high: Any = 1.0, size: Size = None, dtype: Any = None, device: Place = None
@@ -193,9 +200,8 @@ class Generator:
         u = self._uniform(size, _floating("uniform", dtype), device)
         if (low, high) != (0.0, 1.0):
             with backend.beside(u):
-                u *= u.dtype.type(high - low)
-                u += u.dtype.type(low)
-        return Tensor(u)
+                u = u * u.dtype.type(high - low) + u.dtype.type(low)
+        return _made(u)
 
     def standard_normal(self, size: Size = None, dtype: Any = None, device: Place = None) -> Tensor:
         """Normal with mean 0 and variance 1: ``sqrt(-2 log u) (cos a, sin a)`` (Box and Muller 1958).
@@ -208,7 +214,7 @@ class Generator:
         wanted = _floating("standard_normal", dtype)
         z = self._draw(philox.normal64 if wanted.itemsize == 8 else philox.normal32, size, device)
         with backend.beside(z):
-            return Tensor(z if z.dtype == wanted else z.astype(wanted))
+            return Tensor(z if z.dtype == wanted else backend.NAMESPACES[type(z)].astype(z, wanted))
 
     def normal(
         self, loc: Any = 0.0, scale: Any = 1.0, size: Size = None, dtype: Any = None, device: Place = None
@@ -230,14 +236,13 @@ class Generator:
             return astype(loc + scale * unit, unit.dtype)
         if not scale >= 0:
             raise ValueError(f"normal: expected a standard deviation scale >= 0, got {scale}")
-        made = self.standard_normal(size, dtype, device)
-        z = made.data
+        z = self.standard_normal(size, dtype, device).data
         with backend.beside(z):
             if scale != 1:
-                z *= z.dtype.type(scale)
+                z = z * z.dtype.type(scale)
             if loc != 0:
-                z += z.dtype.type(loc)
-        return made
+                z = z + z.dtype.type(loc)
+        return _made(z)
 
     # ---------------------------------------------------------------- integers and choices
 
@@ -274,10 +279,11 @@ class Generator:
             drawn = self._draw(philox.below32, size, device, count, 2**32 % count)
         else:
             drawn = self._draw(philox.below64, size, device, count % 2**64, 2**64 - 2**64 % count - 1)
+        xp = backend.NAMESPACES[type(drawn)]
         with backend.beside(drawn):
-            drawn = drawn.astype("uint64", copy=False)
-            drawn += drawn.dtype.type(low % 2**64)  # wraps around as two's complement does
-            return Tensor(drawn.view("int64").astype(wanted))
+            drawn = xp.astype(drawn, xp.uint64, copy=False)
+            drawn = xp.asarray(drawn + drawn.dtype.type(low % 2**64))  # wraps around as two's complement does
+            return Tensor(xp.astype(drawn.view("int64"), wanted))
 
     def permutation(self, n: int, device: Place = None) -> Tensor:
         """The integers 0 to n - 1 in random order: the order of n random 64-bit numbers.
@@ -290,8 +296,8 @@ class Generator:
         """
         keys = self._draw(philox.bits64, operator.index(n), device)
         with backend.beside(keys):
-            order = backend.backend_of(keys).xp.argsort(keys, kind="stable")
-            return Tensor(order.astype("int64"))
+            xp = backend.NAMESPACES[type(keys)]
+            return Tensor(xp.astype(xp.argsort(keys, kind="stable"), xp.int64))
 
     def bernoulli(
         self, p: float = 0.5, size: Size = None, dtype: Any = backend.dtypes.bool_, device: Place = None
@@ -309,13 +315,15 @@ class Generator:
             raise ValueError(f"bernoulli: expected a probability in [0, 1], got {p}")
         bits = self._draw(philox.bits32, size, device)
         below = round(p * 2**32)
-        xp = backend.backend_of(bits).xp
+        xp = backend.NAMESPACES[type(bits)]
         with backend.beside(bits):
-            happens = xp.empty_like(bits, dtype="bool")
-            xp.less(bits, xp.uint32(below % 2**32), out=happens)
-            if below == 2**32:
-                happens[...] = True
-            return Tensor(happens.astype(backend.as_dtype(dtype), copy=False))
+            happens = xp.asarray(bits <= xp.uint32(below - 1)) if below else xp.zeros_like(bits)
+            return Tensor(xp.astype(happens, backend.as_dtype(dtype), copy=False))
+
+
+def _made(values: Array) -> Tensor:
+    """As a Tensor: operators of NumPy give scalars for 0-d arrays."""
+    return Tensor(backend.NAMESPACES[type(values)].asarray(values))
 
 
 def _word64(name: str, value: int) -> int:

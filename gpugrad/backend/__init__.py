@@ -21,9 +21,12 @@ from .registry import (
     is_array,
     matrix_functions,
     on_several_devices,
+    recorder,
     register_array_type,
     several_used,
     special,
+    start_recording,
+    stop_recording,
 )
 from .selection import (
     backend_for,
@@ -49,5 +52,6 @@ __all__ = [
     "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
     "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "live", "load_cuda",
     "logger", "look", "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory", "overwrite",
-    "register_array_type", "restore", "several_used", "special", "synchronize", "to_host", "transfer",
+    "recorder", "register_array_type", "restore", "several_used", "special", "start_recording", "stop_recording",
+    "synchronize", "to_host", "transfer",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from importlib import import_module
 from threading import Lock
 from typing import Any
@@ -46,6 +47,8 @@ class Backend:
     """Whether it runs hand-written NumPy routines."""
     racing = False
     """Whether any of several values that are written to one place may stay, so that :meth:`last_at` is needed."""
+    stands_in = False
+    """Whether its arrays stand for others (many samples, or those of a recording), and compute beside them."""
     whole: Any = None
     """``whole(op, arrays, params)`` in the place of ``op.forward(xp, *arrays, **params)``, for arrays of this kind."""
 
@@ -229,6 +232,21 @@ MATRIX_FUNCTIONS: dict[Namespace, str] = {}
 
 WEAK = frozenset({bool, int, float, complex})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
+
+
+_recorder: ContextVar[Any] = ContextVar("gpugrad_recorder", default=None)
+recorder = _recorder.get
+"""Who writes down what happens to arrays in this context, or None. See :mod:`gpugrad.tracing`."""
+
+
+def start_recording(recorder: Any) -> Any:
+    """Let a recorder write down what happens in this context; returns a token for :func:`stop_recording`."""
+    return _recorder.set(recorder)
+
+
+def stop_recording(token: Any) -> None:
+    """Undo one :func:`start_recording`."""
+    _recorder.reset(token)
 
 
 _when_several: list[Callable[[bool], None]] = []

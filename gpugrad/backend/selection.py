@@ -15,7 +15,7 @@ import numpy
 
 from . import cpu, driver
 from .device import Device
-from .registry import BACKENDS, LOADERS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of
+from .registry import BACKENDS, LOADERS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of, recorder
 
 logger = logging.getLogger("gpugrad")
 
@@ -79,12 +79,20 @@ def forget_cuda() -> None:
             table.pop(kind, None)
 
 
-def backend_for(device: Device) -> Backend:
-    """The backend that owns ``device``.
+def backend_for(device: Device, recorded: bool = True) -> Backend:
+    """The backend that owns ``device``; while a function is recorded, the recorder's, which makes arrays there.
+
+    Args:
+        device: where arrays are to be made.
+        recorded: False for the real one in any case.
 
     Raises:
         RuntimeError: there is no such device.
     """
+    if recorded:
+        writer = recorder()
+        if writer is not None:
+            return writer.owner  # type: ignore[no-any-return]
     if device.type == "cpu":
         return cpu.backend
     backend = load_cuda()
@@ -161,12 +169,19 @@ def duplicate(array: Array) -> Array:
 
 def overwrite(array: Array, values: Array) -> None:
     """Write ``values`` over all of ``array``, on its own device."""
+    writer = recorder()
+    if writer is not None:
+        writer.overwrite(array, values)
+        return
     with beside(array):
         array[...] = values
 
 
 def to_host(array: Array) -> numpy.ndarray:
     """A NumPy copy of ``array``, from whatever device."""
+    writer = recorder()
+    if writer is not None:
+        writer.look_at(array, "a copy on the host")
     return backend_of(array).to_host(array)
 
 
@@ -178,6 +193,10 @@ def fetch(arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
     >>> fetch([numpy.arange(3)])()
     [array([0, 1, 2])]
     """
+    writer = recorder()
+    if writer is not None:
+        for array in arrays:
+            writer.look_at(array, "a copy on the host")
     owners = [backend_of(array) for array in arrays]
     parts = {
         owner: owner.fetch([a for a, o in zip(arrays, owners, strict=True) if o is owner])
@@ -197,6 +216,9 @@ def look(array: Array) -> None:
     Raises:
         IndexError: an index or a class label was out of range.
     """
+    writer = recorder()
+    if writer is not None:
+        writer.look_at(array, "item, tolist or bool")
     BACKENDS[type(array)].look(array)
 
 

@@ -298,6 +298,10 @@ def general(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
 
 def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """:func:`general`, the arguments taken apart."""
+    if careful.on:
+        writer = backend.recorder()
+        if writer is not None:
+            operands = writer.operands(operands)
     if careful.on and careful.lift is not None:
         operands = careful.lift(operands, params)
         if op.residuals and any(mapped(x) for x in operands):  # residuals would be those of one sample

@@ -173,6 +173,7 @@ class Tensor(TensorMethods):
             raise TypeError(
                 f"a tensor on {self.device} is not copied to a NumPy array implicitly: use x.numpy() [{user_line()}]"
             )
+        backend.look(self.data)
         return numpy.array(self.data, dtype=dtype, copy=copy is not False)
 
     def __bool__(self) -> bool:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..backend import Array, Backend, Namespace, special
 from . import activation
-from .kernel import Kernel
+from .kernel import Kernel, named
 from .shapes import length
 
 
 class Composed(Kernel):
     """A kernel whose reference is what every other array library runs, a GPU's too."""
+
+    def __init__(self, reference: Callable[..., Any], name: str | None = None) -> None:
+        super().__init__(reference, name)
+        named(self.name, self)
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         return NotImplemented

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backend import BACKENDS, Array, Namespace
 from .indexing_host import add_bags, add_rows, sum_bags
-from .kernel import seen_whole
+from .kernel import named, seen_whole
 
 
 def _atomic(function: Any) -> Any:
@@ -21,6 +21,7 @@ def _atomic(function: Any) -> Any:
 
     call.__name__ = call.__qualname__ = function.__name__
     call.__doc__ = function.__doc__
+    named(function.__name__, call)
     return call
 
 

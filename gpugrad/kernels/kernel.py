@@ -14,8 +14,22 @@ from .wide import common, rounded, wider
 REGISTRY: dict[str, Kernel] = {}
 """Every kernel of the library by name; the compile checks and the comparison with the references go through it."""
 
+WHOLE: dict[str, Callable[..., Any]] = {}
+"""What else a namespace may see whole (:func:`seen_whole`), by name: functions without a CUDA source of their own."""
+
 BLOCK = 256
 """Threads in a block, where nothing else is said."""
+
+
+def named(name: str, function: Callable[..., Any]) -> None:
+    """Let a function be found by its name, where a namespace has written down that it was called.
+
+    Raises:
+        ValueError: another one has that name.
+    """
+    if name in REGISTRY or name in WHOLE:
+        raise ValueError(f"there are two kernels {name}")
+    WHOLE[name] = function
 
 
 def seen_whole(xp: Namespace) -> Any:

@@ -94,7 +94,7 @@ def winners(xp: Namespace, x: Array, y: Array, window: Window) -> Array:
 
 
 @atomic
-def chosen(xp: Namespace, x: Array, which: Array, window: Window) -> Array:
+def won(xp: Namespace, x: Array, which: Array, window: Window) -> Array:
     """The element of each window at the offset ``which``. Shape ``(..., *inner)`` to ``(..., *outer)``."""
     y = xp.zeros(which.shape, dtype=x.dtype)
     for number, inner, outer in window.taps:

@@ -238,9 +238,9 @@ def is_basic(index: Any) -> bool:
 
 
 def index_namespace(index: Any) -> Namespace:
-    """The library of the arrays in an index; that of mapped ones where one of them is mapped."""
+    """The library of the arrays in an index; that of mapped or recorded ones where one of them is."""
     kinds = [type(e) for e in _entries(index) if hasattr(e, "dtype")]
-    return backend.NAMESPACES[next((k for k in kinds if backend.BACKENDS[k].whole is not None), kinds[0])]
+    return backend.NAMESPACES[next((k for k in kinds if backend.BACKENDS[k].stands_in), kinds[0])]
 
 
 def plain_index(index: Any, x: Tensor) -> Any:

@@ -47,7 +47,7 @@ def _winners(xp: Namespace, x: Array, top: Array, /, window: Window) -> Array:
 @primitive(batch="images")
 def _chosen(xp: Namespace, x: Array, which: Array, /, window: Window) -> Array:
     """The elements of ``x`` at these offsets in their windows."""
-    return kernels.chosen(xp, x, which, window)
+    return kernels.won(xp, x, which, window)
 
 
 @primitive(batch="images", wide=True)

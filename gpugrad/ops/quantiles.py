@@ -20,7 +20,7 @@ from .beside import beside
 from .comparison import isnan, logical_and, logical_not
 from .creation import asarray, astype
 from .indexing import _scatter_add, index_namespace
-from .nested import holds_tensors
+from .nested import holds_tensors, numbers
 from .reduction import sum
 from .rounding import ceil, floor
 from .rounding import round as rounded
@@ -214,8 +214,8 @@ def _computed(x: Array, q: Array, method: str, pass_over: bool) -> Array:
 
 def _listed(name: str, q: Any, most: int) -> tuple[list[float], tuple[int, ...]]:
     """Fractions that the host knows, one after another, and the shape that they came in."""
-    given = asarray(q, dtype=float64, device="cpu")
-    fractions = [number / most for number in reshape(given, (-1,)).tolist()]
+    given = asarray(q, dtype=float64, device="cpu") if isinstance(q, Tensor) else numbers(q)
+    fractions = [float(number) / most for number in given.reshape((-1,)).tolist()]
     if not all(0 <= fraction <= 1 for fraction in fractions):
         raise ValueError(f"{name}: expected q from 0 to {most}, got {q}")
     return fractions, given.shape

@@ -16,7 +16,7 @@ from ..backend import NAMESPACES, Array, Namespace
 from ..core import Tensor, primitive
 from ..kernels import labels as of_labels
 from ..kernels import softmax as kernels
-from ..kernels.kernel import seen_whole
+from ..kernels.kernel import named, seen_whole
 from ..kernels.labels import along as _along
 from ..kernels.labels import class_axis, class_index, without_ignored
 from ..kernels.shapes import Axis, kept
@@ -102,6 +102,8 @@ def checked_labels(
     backend.backend_of(labels).check_labels(labels, classes, ignore_index, name)
     return labels
 
+
+named(checked_labels.__name__, checked_labels)
 
 @primitive(batch="classified")
 def of_label(xp: Namespace, x: Array, labels: Array, /, ignore_index: int = -100) -> Array:

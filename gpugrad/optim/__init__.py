@@ -1,8 +1,9 @@
 """Optimizers, named and behaving as PyTorch's, with one kernel launch for a whole group of parameters.
 
 To add one: a subclass of :class:`Optimizer` in a file of its own, with the names of what it remembers for each
-parameter (``moments``) and the rule that updates a flat run of parameters in place (``update``); the rule itself is a
-kernel in :mod:`gpugrad.kernels.optim`; a row in ``tests/optim/test_against_torch.py``.
+parameter (``moments``), the kernel that updates a flat run of parameters in place (``rule``) and the numbers that this
+takes in each step (``scalars``); the kernel is in :mod:`gpugrad.kernels.optim`; a row in
+``tests/optim/test_against_torch.py``.
 """
 
 from . import lr_scheduler, swa_utils

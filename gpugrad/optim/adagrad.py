@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, Namespace
+from ..kernels import Kernel
 from ..kernels.optim import adagrad_update
 from .optimizer import Group, Optimizer, Params, common
 
@@ -57,6 +57,9 @@ class Adagrad(Optimizer):
     def step_key(self, group: Group, steps: int) -> Any:
         return steps if group["lr_decay"] else None
 
-    def update(self, xp: Namespace, group: Group, step: int, p: Array, g: Array, *moments: Array) -> None:
+    def rule(self, group: Group) -> Kernel:
+        return adagrad_update
+
+    def scalars(self, group: Group, step: int) -> tuple[float, ...]:
         rate = group["lr"] / (1 + (step - 1) * group["lr_decay"])
-        adagrad_update(xp, p, g, *moments, rate, *common(group), group["eps"])
+        return (rate, *common(group), group["eps"])

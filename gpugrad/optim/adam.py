@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..backend import Array, Namespace
+from ..kernels import Kernel
 from ..kernels.optim import adam_update, amsgrad_update
 from .optimizer import Group, Optimizer, Params, common
 
@@ -58,14 +58,16 @@ class Adam(Optimizer):
     def moments(self, group: Group) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
 
-    def update(self, xp: Namespace, group: Group, step: int, p: Array, g: Array, *moments: Array) -> None:
+    def rule(self, group: Group) -> Kernel:
+        return amsgrad_update if group["amsgrad"] else adam_update
+
+    def scalars(self, group: Group, step: int) -> tuple[float, ...]:
         (beta1, beta2), lr = group["betas"], group["lr"]
         sign, weight_decay = common(group)
         shrink = 1.0
         if group["decoupled_weight_decay"]:
             shrink, weight_decay = 1 - lr * weight_decay, 0.0
-        rule = amsgrad_update if group["amsgrad"] else adam_update
-        rule(
-            xp, p, g, *moments, lr / (1 - beta1**step), sign, weight_decay, shrink, 1 - beta1, beta2, 1 - beta2,
+        return (
+            lr / (1 - beta1**step), sign, weight_decay, shrink, 1 - beta1, beta2, 1 - beta2,
             (1 - beta2**step) ** 0.5, group["eps"],
         )  # fmt: skip

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from .. import backend
-from ..backend import Array, Backend, Device, DType, backend_of, transfer
+from ..backend import Array, Backend, Device, DType, Namespace, backend_of, transfer
 from ..core import Tensor
 
 ALIGNMENT = 128
@@ -119,7 +119,7 @@ class Flat:
         """The elements of a run."""
         return slice(self.places[run.indices[0]].start, self.places[run.indices[-1]].stop)
 
-    def gather(self, run: Run) -> Array:
+    def gather(self, xp: Namespace, run: Run) -> Array:
         """The gradients of a run, side by side; not to be written to."""
         if len(run.gradients) == 1:
             return run.gradients[0].reshape(-1)
@@ -129,7 +129,7 @@ class Flat:
                 pieces.append(self._gap[: self.places[i].start - end])
             pieces.append(g.reshape(-1))
             end = self.places[i].stop
-        return self.xp.concatenate(pieces, out=self._gradient[self.place(run)])
+        return xp.concatenate(pieces, out=self._gradient[self.place(run)])
 
     def _check(self, i: int, g: Tensor) -> None:
         if g.shape != self.shapes[i] or g.dtype != self.dtype or g.device != self.device:

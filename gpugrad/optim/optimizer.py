@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from .. import backend
-from ..backend import Array, Namespace
+from ..backend import Array
 from ..core import Tensor, modes
+from ..kernels import Kernel
 from ..ops.creation import asarray, zeros_like
-from .flat import Flat, flatten, real
+from .flat import Flat, Run, flatten, real
 from .uninterrupted import Uninterrupted
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
@@ -84,8 +85,12 @@ class Optimizer:
         """What the moments are full of before the first step."""
         return 0.0
 
-    def update(self, xp: Namespace, group: Group, step: int, p: Array, g: Array, *moments: Array) -> None:
-        """Change a flat run of parameters and its moments in place, in their step number ``step`` (from 1)."""
+    def rule(self, group: Group) -> Kernel:
+        """The kernel ``f(xp, p, g, *moments, *scalars)`` that changes flat parameters and their moments in place."""
+        raise NotImplementedError
+
+    def scalars(self, group: Group, step: int) -> tuple[float, ...]:
+        """The numbers that the rule takes in the step number ``step`` (from 1)."""
         raise NotImplementedError
 
     def step_key(self, group: Group, steps: int) -> Any:
@@ -208,18 +213,36 @@ class Optimizer:
             for group, flats in zip(self.param_groups, self._adopted(), strict=True)
             for flat in flats
         ]
+        writer = backend.recorder()
         with Uninterrupted():
             for group, flat, runs in work:
                 names = self.moments(group)
                 with flat.owner.using(flat.device):
                     for run in runs:
-                        place, steps = flat.place(run), flat.steps[run.indices[0]]
-                        p, *moments = (real(a[place]) for a in (flat.data, *(flat.moment(name) for name in names)))
-                        self.update(flat.xp, group, steps + 1, p, real(flat.gather(run)), *moments)
-                        for i in run.indices:
-                            flat.steps[i] = self.advanced(group, flat.steps[i])
-                            flat.params[i].mark_changed()
+                        place, rule = flat.place(run), self.rule(group)
+                        arrays = [flat.data, *[flat.moment(name) for name in names]]
+                        if writer is None:
+                            xp, scalars = flat.xp, self.scalars(group, flat.steps[run.indices[0]] + 1)
+                        else:
+                            xp, arrays = writer.owner.xp, [writer.lift(a) for a in arrays]
+                            numbers = [f"{type(self).__name__} {name}" for name in rule.scalars]
+                            scalars = writer.scalars(numbers, partial(self._scalars, group, flat, run))
+                        p, *moments = [real(a[place]) for a in arrays]
+                        rule(xp, p, real(flat.gather(xp, run)), *moments, *scalars)
+                        if writer is None:
+                            self._advance(group, flat, run)
+                        else:
+                            writer.effect(partial(self._advance, group, flat, run))
         return loss
+
+    def _scalars(self, group: Group, flat: Flat, run: Run) -> tuple[float, ...]:
+        return self.scalars(group, flat.steps[run.indices[0]] + 1)
+
+    def _advance(self, group: Group, flat: Flat, run: Run) -> None:
+        """Note that the parameters of a run have taken a step."""
+        for i in run.indices:
+            flat.steps[i] = self.advanced(group, flat.steps[i])
+            flat.params[i].mark_changed()
 
     # ---------------------------------------------------------------- the state
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, Namespace
+from ..kernels import Kernel
 from ..kernels.optim import (
     rmsprop_centered_momentum_update,
     rmsprop_centered_update,
@@ -69,8 +69,9 @@ class RMSprop(Optimizer):
     def step_key(self, group: Group, steps: int) -> Any:
         return None
 
-    def update(self, xp: Namespace, group: Group, step: int, p: Array, g: Array, *moments: Array) -> None:
+    def rule(self, group: Group) -> Kernel:
+        return RULES[bool(group["centered"]), bool(group["momentum"])]
+
+    def scalars(self, group: Group, step: int) -> tuple[float, ...]:
         alpha, momentum = group["alpha"], group["momentum"]
-        rule = RULES[bool(group["centered"]), bool(momentum)]
-        scalars = (group["lr"], *common(group), alpha, 1 - alpha, group["eps"], *([momentum] if momentum else []))
-        rule(xp, p, g, *moments, *scalars)
+        return (group["lr"], *common(group), alpha, 1 - alpha, group["eps"], *([momentum] if momentum else []))

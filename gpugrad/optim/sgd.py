@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..backend import Array, Namespace
+from ..kernels import Kernel
 from ..kernels.optim import sgd_momentum_update, sgd_update
 from .optimizer import Group, Optimizer, Params, common
 
@@ -68,11 +68,12 @@ class SGD(Optimizer):
     def loaded_steps(self, entry: Mapping[str, Any]) -> int:
         return int(entry.get("momentum_buffer") is not None)
 
-    def update(self, xp: Namespace, group: Group, step: int, p: Array, g: Array, *moments: Array) -> None:
-        if not moments:
-            sgd_update(xp, p, g, group["lr"], *common(group))
-            return
-        sgd_momentum_update(
-            xp, p, g, *moments, group["lr"], *common(group), group["momentum"], 1 - group["dampening"],
-            group["nesterov"], step == 1,
+    def rule(self, group: Group) -> Kernel:
+        return sgd_momentum_update if group["momentum"] else sgd_update
+
+    def scalars(self, group: Group, step: int) -> tuple[float, ...]:
+        if not group["momentum"]:
+            return (group["lr"], *common(group))
+        return (
+            group["lr"], *common(group), group["momentum"], 1 - group["dampening"], group["nesterov"], step == 1,
         )  # fmt: skip

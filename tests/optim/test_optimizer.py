@@ -584,17 +584,17 @@ def test_a_signal_in_a_step_is_handled_after_it_and_a_second_one_at_once(name, s
     params = parameters(gg.float64, gg.float32)
     optimizer = Adam(params)
     give_gradients(params, 0)
-    left, real = [number] * signals, Adam.update
+    left, real = [number] * signals, Adam.scalars
 
     def cut(self, *arguments):
         while left:
             os.kill(os.getpid(), left.pop())
-        real(self, *arguments)
+        return real(self, *arguments)
 
     def handler(number, frame):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Adam, "update", cut)
+    monkeypatch.setattr(Adam, "scalars", cut)
     before = signal.signal(number, handler)
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -181,6 +181,7 @@ class BatchedBackend(Backend):
     """Memory is that of the arrays inside."""
 
     name = "batched"
+    stands_in = True
 
     def device(self, array: Batched) -> Device:
         return array.data.device

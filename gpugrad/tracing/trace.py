@@ -1,0 +1,175 @@
+"""From a function to its program: :func:`trace`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from .. import backend
+from ..backend import Array
+from ..core import Tensor
+from ..ops import diagonals
+from .program import Program, Value, mapped
+from .recorder import Recorder, recording
+
+
+@dataclass
+class Recording:
+    """A program with what it was recorded from, so that it can go on.
+
+    Attributes:
+        program: the calls.
+        result: what the function returned.
+        recorder: the arrays that were found, and what the host has to do at each run.
+        states: the Tensors that have another value or gradient after a run.
+    """
+
+    program: Program
+    result: Any
+    recorder: Recorder
+    states: list[tuple[Tensor, str, Value]]
+
+    def again(self, *args: Any) -> list[Array]:
+        """Do once more what was recorded, with other arguments, on the parameters and moments as they are now.
+
+        Learning rates, steps and counters of random numbers are read anew, and move on.
+
+        Args:
+            args: in the place of the arrays among the arguments, in order.
+
+        Returns:
+            The outputs.
+
+        Raises:
+            ValueError: the number, the shapes or the dtypes are not those of the recorded arguments.
+        """
+        numbers = list(self.recorder.numbers)
+        for first, act in self.recorder.events:
+            computed = act()
+            if first is not None:
+                numbers[first : first + len(computed)] = computed
+        arrays = self._arrays([a.data if isinstance(a, Tensor) else a for a in args])
+        states = [value.number for _, _, value in self.states]
+        outputs = [value.number for value in self.program.outputs]
+        known = self.program.run(arrays, numbers, keep=[*outputs, *states])
+        for tensor, name, value in self.states:
+            found = known[value.number]
+            setattr(tensor, name, found if name == "data" else Tensor(found))
+        return [known[number] for number in outputs]
+
+    def _arrays(self, given: Sequence[Array]) -> list[Array]:
+        recorder, left = self.recorder, iter(given)
+        moved = {id(tensor) for tensor, name, _ in self.states if name == "data"}
+        found = []
+        for one, array, source in zip(self.program.inputs, recorder.captured, recorder.sources, strict=True):
+            if one.name.startswith("argument"):
+                found.append(next(left, array))
+            else:
+                found.append(source.data if source is not None and id(source) in moved else array)
+        return found
+
+
+def record(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any] | None = None,
+           copies: bool = False) -> Recording:  # fmt: skip
+    """Run a function once and write down what it does; see :func:`trace`.
+
+    Args:
+        function: of Tensors, arrays and anything else.
+        args: its arguments.
+        kwargs: by keyword.
+        copies: keep the inputs as they were before, in ``recorder.before``.
+
+    Raises:
+        RecordingError: it asks for a value.
+    """
+    recorder = Recorder(copies=copies)
+    count = 0
+
+    def given(value: Any) -> Any:
+        nonlocal count
+        if isinstance(value, Tensor):
+            recorder.input(value.data, f"argument {count}", value)
+        elif backend.is_array(value):
+            value = Tensor(recorder.input(value, f"argument {count}"))
+        else:
+            return value
+        count += 1
+        return value
+
+    args, kwargs = mapped(tuple(args), given), mapped(kwargs or {}, given)
+    states = []
+    with recording(recorder):
+        try:
+            result = function(*args, **kwargs)
+        except BaseException:
+            recorder.finish(None)
+            raise
+        states = recorder.finish(result)
+    return Recording(recorder.program, result, recorder, states)
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Of a function, the program of what it does to arrays; of a matrix, the sum of a diagonal, as in NumPy.
+
+    ``gg.trace(function)(*args)`` runs ``function`` once, with all its effects: a training step is taken. What it did is
+    a flat list of calls on the array library and of kernels, with shapes, dtypes and static arguments; updates in
+    place, of parameters and moments, are declared. Learning rates, steps and the state of random numbers are inputs of
+    the program, and so are the arrays that the function finds by itself, such as parameters.
+
+    Args:
+        x: a function of Tensors, arrays (which come as Tensors) and structures of them, other arguments being static;
+            or a matrix, or many in two axes.
+        offset: of a matrix: which diagonal; see :func:`diagonal`.
+        axis1: its rows.
+        axis2: its columns.
+
+    Returns:
+        For a function, one of the same arguments that gives a :class:`gpugrad.tracing.Program`: to be printed, compared
+        with ``==``, stored (``to_json``, ``from_json``), and run on arrays of any library (``replay``).
+
+    Raises:
+        RecordingError: the function asks for a value (``float(x)``, ``if x > 0``, a boolean mask), which would be
+            frozen in the program; names the line.
+
+    >>> import gpugrad as gg
+    >>> gg.trace(gg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(5.)
+    >>> w = gg.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = gg.optim.SGD([w], lr=0.5)
+    >>> def step(x):
+    ...     optimizer.zero_grad()
+    ...     loss = gg.sum(w * x)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> print(gg.trace(step)(gg.tensor([3.0, 4.0])))
+    program of 10 calls
+      %0: float32 (2,)  argument 0
+      %1: float32 (32,)  captured
+      s0: SGD rate
+      s1: SGD sign
+      s2: SGD weight_decay
+      %2 = part(%1, 0, (2,), (0,))  view  : float32 (2,)
+      %3 = multiply(%2, %0)  : float32 (2,)
+      %4 = sum(%3, axis=None, dtype=None, keepdims=False)  : float32 ()
+      %5 = ones_like(%4)  : float32 ()
+      %6 = copy(%5)  : float32 ()
+      %7 = broadcast_to(%6, (2,))  view  : float32 (2,)
+      %8 = operator.mul(%7, %0)  : float32 (2,)
+      %9 = getitem(%1, 0:2)  view  : float32 (2,)
+      %10 = reshape(%8, -1)  view  : float32 (2,)
+      kernel.sgd_update(%9, %10, s0, s1, s2)  changes %9
+      return %4
+    >>> w
+    tensor([-0.5,  0. ], requires_grad=True)
+    """
+    if not callable(x):
+        return diagonals.trace(x, offset, axis1, axis2)
+
+    @wraps(x)
+    def traced(*args: Any, **kwargs: Any) -> Program:
+        return record(x, args, kwargs).program
+
+    return traced
