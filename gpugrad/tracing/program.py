@@ -288,11 +288,14 @@ OWN: dict[str, Callable[..., Any]] = {
 """What is called on arrays and is no function of ``xp``."""
 
 
-def leaves(result: Any) -> Iterator[Array]:
-    """The arrays in a result, in order."""
+def leaves(result: Any) -> Iterator[Array | None]:
+    """The arrays in a result, in order; None where a kernel leaves one out, which depends on the device."""
     if isinstance(result, tuple | list):
         for part in result:
-            yield from leaves(part)
+            if part is None:
+                yield None
+            else:
+                yield from leaves(part)
     elif type(result) in NAMESPACES:
         yield result if backend.is_array(result) else NAMESPACES[type(result)].asarray(result)
 

@@ -157,7 +157,9 @@ class Recorder:
         touched: list[Recorded] = []
         mapped((args, kwargs), lambda v: touched.append(v) if type(v) is Recorded else None)
         if made or touched:
-            shared = not changes and any(_shares(r, t.example) for r in leaves(result) for t in touched)
+            shared = not changes and any(
+                _shares(r, t.example) for r in leaves(result) if r is not None for t in touched
+            )
             self.program.calls.append(Call(
                 op, mapped(args, _value), mapped(kwargs, _value), tuple(made),
                 tuple(self.lift(array).value for array in changes), shared,
