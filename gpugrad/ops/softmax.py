@@ -105,6 +105,7 @@ def checked_labels(
 
 named(checked_labels.__name__, checked_labels)
 
+
 @primitive(batch="classified")
 def of_label(xp: Namespace, x: Array, labels: Array, /, ignore_index: int = -100) -> Array:
     """``-x_t`` of each row of x with label t; exactly 0 for labels to be ignored. Labels are checked before.
