@@ -45,7 +45,7 @@ ROWS: list[Row] = [
     unary("rounding", "nan_to_num", variants=[{}, {"nan": 2.0, "posinf": 3.0, "neginf": -3.0}]),
 ]  # fmt: skip
 
-REAL = """functions.logaddexp functions._tanh_back trigonometry.hypot trigonometry.atan2
+REAL = """functions.logaddexp trigonometry._tanh_back trigonometry.hypot trigonometry.atan2
 rounding.floor rounding.ceil rounding.trunc
 rounding.round rounding.copysign rounding.nextafter rounding.nan_to_num activation.relu"""
 ROWS = complex_too(ROWS, *REAL.split())

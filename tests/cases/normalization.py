@@ -1,9 +1,10 @@
-"""Normalization."""
+"""Normalization, and attention."""
 
 from __future__ import annotations
 
 import numpy
 
+from gpugrad.ops.attention import attention
 from gpugrad.ops.normalization import followed, moments, normalize
 
 from .domains import real
@@ -25,6 +26,19 @@ def of_torch(torch, *xs, axes, eps, centred):
     return y + more[1] if len(more) > 1 else y
 
 
+def attended(q, k, v, mask=0.0, *, causal, scale):
+    s = scale * q @ numpy.swapaxes(k, -1, -2) + mask
+    s = numpy.where(numpy.tri(*s.shape[-2:], dtype=bool), s, -numpy.inf) if causal else s
+    p = numpy.exp(s - s.max(-1, keepdims=True)) if s.size else s
+    return (p / p.sum(-1, keepdims=True)) @ v
+
+
+HEADS = [
+    ((3, 2), (4, 2), (4, 3)),
+    ((2, 4, 2), (2, 3, 2), (2, 3, 2)),
+    ((2, 1, 3, 2), (1, 2, 3, 2), (2, 2, 3, 3)),
+    ((0, 2), (4, 2), (4, 3)),
+]
 LAYER = {"axes": (1,), "eps": 1e-3, "centred": True}
 BATCH = {"axes": (0, 2), "eps": 1e-3, "centred": True}
 GROUP = {"axes": (2, 3), "eps": 1e-3, "centred": True}
@@ -36,6 +50,10 @@ def row(label, shapes, *variants):
 
 
 ROWS: list[Row] = [
+    Row("ops.attention.attention", attention, real, HEADS,
+        [{"causal": False, "scale": 0.7}, {"causal": True, "scale": 1.3}], attended,
+        lambda torch, *xs, causal, scale: torch.nn.functional.scaled_dot_product_attention(
+            *xs, is_causal=causal, scale=scale), single=1e-4, large=((2, 40, 8), (2, 30, 8), (2, 30, 8))),
     row("rows", [((2, 3),), ((3, 4), (4,)), ((3, 4), (4,), (4,)), ((0, 3), (3,), (3,))],
         LAYER, {**LAYER, "centred": False}),
     row("channels", [((3, 2, 2),), ((3, 2, 2), (1, 2, 1)), ((3, 2, 2), (1, 2, 1), (1, 2, 1))],
