@@ -28,7 +28,7 @@ BLOCKS = 16
 """Number of such blocks per device, at most: 64 MiB."""
 
 SPARE = 8
-"""Number of upload slots per device that wait for the next loader."""
+"""Number of upload slots per device that wait for the next loader; more are freed when it takes one."""
 
 HostArray = numpy.ndarray[Any, Any]
 
@@ -179,20 +179,19 @@ class Slots:
 
     def borrow(self) -> Slot:
         """A slot that nobody uses; its events may still lie ahead."""
-        try:
+        slot = None
+        with suppress(IndexError):
+            while len(self._spare) > SPARE:
+                self._spare.popleft().finish()
             slot = self._spare.popleft()
-        except IndexError:
-            slot = Slot()
+        slot = slot or Slot()
         self._lent.add(slot)
         return slot
 
     def give(self, slots: Sequence[Slot]) -> None:
-        """Take slots back; without a lock, since the garbage collector may call this in the midst of anything."""
+        """Take slots back; without a lock or a wait, since the garbage collector calls this in the midst of anything."""
         self._lent.difference_update(slots)
         self._spare.extend(slots)
-        while len(self._spare) > SPARE:
-            with suppress(IndexError):
-                self._spare.popleft().finish()
 
 
 class Uploads:
