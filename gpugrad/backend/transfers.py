@@ -189,7 +189,7 @@ class Slots:
         return slot
 
     def give(self, slots: Sequence[Slot]) -> None:
-        """Take slots back; without a lock or a wait, since the garbage collector calls this in the midst of anything."""
+        """Take slots back; without a lock or a wait: the garbage collector calls this in the midst of anything."""
         self._lent.difference_update(slots)
         self._spare.extend(slots)
 

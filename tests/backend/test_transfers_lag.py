@@ -101,6 +101,22 @@ def batches_of_another_stream(cp):
         return all((array.get() == value).all() for value, array in found)
 
 
+def indices_out_of_bounds(cp):
+    """A check on a stream that the host waits for last."""
+    values, index, other = gg.arange(3.0), gg.tensor(numpy.array([0, 9])), cp.cuda.Stream(non_blocking=True)
+    cp.cuda.Stream.null.synchronize()
+    with other:
+        taken = values[index]
+    if gg.ones(3).sum().item() != 3:
+        return False
+    try:
+        with other:
+            taken.sum().item()
+    except IndexError as error:
+        return "index 9 is out of bounds" in str(error)
+    return False
+
+
 # Faults -------------------------------------------------------------------------------------------------------------
 
 
@@ -150,6 +166,10 @@ def blocks_end_with_their_result(monkeypatch, cp):
     monkeypatch.setattr(transfers().Downloads, "__call__", lambda self, arrays: call(transfers().Downloads(), arrays))
 
 
+def reports_are_shared_by_all_streams(monkeypatch, cp):
+    monkeypatch.setattr(type(backend.load_cuda()), "stream_id", lambda self, device: 0)
+
+
 def nothing_is_held(monkeypatch, cp):
     monkeypatch.setattr(transfers().InFlight, "hold", lambda self, mark, memory: None)
 
@@ -170,13 +190,14 @@ FAULTS = {
     "memory of another stream freed early": (batches_of_another_stream, nothing_is_held),
     "makes recorded on the default stream": (batches_of_another_stream, (recorded_on_another_stream, True)),
     "takes do not wait for makes": (batches_of_another_stream, (not_waited_for, True)),
+    "a report read before it is written": (indices_out_of_bounds, reports_are_shared_by_all_streams),
 }
 
 
 def right(program, cp, monkeypatch):
     monkeypatch.setattr(transfers(), "BLOCK", 512)
     monkeypatch.setattr(transfers(), "BLOCKS", 3)
-    with contextlib.suppress(cuda_simulator.KernelError):
+    with contextlib.suppress(cuda_simulator.KernelError, IndexError):
         return program(cp)
     return False
 

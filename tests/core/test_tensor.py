@@ -172,9 +172,8 @@ REFLECTED = [
 def test_operators_on_both_sides(symbol, f):
     a, n = numpy.array([1.5, 2.5]), 2.0
     x = gg.tensor(a)
-    assert f(x, n).tolist() == f(a, n).tolist()
-    assert f(n, x).tolist() == f(n, a).tolist()
-    assert f(x, x).tolist() == f(a, a).tolist()
+    for ours, numpys in ((f(x, n), f(a, n)), (f(n, x), f(n, a)), (f(x, x), f(a, a))):
+        assert ours.tolist() == pytest.approx(numpys.tolist(), rel=4e-16)  # a GPU's power has a last digit of its own
 
 
 def test_integer_operators():

@@ -209,11 +209,19 @@ def filled(name: str, value: Any) -> Function:
 
     def make_filled(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
         made = ndarray(shape, dtype, order=order)
-        write(made._values, value)
+        fill(made, value)
         counters.launch(name, made._values)
         return made
 
     return make_filled
+
+
+def fill(made: ndarray, value: Any) -> None:
+    """Write one value everywhere."""
+    if machine.lag:
+        write(made._values, value)
+    else:
+        made._values.fill(value)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> ndarray:
@@ -246,7 +254,7 @@ def filled_like(name: str, value: Any) -> Function:
 
     def make_filled(a: ndarray, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None) -> ndarray:
         made = empty_like(a, dtype, order, subok, shape)
-        write(made._values, value)
+        fill(made, value)
         counters.launch(name, made._values)
         return made
 
