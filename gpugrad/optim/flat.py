@@ -46,10 +46,13 @@ class Flat:
         self.device: Device = params[0].device
         self.owner: Backend = backend_of(params[0].data)
         self.xp = self.owner.xp
+        self.kind = type(params[0].data)
         self.shapes = [p.shape for p in params]
         unit = ALIGNMENT // self.dtype.itemsize
         *starts, self.size = accumulate((-(-p.size // unit) * unit for p in params), initial=0)
         self.places = [slice(start, start + p.size) for start, p in zip(starts, params, strict=True)]
+        self.alone = [not self.owner.compiles and place.stop - place.start >= LARGE for place in self.places]
+        """Whether a parameter is a run of its own."""
         self.steps = [0] * len(params)
         self.moments: dict[str, Array] = {}
         with self.owner.using(self.device):
@@ -78,13 +81,13 @@ class Flat:
 
     def adopt(self) -> bool:
         """Make every parameter a view again where it got other memory; False if it got another shape or place."""
-        for i, p in enumerate(self.params):
-            if p.data is self.views[i]:
+        for i, (p, view) in enumerate(zip(self.params, self.views, strict=True)):
+            if p.data is view:
                 continue
             if p.shape != self.shapes[i] or p.dtype != self.dtype or p.device != self.device:
                 return False
-            backend.overwrite(self.views[i], p.data)
-            p.data = self.views[i]
+            backend.overwrite(view, p.data)
+            p.data = view
         return True
 
     def runs(self, key: Callable[[int], Any]) -> Iterator[Run]:
@@ -93,27 +96,29 @@ class Flat:
         Raises:
             ValueError: a gradient has another shape, dtype or device than its parameter.
         """
-        run = Run()
+        run, first = Run(), 0
+        several = self.owner.several_devices
         for i, p in enumerate(self.params):
-            g = p.grad
+            g, steps = p.grad, self.steps[i]
             if run.indices and (
                 g is None
-                or key(self.steps[i]) != key(self.steps[run.indices[0]])
-                or self.alone(i)
-                or self.alone(run.indices[-1])
+                or (steps != first and key(steps) != key(first))
+                or self.alone[i]
+                or self.alone[run.indices[-1]]
             ):
                 yield run
                 run = Run()
             if g is not None:
-                self._check(i, g)
+                data = g.data
+                alike = type(data) is self.kind and data.shape == self.shapes[i] and data.dtype == self.dtype
+                if not alike or several:
+                    self._check(i, g)
+                if not run.indices:
+                    first = steps
                 run.indices.append(i)
-                run.gradients.append(g.data)
+                run.gradients.append(data)
         if run.indices:
             yield run
-
-    def alone(self, i: int) -> bool:
-        """Whether parameter ``i`` is a run of its own."""
-        return not self.owner.compiles and self.places[i].stop - self.places[i].start >= LARGE
 
     def place(self, run: Run) -> slice:
         """The elements of a run."""

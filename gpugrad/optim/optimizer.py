@@ -227,8 +227,9 @@ class Optimizer:
                             xp, arrays = writer.owner.xp, [writer.lift(a) for a in arrays]
                             numbers = [f"{type(self).__name__} {name}" for name in rule.scalars]
                             scalars = writer.scalars(numbers, partial(self._scalars, group, flat, run))
-                        p, *moments = [real(a[place]) for a in arrays]
-                        rule(xp, p, real(flat.gather(xp, run)), *moments, *scalars)
+                        parts = [flat.gather(xp, run), *[a[place] for a in arrays]]
+                        g, p, *moments = map(real, parts) if flat.dtype.kind == "c" else parts
+                        rule(xp, p, g, *moments, *scalars)
                         if writer is None:
                             self._advance(group, flat, run)
                         else:
