@@ -32,9 +32,9 @@ train: $(INSTALLED) ## train a two-layer network on handwritten digits, print it
 	@echo
 	@echo "Next:"
 	@echo "  source $(BIN)/activate"
-	@echo "  gpugrad train examples/digits.toml --out runs/digits     # the same from a configuration; Ctrl-C saves"
-	@echo "  gpugrad train examples/digits.toml --out runs/digits     # the same command resumes it"
-	@echo "  gpugrad init mine                                        # a configuration and a model of your own"
+	@echo "  gpugrad train examples/digits.toml --out runs/digits   # from a configuration"
+	@echo "                                                         # Ctrl-C stops it, the same command resumes it"
+	@echo "  gpugrad init mine                                      # a configuration of your own"
 
 test: $(INSTALLED) ## the whole test suite
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)

@@ -15,7 +15,7 @@ from ..ops.creation import zeros
 from ..version import __version__
 from .out import fail, say
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "rich", "safetensors", "fsspec", "graphviz")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "rich", "safetensors", "fsspec", "graphviz")
 DRIVER = "https://www.nvidia.com/drivers, on Ubuntu: sudo ubuntu-drivers install; in a container: docker run --gpus all"
 PROBE = 'extern "C" __global__ void probe(float* x) { x[threadIdx.x] = 1.0f; }'
 

@@ -113,7 +113,7 @@ def init(args: argparse.Namespace) -> int:
         return fail(f"{there[0]} is there already: choose another folder, or --force", status=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG).write_text(configuration(data, shape), encoding="utf-8")
+        (folder / CONFIG).write_text(configuration(data, shape, folder.name or Path(CONFIG).stem), encoding="utf-8")
         (folder / MODEL).write_text(NETWORK.format(config=CONFIG), encoding="utf-8")
     except OSError as error:
         return fail(str(error))
@@ -124,12 +124,13 @@ def init(args: argparse.Namespace) -> int:
     return 0
 
 
-def configuration(data: str, shape: dict[str, int]) -> str:
+def configuration(data: str, shape: dict[str, int], name: str) -> str:
     """The text of a configuration.
 
     Args:
         data: "digits", or a folder of images.
         shape: the arguments of the model.
+        name: of the folder of the run, in ``runs``.
     """
     from .. import training
     from ..data import DataLoader, digits, image_folder
@@ -147,7 +148,7 @@ def configuration(data: str, shape: dict[str, int]) -> str:
         *_lines({"epochs": (10, 1, "how often to go through the data"), "seed": (0, 0, "of everything random")}),
         *_lines({
             "device": (None, "auto", "cpu, cuda, cuda:1; auto is the GPU if there is one"),
-            "out": (None, "runs/train", "folder or URL (gs://, s3://) of checkpoints, log and report"),
+            "out": (f"runs/{name}", None, "folder or URL (gs://, s3://) of checkpoints, log and report"),
         }),
         *_table("data", image_folder if images else digits, "gives training and validation data", own),
         *_table("loader", DataLoader, "", {"batch_size": 16 if images else 32}, {"shuffle": True}),

@@ -31,11 +31,11 @@ def add(commands: Any) -> None:
     """The parsers of the commands."""
     start = commands.add_parser(
         "train",
-        help="train what a configuration or a script says; goes on where an earlier run in the same folder stopped",
-        description="Train from a TOML file, or by calling a function of a script. What is in the output folder "
-        "already is gone on with, so that the same command starts a run and resumes it.",
-        epilog="Exit status: 0 done; 1 it failed; 2 arguments or configuration are wrong; 75 told to go (SIGTERM, a "
-        "preemption notice), saved, to be started again; 130 Ctrl-C, saved.",
+        help="train a configuration or a script; resumes the run that is in the output folder",
+        description="Train from a TOML file, or by calling a function of a script. The same command starts a run, and "
+        "resumes it where it was stopped.",
+        epilog="Exit status: 0 done; 1 it failed; 2 arguments or configuration are wrong; 75 stopped on request "
+        "(SIGTERM, a preemption notice), saved, to be started again; 130 Ctrl-C, saved.",
     )
     start.add_argument("target", metavar="CONFIG.toml|SCRIPT.py:FUNCTION", help="what to train")
     start.add_argument("--out", metavar="DIR", help="folder or URL (gs://, s3://) of checkpoints, log and report")
@@ -54,8 +54,8 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     start.set_defaults(run=train)
     again = commands.add_parser(
-        "resume", help="go on with a run, given its folder", description="Start the run of a folder again, as it was "
-        "started; it goes on from its newest checkpoint that is whole.",
+        "resume", help="resume a run, given its folder", description="Start the run of a folder again, as it was "
+        "started; it resumes from its newest checkpoint that is whole.",
     )  # fmt: skip
     again.add_argument("folder", metavar="DIR", help="the --out of the run, a folder or URL")
     _allowing(again)

@@ -124,6 +124,16 @@ class Progress:
             self._live.console.print(text, highlight=False, markup=False)
         self._shown = self._clock()
 
+    def epoch_line(self, results: Mapping[str, Any]) -> None:
+        """Say what an epoch has given: in short above a display, which has the rest; elsewhere with all there is."""
+        self.metrics(results)
+        if self._live is None:
+            self.line()
+            return
+        ordered = {name: self.values[name] for name in self._order() if name in results}
+        shown = [f"{_short(name)} {shown_number(name, value)}" for name, value in ordered.items()]
+        self.line("  ".join(part for part in (self._position()[0], *shown, self._time(self.left)) if part))
+
     @contextmanager
     def paused(self, phase: str) -> Iterator[None]:
         """While something else than training happens, such as "validation": it costs money, but is no speed."""
@@ -212,7 +222,11 @@ class Progress:
         return min(self.done / self.total, 1.0) if self.total else 1.0 if self.total == 0 else 0.0
 
     def _shown_values(self) -> list[str]:
-        return [f"{_short(name)} {shown_number(name, value)}" for name, value in self.values.items()]
+        return [f"{_short(name)} {shown_number(name, self.values[name])}" for name in self._order()]
+
+    def _order(self) -> list[str]:
+        """The names of the values: the loss, what else there is of the training, then the validation."""
+        return sorted(self.values, key=lambda name: (name.startswith("validation/"), name != "loss"))
 
     def _rest(self) -> list[str]:
         rate, left = self.rate, self.left
@@ -270,8 +284,10 @@ class Progress:
             total=None if pulse else 1.0, completed=self._fraction(), pulse=pulse, width=None, complete_style="cyan"
         )
         grid.add_row(head, bar, Text("  ".join(part for part in (*more, left) if part)))
-        values = [Text.assemble((_bound(f"{_short(name)} "), "dim"), (_bound(shown_number(name, value)), "cyan"))
-                  for name, value in self.values.items()]  # fmt: skip
+        values = [
+            Text.assemble((_bound(f"{_short(name)} "), "dim"), (_bound(shown_number(name, self.values[name])), "cyan"))
+            for name in self._order()
+        ]
         facts = [Text(_bound(part)) for part in (rate, memory) if part]
         facts += [Text(cost, style="green")] if cost else []
         return Group(grid, *(Text("  ").join(row) for row in (values, facts) if row))

@@ -356,8 +356,7 @@ class Trainer(Run):
             self.scheduler.step()
         self._write({name: value for name, value in results.items() if name != "loss"}, self.epoch)
         if self._bar is not None:
-            self._bar.metrics(results)
-            self._bar.line()
+            self._bar.epoch_line(results)
         self._mark()
         for callback in self.callbacks:
             callback.on_epoch(self, results)

@@ -109,6 +109,7 @@ def test_a_new_configuration_runs_as_written(folder, capsys):
     assert (folder / "train.toml").read_text() == text
     said(capsys, "init", "--force")
     said(capsys, "init", "deep/er")
+    assert 'out = "runs/er"' in (folder / "deep/er/train.toml").read_text()
     assert (folder / "deep/er/model.py").is_file()
 
 

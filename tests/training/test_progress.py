@@ -74,6 +74,23 @@ def test_the_epoch_is_shown(clock, out, epochs, shown):
     assert lines(out)[1].startswith(shown)
 
 
+def test_an_epoch_has_a_short_line_where_there_is_a_display(clock):
+    pytest.importorskip("rich", reason="rich draws the display")
+    found = {}
+    for plain in (True, False):
+        out = io.StringIO()
+        with Progress(20, plain=plain, every=1e9, file=out, clock=clock, device="cpu") as progress:
+            progress.at_epoch(1, 2)
+            progress.metrics({"validation/loss": 3.0, "learning rate": 0.1})
+            clock.now += 1
+            progress.advance(5, steps=10)
+            progress.epoch_line({"accuracy": 0.5, "validation/loss": 2.0, "loss": 1.0})
+        found[plain] = lines(out)
+    values = "loss 1.0000  accuracy 50.00 %  val loss 2.0000  0:00:01 left"
+    assert f"epoch 1/2  {values}" in "\n".join(found[False])
+    assert found[True][0].startswith("epoch 1/2  step 10/20  50 %  loss 1.0000  learning rate 0.1000  accuracy 50.00 %")
+
+
 def test_values_are_fetched_when_shown_and_not_before(clock, out):
     with cuda_simulator.installed(), gg.default_device("cuda"):
         progress = Progress(100, every=10, file=out, clock=clock)
