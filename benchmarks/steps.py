@@ -16,6 +16,9 @@ take on paper on an H200: the longer of what the host needs to launch, 4 us each
 TB/s and 60 TFLOP/s in float32, one after the other.
 
     python benchmarks/steps.py --device simulator --json benchmarks/results/steps-simulator.json
+
+``--replay`` records a step of each network (:func:`gpugrad.trace`), replays the record on what was there before, and
+says whether the loss and everything that the step changes have the same bits; on the CPU, or with ``--device``.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -307,6 +311,49 @@ def print_counts(name: str, found: dict[str, Any]) -> None:
         )
 
 
+def replayed(network: Network, device: str) -> dict[str, Any]:
+    """Whether the record of the second step gives what the step gave, in its bits; the calls in it."""
+    import gpugrad
+    from gpugrad import backend
+    from gpugrad.testing import cuda_simulator
+    from gpugrad.tracing import record
+
+    with cuda_simulator.installed(memory=64 * 2**30) if device == "simulator" else nullcontext():
+        gpugrad.set_default_device("cpu" if device == "cpu" else "cuda")
+        model = network.build(gpugrad, dropout=0.1)
+        optimizer = gpugrad.optim.Adam(model.parameters(), lr=1e-3)
+        x, y = (gpugrad.tensor(a) for a in network.data())
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = network.loss(gpugrad, model, x, y)
+            loss.backward()
+            gpugrad.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        step(x, y)
+        start = time.perf_counter()
+        made = record(step, (x, y), copies=True)
+        seconds = time.perf_counter() - start
+        arrays = made.recorder.before
+        (loss,) = made.program.replay(arrays, made.recorder.numbers)
+        pairs = [(loss, made.result.data), *zip(arrays, made.recorder.captured, strict=True)]
+        same = all(backend.to_host(a).tobytes() == backend.to_host(b).tobytes() for a, b in pairs)
+        gpugrad.set_default_device(None)
+    return {"gpugrad": {"same": bool(same), "calls": len(made.program.calls), "inputs": len(arrays),
+                        "recorded_s": round(seconds, 3)}}  # fmt: skip
+
+
+def print_replay(name: str, found: dict[str, Any]) -> None:
+    row = found["gpugrad"]
+    print(
+        f"{name:<22}{row['calls']:6} calls {row['inputs']:4} inputs  recorded in {row['recorded_s']:6.2f} s  "
+        f"the replay has {'the same' if row['same'] else 'OTHER'} bits",
+        flush=True,
+    )
+
+
 def installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
@@ -321,6 +368,7 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true", help="torch.compile too")
     parser.add_argument("--jax", action="store_true", help="JAX's jit too")
     parser.add_argument("--jax-python", default=sys.executable, help="the interpreter that has JAX, if it is another")
+    parser.add_argument("--replay", action="store_true", help="compare a recorded step with its replay, and no times")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -338,7 +386,10 @@ def main() -> None:
     for network in SMALL if options.small else NETWORKS:
         if options.only and not any(part in network.name for part in options.only):
             continue
-        if options.device == "simulator":
+        if options.replay:
+            found = replayed(network, options.device)
+            print_replay(network.name, found)
+        elif options.device == "simulator":
             found = {"gpugrad": simulated(network)}
             if "torch" in libraries:
                 found["torch"] = dispatched(network, found["gpugrad"]["megaflops"])

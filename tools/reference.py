@@ -35,6 +35,7 @@ FAMILIES = {
         "Choosing, sorting, indices": "ops.selection ops.indexing",
         "Interpolation and signals": "ops.interpolation ops.signal",
         "Graphs as pictures": "drawing draw",
+        "Functions as programs": "tracing",
         "Operations and kernels of your own": "core.operation custom",
         "Devices, dtypes, modes, memory": "core.modes backend",
     },

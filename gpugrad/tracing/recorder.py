@@ -80,6 +80,7 @@ class Recorder:
         self.events: list[tuple[int | None, Callable[[], Any]]] = []
         self.open = True
         self._known: dict[int, tuple[Array, Recorded]] = {}
+        self._leaves: dict[int, Tensor] = {}
 
     # ---------------------------------------------------------------- what comes from outside
 
@@ -119,7 +120,10 @@ class Recorder:
             array, node = operand.data, operand.node
             if type(array) is Recorded or BACKENDS[type(array)].whole is not None:
                 return operand
-            return Tensor(self.input(array, source=operand) if node is None else self.lift(array), node)
+            if node is None:
+                return Tensor(self.input(array, source=operand))
+            self._leaves[id(operand)] = operand
+            return Tensor(self.lift(array), node)
         return self.lift(operand) if type(operand) in BACKENDS and BACKENDS[type(operand)].whole is None else operand
 
     def scalars(self, names: Sequence[str], compute: Callable[[], Sequence[Any]]) -> list[Number]:
@@ -239,17 +243,18 @@ class Recorder:
         self.program.outputs = [self.lift(array).value for array in _outputs(result)]
         self.open = False
         known = {id(t): t for t in self.sources if t is not None}
-        tensors = [one for one in gc.get_objects() if issubclass(type(one), Tensor)]
-        mine = [one for one in tensors if type(one.data) is Recorded and one.data.recorder is self]
+        made = [one for one in gc.get_objects() if issubclass(type(one), Tensor) and type(one.data) is Recorded]
+        mine = [one for one in made if one.data.recorder is self]
         values = {id(one): one.data.value for one in mine}
         states = [(one, "data", one.data.value) for one in mine if id(one) in known]
         states += [
             (one, "grad", values[id(one.grad)])
-            for one in tensors if one.is_leaf and one.requires_grad and id(one.grad) in values
+            for one in {**known, **self._leaves}.values() if one.is_leaf and id(one.grad) in values
         ]  # fmt: skip
         for one in mine:
             one.data = one.data.example
         self._known.clear()
+        self._leaves.clear()
         return states
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from .. import backend
 from ..backend import Array
 from ..core import Tensor
+from ..core.errors import user_line
 from ..ops import diagonals
 from .program import Program, Value, mapped
-from .recorder import Recorder, recording
+from .recorder import Recorder, RecordingError, recording
 
 
 @dataclass
@@ -82,8 +83,10 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, 
         copies: keep the inputs as they were before, in ``recorder.before``.
 
     Raises:
-        RecordingError: it asks for a value.
+        RecordingError: it asks for a value, or one is recorded already.
     """
+    if backend.recorder() is not None:
+        raise RecordingError(f"a recording inside of a recording [{user_line()}]: record the outer function alone")
     recorder = Recorder(copies=copies)
     count = 0
 
