@@ -53,7 +53,6 @@ from .core.modes import (
     set_default_dtype,
     set_grad_enabled,
 )
-from .custom import KernelMismatchError, Launch, elementwise_kernel, kernel_checks, raw_kernel
 from .ops.activation import relu, sigmoid
 from .ops.aliases import (
     absolute,
@@ -333,7 +332,6 @@ from .ops.ufuncs import (
     rad2deg,
     radians,
 )
-from .tracing import trace
 from .transforms import (
     checkpoint,
     elementwise_grad,
@@ -357,12 +355,16 @@ newaxis = None
 
 if _TYPE_CHECKING:
     from . import data, fft, linalg, nn, optim, random, special, training
+    from .custom import KernelMismatchError, Launch, elementwise_kernel, kernel_checks, raw_kernel
     from .drawing import draw, name, observe
     from .nn.diagnose import diagnose
+    from .tracing import trace
 
 _LATER = {
     **dict.fromkeys(("data", "fft", "linalg", "nn", "optim", "random", "special", "training")),
-    "draw": "drawing", "name": "drawing", "observe": "drawing", "diagnose": "nn.diagnose",
+    **dict.fromkeys(("elementwise_kernel", "kernel_checks", "KernelMismatchError", "Launch", "raw_kernel"), "custom"),
+    **dict.fromkeys(("draw", "name", "observe"), "drawing"),
+    "diagnose": "nn.diagnose", "trace": "tracing",
 }  # fmt: skip
 """What is imported when it is first used, and the module that it is in; None for a module itself."""
 

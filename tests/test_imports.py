@@ -83,7 +83,10 @@ def run(*lines):
     return done.stdout
 
 
-LATER = ["data", "drawing", "fft", "linalg", "nn", "numpy", "optim", "special", "training", "testing", "cli"]
+LATER = [
+    "cli", "custom", "data", "drawing", "fft", "linalg", "nn", "numpy", "optim", "special", "testing", "tracing",
+    "training",
+]  # fmt: skip
 FOREIGN = [
     "cupy", "cupyx", "fsspec", "graphviz", "html", "json", "matplotlib", "multiprocessing", "pandas", "rich",
     "safetensors", "scipy", "sklearn", "socket", "subprocess", "tensorboardX", "torch",
