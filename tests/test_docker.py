@@ -84,7 +84,9 @@ def test_locks_have_versions_and_hashes_of_all_that_is_needed_and_nothing_else(n
     assert found, "no address, option or comment is among them"
     for text in lock.wanted(name):
         wanted = requirements.Requirement(text)
-        assert found[wanted.name.lower()] in wanted.specifier, f"{text}: run python tools/lock.py {name}"
+        version = found.get(wanted.name.lower())
+        assert version is not None, f"{text} is not locked: run python tools/lock.py {name}"
+        assert version in wanted.specifier, f"{text}, locked is {version}: run python tools/lock.py {name}"
 
 
 def test_locked_packages_are_installed_by_hash(tmp_path):
