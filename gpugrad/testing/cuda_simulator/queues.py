@@ -22,7 +22,7 @@ from .state import machine
 LONGEST = 1000
 """Pieces of work in one queue, at most. One more, and the older half is done."""
 PACES = (0.0, 0.0, 0.3, 1.0, 4.0)
-"""How many pieces of work a queue does when something is queued anywhere; the seed draws one of them."""
+"""How many pieces of work a queue does each time that something is queued anywhere; the seed draws one of them."""
 
 Work = Callable[[], object]
 Key = tuple[int, Any]
@@ -131,17 +131,23 @@ def advance(mark: Mark) -> None:
             if missing is not None:
                 goals.append(missing)
                 continue
-            queue.items.popleft()
-            queue.done += 1
-            if not queue.items:
-                del waiting[queue.key]
-            if work is not None:
-                try:
-                    with numpy.errstate(all="ignore"), warnings.catch_warnings():
-                        warnings.simplefilter("ignore")  # whoever queued it was warned
-                        work()
-                except Exception as error:  # noqa: BLE001  raised where the host waits next
-                    _errors.append(error)
+            try:
+                if work is not None:
+                    _do(work)
+            finally:  # not before: other threads look without the lock
+                queue.items.popleft()
+                queue.done += 1
+                if not queue.items:
+                    del waiting[queue.key]
+
+
+def _do(work: Work) -> None:
+    try:
+        with numpy.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whoever queued it was warned
+            work()
+    except Exception as error:  # noqa: BLE001  raised where the host waits next
+        _errors.append(error)
 
 
 def passed(mark: Mark | None) -> bool:
