@@ -13,10 +13,11 @@ from functools import cache, lru_cache
 from inspect import unwrap
 from typing import Any, NamedTuple, overload
 
-from ..backend import Backend, Namespace, as_dtype
+from ..backend import Backend, Namespace, as_dtype, llvm
 from ..backend.dtypes import name_of
 from ..expressions import Formula, NotTracedError, trace
 from ..expressions.cuda import TYPES, statements
+from .compiled import SMALL, Compiled
 from .cuda_types import COMPUTE, PRELUDE, SIZES, STORAGE
 from .kernel import REGISTRY, Kernel
 
@@ -62,6 +63,9 @@ class Elementwise(Kernel):
             kernels are compiled in advance.
     """
 
+    if llvm.wanted():
+        least = SMALL
+
     def __init__(
         self,
         reference: Callable[..., Any],
@@ -78,6 +82,7 @@ class Elementwise(Kernel):
         self.rounds = len(self.outputs)
         self.types = dict(types or {})
         self._known: dict[Any, Known | None] = {}
+        self._compiled = Compiled(self)
 
     def _wide(self, xp: Namespace, arguments: tuple[Any, ...]) -> Any:
         """The references that change arrays in place take care of short floats themselves."""
@@ -93,6 +98,10 @@ class Elementwise(Kernel):
         function = unwrap(self.reference) if self.changes else self.reference
         named = dict(zip(self.arrays, types, strict=True))
         return trace(function, named, self.scalars, self.changes, self.rounds)
+
+    def compiled(self, arguments: tuple[Any, ...]) -> Any:
+        """See :meth:`Kernel.compiled`."""
+        return self._compiled(arguments)
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`."""

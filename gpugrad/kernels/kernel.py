@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -50,6 +51,9 @@ class Kernel:
     A namespace that wants to see kernels whole has a method ``__kernel__(kernel, arguments)``.
     """
 
+    least = sys.maxsize
+    """The fewest elements of the first array for which :meth:`compiled` is asked."""
+
     def __init__(self, reference: Callable[..., Any], name: str | None = None) -> None:
         self.name = name or reference.__name__
         self.reference = reference
@@ -67,10 +71,10 @@ class Kernel:
         if owner is not None and type(xp) is ModuleType:  # the short way; the sources and routines know no rare dtypes
             if owner.compiles:
                 result = self.launch(xp, owner, arguments)
-            elif self.routine is not None and owner.routines:
-                result = self.routine(*arguments)
             else:
-                result = NotImplemented
+                result = self.compiled(arguments) if owner.routines and first.size >= self.least else NotImplemented
+                if result is NotImplemented and self.routine is not None and owner.routines:
+                    result = self.routine(*arguments)
             if result is not NotImplemented:
                 return result
         dtype = getattr(first, "dtype", None)
@@ -100,6 +104,10 @@ class Kernel:
         """Declare a hand-written NumPy routine that does the same faster; it may give NotImplemented."""
         self.routine = routine
         return routine
+
+    def compiled(self, arguments: tuple[Any, ...]) -> Any:
+        """Run machine code for the CPU that fits the arguments; NotImplemented if there is none."""
+        return NotImplemented
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """Run the CUDA source that fits the arguments; NotImplemented if none does."""

@@ -1,0 +1,121 @@
+"""LLVM IR to machine code for this CPU, kept on disk; needs the package llvmlite, and no other compiler.
+
+The cache holds object files in the folder of the ``.cubin`` files (see :mod:`.compiler` and :mod:`.codecache`), named by
+a hash of source, compiler and CPU. Without llvmlite, or with ``GPUGRAD_COMPILE=0``, nothing is compiled, and kernels run
+on NumPy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from importlib import metadata, util
+from threading import Lock
+from typing import Any
+
+from .codecache import CodeCache
+from .compiler import folder
+
+VARIABLE = "GPUGRAD_COMPILE"
+"""The environment variable that turns this compiler off (``0``)."""
+
+
+@cache
+def wanted() -> bool:
+    """Whether kernels for the CPU are to be compiled: llvmlite is installed, and ``GPUGRAD_COMPILE`` is not ``0``."""
+    return os.environ.get(VARIABLE, "") != "0" and util.find_spec("llvmlite") is not None
+
+
+class Machine:
+    """This CPU, and the code that runs on it.
+
+    Attributes:
+        cpu: its name.
+        features: as LLVM lists them.
+        short: whether it converts float16.
+    """
+
+    def __init__(self) -> None:
+        from llvmlite import binding
+
+        self.binding: Any = binding
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        self.cpu: str = binding.get_host_cpu_name()
+        self.features: str = binding.get_host_cpu_features().flatten()
+        triple: str = binding.get_process_triple()
+        listed = self.features.split(",")
+        self.short = "+f16c" in listed or triple.startswith(("aarch64", "arm64"))
+        self._target = binding.Target.from_triple(triple).create_target_machine(
+            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="jitdefault"
+        )
+        options = binding.create_pipeline_tuning_options(speed_level=2)
+        options.slp_vectorization = options.loop_vectorization = False  # what is to be vectors is written as such
+        options.loop_unrolling = False
+        self._passes = binding.create_pass_builder(self._target, options)
+        self._engines: list[Any] = []
+        self._key = f"{triple}\n{self.cpu}\n{self.features}\n{metadata.version('llvmlite')}"
+        self._lock = Lock()
+
+    @property
+    def version(self) -> str:
+        """Of LLVM, such as ``22.1.0``."""
+        return ".".join(map(str, self.binding.llvm_version_info))
+
+    def stem(self, source: str, name: str) -> str:
+        """The name of a source in the cache."""
+        key = f"{self._key}\n{source}"
+        return f"{name}-cpu-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+    def compile(self, source: str) -> bytes:
+        """The object file of a module.
+
+        Raises:
+            RuntimeError: the module is not valid; the message is LLVM's.
+        """
+        module = self.binding.parse_assembly(source)
+        module.verify()
+        passes = self._passes.getModulePassManager()
+        passes.run(module, self._passes)
+        code: bytes = self._target.emit_object(module)
+        return code
+
+    def load(self, source: str, name: str) -> int:
+        """The address of function ``name`` of a module, whose machine code is taken from the cache or made."""
+        with self._lock:
+            stem = self.stem(source, name)
+            known = entries()
+            path = known.find(stem)
+            if path is None:
+                code = self.compile(source)
+                known.put(stem, code)
+            else:
+                code = path.read_bytes()
+            # one for each: in an engine that holds a call to the C library, later objects read wrong constants
+            engine = self.binding.create_mcjit_compiler(self.binding.parse_assembly(""), self._target)
+            engine.add_object_file(self.binding.ObjectFileRef.from_data(code))
+            engine.finalize_object()
+            self._engines.append(engine)
+            address: int = engine.get_function_address(name)
+            return address
+
+
+@cache
+def entries() -> CodeCache:
+    """The object files in the cache."""
+    return CodeCache(folder(), ".o")
+
+
+_lock = Lock()
+_machine: Machine | None = None
+
+
+def machine() -> Machine | None:
+    """The compiler for this CPU; None if there is none."""
+    global _machine
+    if _machine is None and wanted():
+        with _lock:
+            if _machine is None:
+                _machine = Machine()
+    return _machine
