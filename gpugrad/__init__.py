@@ -39,6 +39,7 @@ from .backend.dtypes import (
     uint32,
     uint64,
 )
+from .backend.threads import get_num_threads, set_num_threads
 from .core import GradientError, Tensor, primitive
 from .core.modes import (
     debug,
@@ -406,7 +407,7 @@ __all__ = [
     "fabs", "fft", "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float16", "float32", "float64",
     "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "from_dlpack", "full",
     "full_like",
-    "geomspace", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "gradient",
+    "geomspace", "get_num_threads", "get_default_device", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "gradient",
     "GradientError", "greater",
     "greater_equal", "heaviside", "hessian", "histogram", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf",
     "inner", "insert", "int16", "int32", "intersect1d",
@@ -429,7 +430,7 @@ __all__ = [
     "relu", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis",
     "roots", "rot90",
     "round", "searchsorted", "select", "set_at",
-    "set_default_device", "set_default_dtype", "set_grad_enabled",
+    "set_default_device", "set_default_dtype", "set_grad_enabled", "set_num_threads",
     "setdiff1d", "setxor1d", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sliding_window_view",
     "sort", "sort_complex",
     "special", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",

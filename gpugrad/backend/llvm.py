@@ -24,7 +24,15 @@ VARIABLE = "GPUGRAD_COMPILE"
 @cache
 def wanted() -> bool:
     """Whether kernels for the CPU are to be compiled: llvmlite is installed, and ``GPUGRAD_COMPILE`` is not ``0``."""
-    return os.environ.get(VARIABLE, "") != "0" and util.find_spec("llvmlite") is not None
+    return os.environ.get(VARIABLE, "") != "0" and installed()
+
+
+def installed() -> bool:
+    """Whether llvmlite can be imported."""
+    try:
+        return util.find_spec("llvmlite") is not None
+    except ValueError:  # somebody has blocked the import
+        return False
 
 
 class Machine:

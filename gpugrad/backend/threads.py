@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 
 Function = Callable[[bytes, int, int], object]
 
@@ -27,34 +27,58 @@ def available() -> int:
 
 
 class Job:
-    """One call of a kernel: its ranges, and who has computed them."""
+    """One call of a kernel: its ranges, and how many threads are computing some of them."""
 
-    __slots__ = ("_arguments", "_done", "_function", "_left", "_lock", "_next", "_parts", "_size", "_step")
+    __slots__ = ("_active", "_arguments", "_changed", "_closed", "_error", "_function", "_next", "_parts", "_size",
+                 "_step")  # fmt: skip
 
     def __init__(self, function: Function, arguments: bytes, size: int, step: int) -> None:
         self._function, self._arguments, self._size, self._step = function, arguments, size, step
-        self._parts = self._left = -(-size // step)
+        self._parts = -(-size // step)
         self._next = count()
-        self._lock = Lock()
-        self._done = Lock()
-        self._done.acquire()
+        self._changed = Condition()
+        self._active = 0
+        self._closed = False
+        self._error: BaseException | None = None
 
-    def work(self) -> None:
-        """Compute ranges until none is left."""
-        finished = 0
-        while (i := next(self._next)) < self._parts:
+    def _work(self) -> None:
+        while not self._closed and (i := next(self._next)) < self._parts:
             begin = i * self._step
             self._function(self._arguments, begin, min(begin + self._step, self._size))
-            finished += 1
-        if finished:
-            with self._lock:
-                self._left -= finished
-                if not self._left:
-                    self._done.release()
 
-    def wait(self) -> None:
-        """Wait until every range is computed."""
-        self._done.acquire()
+    def help(self) -> None:
+        """Compute ranges in a thread of the pool until none is left."""
+        with self._changed:
+            if self._closed:
+                return
+            self._active += 1
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  the caller raises it
+            self._error, self._closed = error, True
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
+    def run(self) -> None:
+        """Compute ranges in the calling thread, and return when nobody uses its memory any more."""
+        try:
+            self._work()
+        finally:
+            self._closed = True
+            interrupt: KeyboardInterrupt | None = None
+            while True:
+                try:
+                    with self._changed:
+                        self._changed.wait_for(lambda: not self._active)
+                    break
+                except KeyboardInterrupt as error:
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt
+        if self._error is not None:
+            raise self._error
 
 
 class Pool:
@@ -71,8 +95,7 @@ class Pool:
             self._start(helpers)
         for _ in range(helpers):
             self._jobs.put(job)
-        job.work()
-        job.wait()
+        job.run()
 
     def _start(self, wanted: int) -> None:
         with self._lock:
@@ -87,7 +110,7 @@ class Pool:
     @staticmethod
     def _serve(jobs: SimpleQueue[Job]) -> None:
         while True:
-            jobs.get().work()
+            jobs.get().help()
 
 
 _pool = Pool()

@@ -210,9 +210,7 @@ class Code:
         self.lines += [f"  br i1 {some.name}, label %rare, label %done", "rare:"]
         other = compute()
         self.lines += ["  br label %done", "done:"]
-        return self.emit(
-            f"phi {self.type(usual.dtype)} [{usual.name}, %entry], [{other.name}, %rare]", usual.dtype
-        )
+        return self.emit(f"phi {self.type(usual.dtype)} [{usual.name}, %entry], [{other.name}, %rare]", usual.dtype)
 
     def call(self, function: Callable[..., Any], *arguments: Value) -> Any:
         """Call a function ``f(code, *values)``, which is written once for these dtypes."""

@@ -389,7 +389,7 @@ def power(code: Code, x: Value, y: Value) -> Value:
     half = y * 0.5
     odd = code.where(code.abs(y) < 2.0**25, code.intrinsic("floor", half).compare("ne", half), False) & whole.equals(y)
     z = code.where(x.equals(0.0) & (y > 0.0), 0.0, z)
-    z = code.where((x < 0.0) & whole.compare("ne", y), math.nan, z)
+    z = code.where((x < 0.0) & (x > -math.inf) & whole.compare("ne", y), math.nan, z)
     z = code.where(odd, code.copysign(z, x), z)
     z = code.where(x.compare("ne", x) | y.compare("ne", y), math.nan, z)
     infinite = code.abs(y).equals(math.inf)
@@ -397,6 +397,5 @@ def power(code: Code, x: Value, y: Value) -> Value:
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
-    f.__name__: f
-    for f in (exp, exp2, expm1, log, log1p, log2, log10, sinh, cosh, tanh, sin, cos, erf, erfc)
+    f.__name__: f for f in (exp, exp2, expm1, log, log1p, log2, log10, sinh, cosh, tanh, sin, cos, erf, erfc)
 }

@@ -263,10 +263,8 @@ def layout(
                 own.append(steps[k])
     if len(lengths) > MOST_AXES:
         return None
-    last = [own[-1] if own else 0 for own in kept]
-    kinds = "".join(
-        "c" if step == size else "s" if step == 0 else "g" for step, size in zip(last, sizes, strict=True)
-    )
+    last = [own[-1] if own else size for own, size in zip(kept, sizes, strict=True)]
+    kinds = "".join("c" if step == size else "s" if step == 0 else "g" for step, size in zip(last, sizes, strict=True))
     if len(lengths) <= 1:
         return kinds, 1, tuple(step for step, kind in zip(last, kinds, strict=True) if kind == "g")
     return kinds, len(lengths), (*lengths, *(step for own in kept for step in own))

@@ -179,9 +179,7 @@ def finished(loop: Loop) -> tuple[str, str]:
     return name, whole.replace("@NAME", f"@{name}")
 
 
-def _arguments(
-    loop: Loop, operands: list[Operand], scalars: list[Expression], axes: int
-) -> dict[Expression, Value]:
+def _arguments(loop: Loop, operands: list[Operand], scalars: list[Expression], axes: int) -> dict[Expression, Value]:
     """Read the words that are the same for all elements."""
     for position, operand in enumerate(operands):
         operand.pointer = loop.word(position)
