@@ -1,8 +1,8 @@
 """LLVM IR to machine code for this CPU, kept on disk; needs the package llvmlite, and no other compiler.
 
-The cache holds object files in the folder of the ``.cubin`` files (see :mod:`.compiler` and :mod:`.codecache`), named by
-a hash of source, compiler and CPU. Without llvmlite, or with ``GPUGRAD_COMPILE=0``, nothing is compiled, and kernels run
-on NumPy.
+The cache holds object files in the folder of the ``.cubin`` files (see :mod:`.compiler` and :mod:`.codecache`), named
+by a hash of source, compiler and CPU. Without llvmlite, or with ``GPUGRAD_COMPILE=0``, nothing is compiled, and kernels
+run on NumPy.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def installed() -> bool:
 
 
 class Machine:
-    """This CPU, and the code that runs on it.
+    """The CPU of this machine, and the code that runs on it.
 
     Attributes:
         cpu: its name.

@@ -18,10 +18,7 @@ Function = Callable[[bytes, int, int], object]
 
 def available() -> int:
     """The number of CPUs that this process may use; ``OMP_NUM_THREADS`` where that is less."""
-    if hasattr(os, "sched_getaffinity"):
-        found = len(os.sched_getaffinity(0))
-    else:
-        found = os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(found, max(1, int(wanted))) if wanted.isdecimal() else found
 

@@ -30,12 +30,14 @@ def minimum(code: Code, a: Value, b: Value) -> Value:
 
 
 def absolute(code: Code, x: Value) -> Value:
+    """The absolute value."""
     if x.kind == "f":
         return code.abs(x)
     return x if x.kind == "u" else code.where(x < 0, -x, x)
 
 
 def sign(code: Code, x: Value) -> Value:
+    """-1, 0 or 1; a NaN stays."""
     low = 0 if x.kind == "u" else code.where(x < 0, code.constant(-1, x.dtype), 0)
     y = code.where(x > 0, code.constant(1, x.dtype), low)
     return code.where(x.compare("ne", x), x, y) if x.kind == "f" else y

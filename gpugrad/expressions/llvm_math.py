@@ -3,11 +3,11 @@
 Each is right to 2 units in the last place in float32 and in float64, and for zeros, infinities, NaN and subnormal
 numbers. LLVM itself would call a scalar function per element.
 
-To add one, write it here as ``f(code, *values)`` and name it in :data:`FUNCTIONS`. ``tests/expressions/test_llvm_math.py``
-compares each with mpmath.
+To add one, write it here as ``f(code, *values)`` and name it in :data:`FUNCTIONS`.
+``tests/expressions/test_llvm_math.py`` compares each with mpmath.
 
-Sources: the reduction by pi / 2 and by log 2 in parts, Cody and Waite 1980; logarithms by the inverse hyperbolic tangent,
-Ng 1993 (FreeBSD's ``e_log.c`` describes it); the scaled complementary error function as a polynomial of a fraction,
+Sources: the reduction by pi / 2 and by log 2 in parts, Cody and Waite 1980; logarithms by the inverse hyperbolic
+tangent, Ng 1993 (FreeBSD's ``e_log.c`` describes it); the scaled complementary error function as a polynomial of a fraction,
 Shepherd and Laframboise 1981. The coefficients are computed by ``tools/coefficients.py``.
 """
 
@@ -231,7 +231,6 @@ def log1p(code: Code, x: Value) -> Value:
     u = x + 1
     back = u - 1
     error = (1 - (u - back)) + (x - back)
-    u, taken = normal(code, u)
     k, m = split_exponent(code, u)
     n = code.convert(k, FORMATS[x.dtype].integer)
     limit = FORMATS[x.dtype].bias - 2
@@ -346,6 +345,7 @@ def quadrant(code: Code, x: Value) -> tuple[Value, Value]:
 
 
 def sine_and_cosine(code: Code, r: Value) -> tuple[Value, Value]:
+    """The sine and the cosine for ``|r| <= pi / 4``."""
     z = r * r
     sine = code.fma(r * z, code.polynomial(z, table("SIN", r)), r)
     cosine = code.fma(z * z, code.polynomial(z, table("COS", r)), code.fma(z, -0.5, 1.0))

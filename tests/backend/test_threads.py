@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 from threading import Thread
 
 import pytest
@@ -33,7 +34,7 @@ def test_every_element_is_computed_once(four, size):
     found = ranges(size, 10)
     assert found[0][0] == 0
     assert found[-1][1] == size
-    assert all(a[1] == b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(found))
     assert all(begin % 10 == 0 for begin, _ in found)
     assert len(found) <= 16
 
