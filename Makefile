@@ -65,6 +65,8 @@ $(BIN)/python:
 # Installed again only when pyproject.toml changes.
 $(INSTALLED): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[test$(CUDA_EXTRA)]"
+	@$(BIN)/python -m pip install --quiet --only-binary llvmlite --editable ".[cpu]" || \
+		echo "There is no llvmlite for this machine: kernels on the CPU run on NumPy, slower."
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml | $(INSTALLED)

@@ -10,7 +10,7 @@ from importlib import metadata, util
 from typing import Any
 
 from .. import backend
-from ..backend import compiler, driver, usage
+from ..backend import compiler, driver, llvm, threads, usage
 from ..ops.creation import zeros
 from ..version import __version__
 from .out import fail, say
@@ -42,6 +42,7 @@ def info(args: argparse.Namespace) -> int:
         return check()
     rows = [("gpugrad", __version__), ("Python", f"{platform.python_version()} on {platform.platform()}")]
     rows += [(name, _version(name)) for name in PACKAGES]
+    rows.append(("kernels on CPU", _cpu()))
     rows += _cuda()
     try:
         logging.disable(logging.WARNING)  # the reason for the fall-back to the CPU stands in the rows above
@@ -69,6 +70,16 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _cpu() -> str:
+    """Whether kernels are compiled for the CPU; if not, why."""
+    if not llvm.installed():
+        return "run on NumPy, slower: pip install 'gpugrad[cpu]' compiles them"
+    machine = llvm.machine()
+    if machine is None:
+        return f"run on NumPy, slower: {llvm.VARIABLE}=0"
+    return f"compiled: LLVM {machine.version} for {machine.cpu}, threads: {threads.get_num_threads()}"
 
 
 def _cuda() -> Iterator[Row]:

@@ -14,7 +14,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import backend, cli
-from gpugrad.backend import compiler, driver
+from gpugrad.backend import compiler, driver, llvm
 from gpugrad.cli import info, precompile
 from gpugrad.testing import cuda_simulator
 
@@ -32,6 +32,20 @@ def test_info_lists_versions_and_devices(capsys):
     assert rows["gpugrad"] == gg.__version__
     assert {"Python", "numpy", "scipy", "CuPy"} <= set(rows)
     assert rows["default"] == f"device  {gg.get_default_device()}"
+
+
+def test_info_says_whether_kernels_are_compiled_for_the_cpu(monkeypatch, capsys):
+    def row():
+        assert cli.main(["info"]) == 0
+        return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("kernels on CPU"))
+
+    if llvm.wanted():
+        assert f"threads: {gg.get_num_threads()}" in row()
+    monkeypatch.setattr(llvm, "machine", lambda: None)
+    monkeypatch.setattr(llvm, "installed", lambda: True)
+    assert row().endswith("run on NumPy, slower: GPUGRAD_COMPILE=0")
+    monkeypatch.setattr(llvm, "installed", lambda: False)
+    assert "pip install 'gpugrad[cpu]'" in row()
 
 
 def test_info_says_what_to_do_without_cupy(monkeypatch, capsys):
