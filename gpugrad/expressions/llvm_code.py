@@ -212,7 +212,7 @@ class Code:
         self.lines += ["  br label %done", "done:"]
         return self.emit(f"phi {self.type(usual.dtype)} [{usual.name}, %entry], [{other.name}, %rare]", usual.dtype)
 
-    def call(self, function: Callable[..., Any], *arguments: Value) -> Any:
+    def call(self, function: Callable[..., Value], *arguments: Value) -> Value:
         """Call a function ``f(code, *values)``, which is written once for these dtypes."""
         return self.module.call(self, function, arguments)
 
@@ -306,7 +306,7 @@ class Module:
         """Add a function; its attributes are ``#0``."""
         self._text.append(text)
 
-    def call(self, code: Code, function: Callable[..., Any], arguments: tuple[Value, ...]) -> Any:
+    def call(self, code: Code, function: Callable[..., Value], arguments: tuple[Value, ...]) -> Value:
         """See :meth:`Code.call`."""
         dtypes = tuple(a.dtype for a in arguments)
         key = function, dtypes, code.lanes

@@ -7,8 +7,8 @@ To add one, write it here as ``f(code, *values)`` and name it in :data:`FUNCTION
 ``tests/expressions/test_llvm_math.py`` compares each with mpmath.
 
 Sources: the reduction by pi / 2 and by log 2 in parts, Cody and Waite 1980; logarithms by the inverse hyperbolic
-tangent, Ng 1993 (FreeBSD's ``e_log.c`` describes it); the scaled complementary error function as a polynomial of a fraction,
-Shepherd and Laframboise 1981. The coefficients are computed by ``tools/coefficients.py``.
+tangent, Ng 1993 (FreeBSD's ``e_log.c`` describes it); the scaled complementary error function as a polynomial of a
+fraction, Shepherd and Laframboise 1981. The coefficients are computed by ``tools/coefficients.py``.
 """
 
 from __future__ import annotations
