@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from . import (
     activation,
     bounds,
+    compiled_rows,
     composed,
     host,
     labels_host,
@@ -35,7 +36,7 @@ from .kernel import REGISTRY, Kernel
 from .rows import rows
 
 __all__ = [
-    "REGISTRY", "Kernel", "activation", "all_sources", "composed", "elementwise", "host", "labels", "labels_host",
+    "REGISTRY", "Kernel", "activation", "all_sources", "compiled_rows", "composed", "elementwise", "host", "labels", "labels_host",
     "normal_host", "normalize_host", "optim", "rows", "softmax", "softmax_host",
 ]  # fmt: skip
 

@@ -20,6 +20,7 @@ from ..expressions.llvm import compilable
 from ..expressions.node import DTYPES, walk
 from ..expressions.tracing import Formula, NotTracedError
 from . import loops
+from .loops import HEAVY
 
 Array = numpy.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -86,10 +87,6 @@ def load(name: str, source: str) -> Any:
     machine = llvm.machine()
     assert machine is not None
     return PROTOTYPE(machine.load(source, name))
-
-
-HEAVY = frozenset({"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sinh", "cosh", "tanh", "sin", "cos",
-                   "erf", "erfc", "power"})  # fmt: skip
 
 
 def usable(dtypes: Sequence[Any]) -> bool:

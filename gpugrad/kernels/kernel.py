@@ -71,10 +71,12 @@ class Kernel:
         if owner is not None and type(xp) is ModuleType:  # the short way; the sources and routines know no rare dtypes
             if owner.compiles:
                 result = self.launch(xp, owner, arguments)
-            else:
-                result = self.compiled(arguments) if owner.routines and first.size >= self.least else NotImplemented
-                if result is NotImplemented and self.routine is not None and owner.routines:
+            elif owner.routines:
+                result = self.compiled(arguments) if first.size >= self.least else NotImplemented
+                if result is NotImplemented and self.routine is not None:
                     result = self.routine(*arguments)
+            else:
+                result = NotImplemented
             if result is not NotImplemented:
                 return result
         dtype = getattr(first, "dtype", None)

@@ -79,7 +79,7 @@ def surprise_back(
     label, valid = without_ignored(xp, labels, ignore_index)
     g = xp.where(valid, g, 0)
     hit = g * (1 - label_smoothing)
-    rest = g * (label_smoothing / shape[axis])
+    rest = g * label_smoothing / shape[axis]
     if weight is not None:
         hit = hit * weight[label]
     mass = xp.expand_dims(hit + rest * (shape[axis] if weight is None else xp.sum(weight)), axis=axis)

@@ -21,6 +21,11 @@ MEMORY = {**ELEMENTS, "bool": "i8"}
 """The type of an element in memory."""
 
 
+HEAVY = frozenset({"exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sinh", "cosh", "tanh", "sin", "cos",
+                   "erf", "erfc", "power"})  # fmt: skip
+"""The functions that take longer than memory."""
+
+
 def lanes_for(*roots: Expression) -> int:
     """The number of elements in a vector: 64 bytes of the numbers that are computed with."""
     return 8 if any(node.dtype == "float64" for node in walk(*roots)) else 16

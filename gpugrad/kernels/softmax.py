@@ -15,7 +15,7 @@ from .shapes import Axis, kept, length
 
 def top(xp: Namespace, x: Array, axis: Axis) -> Array:
     """The largest elements, with the reduced axes at size 1; of nothing, ``-inf``."""
-    if length(x.shape, axis) == 0:
+    if 0 in x.shape and length(x.shape, axis) == 0:
         return xp.full(kept(x.shape, axis), -inf, dtype=x.dtype)
     return xp.max(x, axis=axis, keepdims=True)
 
