@@ -1,6 +1,7 @@
 """Trace functions of rows: reductions along the last axis, and an element of each row at an index.
 
-As in ``tracing.py``, a symbol stands for one element. Along the axis ``c`` the elements of a row vary, along ``r`` the rows.
+As in ``tracing.py``, a symbol stands for one element. Along the axis ``c`` the elements of a row vary, along ``r`` the
+rows.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ from .kernel import REGISTRY, Kernel
 from .rows import rows
 
 __all__ = [
-    "REGISTRY", "Kernel", "activation", "all_sources", "compiled_rows", "composed", "elementwise", "host", "labels", "labels_host",
-    "normal_host", "normalize_host", "optim", "rows", "softmax", "softmax_host",
+    "REGISTRY", "Kernel", "activation", "all_sources", "compiled_rows", "composed", "elementwise", "host", "labels",
+    "labels_host", "normal_host", "normalize_host", "optim", "rows", "softmax", "softmax_host",
 ]  # fmt: skip
 
 COMMON_AXES = (1, 2, 3, 4)

@@ -122,11 +122,13 @@ def name_of(array: Any) -> str | None:
 # ---------------------------------------------------------------- labels
 
 
-def _labelled(x: Any, labels: Any, weight: Any) -> bool:
-    return (
-        x.size >= LEAST and flat(x, labels, weight) and x.ndim == 2 and x.shape[1] >= SHORTEST and labels.shape == x.shape[:1]
-        and labels.dtype == numpy.int64 and (weight is None or (weight.shape == x.shape[1:] and weight.dtype == x.dtype))
-    )  # fmt: skip
+def _labelled(x: Any, label: Any, weight: Any) -> bool:
+    """Whether these are rows of scores, a label for each, and one weight for each class or none."""
+    if x.size < LEAST or not flat(x, label, weight) or x.ndim != 2 or x.shape[1] < SHORTEST:
+        return False
+    if label.shape != x.shape[:1] or label.dtype != numpy.int64:
+        return False
+    return weight is None or (weight.shape == x.shape[1:] and weight.dtype == x.dtype)
 
 
 @compiled(labels.surprise)
