@@ -71,28 +71,28 @@ class RowTracer(Tracer):
             raise NotTracedError(f"{how} of what is the same for a whole row")
         return RowSymbol(self, node.reduce(how, expression, "c"))
 
-    def sum(self, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Symbol:
+    def sum(self, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
         return self._reduce("sum", x)
 
-    def max(self, x: Any, axis: Any = None, keepdims: bool = False) -> Symbol:
+    def max(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return self._reduce("max", x)
 
-    def min(self, x: Any, axis: Any = None, keepdims: bool = False) -> Symbol:
+    def min(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return self._reduce("min", x)
 
-    def mean(self, x: Any, axis: Any = None, keepdims: bool = False) -> Symbol:
+    def mean(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return self.write("divide", self._reduce("sum", x), LENGTH)
 
-    def reshape(self, x: Any, shape: Any) -> Symbol:
+    def reshape(self, x: Any, shape: Any) -> Any:
         return self.symbol(x)
 
-    def expand_dims(self, x: Any, axis: Any = None) -> Symbol:
+    def expand_dims(self, x: Any, axis: Any = None) -> Any:
         return self.symbol(x)
 
-    def arange(self, stop: Any) -> Symbol:
+    def arange(self, stop: Any) -> Any:
         return RowSymbol(self, node.index("r"))
 
-    def at(self, x: Symbol, index: Symbol) -> Symbol:
+    def at(self, x: Symbol, index: Symbol) -> Any:
         """The element of each row at an index; of a row that all share, that one too."""
         here = self.write("equal", RowSymbol(self, node.index("c")), index)
         return self._reduce("sum", self.write("where", here, x, 0))
