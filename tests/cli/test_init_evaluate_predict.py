@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
 import sys
 import tomllib
 
@@ -211,6 +212,26 @@ def test_checkpoints_are_chosen(folder, capsys):
     (folder / "ours_init.py").write_text(OWN.replace("nn.Linear(2, 1)", "nn.Linear(2, 3)"))
     sys.modules.pop("ours_init")
     assert "does not fit model" in said(capsys, "evaluate", "runs/t", status=1)
+
+
+def test_in_a_bucket(folder, capsys):
+    fsspec = pytest.importorskip("fsspec", reason="buckets need fsspec: pip install 'gpugrad[train]'")
+    said(capsys, "train", "table.toml", "--out", "memory://ours_init/t")
+    try:
+        assert "memory://ours_init/t at step 9" in said(capsys, "evaluate", "memory://ours_init/t")
+    finally:
+        fsspec.filesystem("memory").rm("/ours_init", recursive=True)
+
+
+def test_a_reader_that_has_enough(folder, capsys):
+    said(capsys, "train", "table.toml", "--out", "runs/t")
+    numpy.save("many.npy", numpy.zeros((20_000, 2)))
+    command = [sys.executable, "-m", "gpugrad", "predict", "runs/t", "many.npy"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("many.npy[0]")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
 
 
 WRONG = [
