@@ -92,8 +92,16 @@ class Generator:
     @state.setter
     def state(self, state: tuple[int, int]) -> None:
         seed, counter = state
+        words = (_word64("seed", seed), _word64("counter", counter))
+        writer = backend.recorder()
+        if writer is None:
+            self._begin(words)
+        else:
+            writer.effect(partial(self._begin, words))
+
+    def _begin(self, state: tuple[int, int]) -> None:
         with self._lock:
-            self._state = (_word64("seed", seed), _word64("counter", counter))
+            self._state = state
 
     def seed(self, seed: int) -> None:
         """Begin the sequence of ``seed``.

@@ -163,6 +163,9 @@ def beside(array: Array) -> AbstractContextManager[Any]:
 
 def duplicate(array: Array) -> Array:
     """A copy of ``array`` on its own device."""
+    writer = recorder()
+    if writer is not None:
+        array = writer.lift(array)
     with beside(array):
         return array.copy()
 

@@ -19,7 +19,7 @@ from ..core import Tensor, modes
 from ..nn.module import Module
 from ..nn.preserving import mode
 from ..ops.creation import asarray, tensor
-from .lr_scheduler.base import Scaled, checked, per_group
+from .lr_scheduler.base import Scaled, checked, on_the_host, per_group
 from .lr_scheduler.cosine import half_cosine
 from .optimizer import Group, Optimizer
 from .uninterrupted import Uninterrupted
@@ -214,6 +214,10 @@ class ExponentialMovingAverage:
             raise RuntimeError("ExponentialMovingAverage: update() inside swapped() would average the averages")
         with modes.no_grad():
             _average(self.averages, _values(self.model, self.use_buffers), 1, self._rule)
+        self._count()
+
+    @on_the_host
+    def _count(self) -> None:
         self.updates += 1
 
     @contextmanager

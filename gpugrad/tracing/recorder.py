@@ -81,6 +81,7 @@ class Recorder:
         self.open = True
         self._known: dict[int, tuple[Array, Recorded]] = {}
         self._leaves: dict[int, Tensor] = {}
+        self._acting = False
 
     # ---------------------------------------------------------------- what comes from outside
 
@@ -93,7 +94,7 @@ class Recorder:
         self.captured.append(array)
         self.sources.append(source)
         if self.copies:
-            self.before.append(backend.duplicate(array))
+            self.before.append(array.copy())
         self._known[id(array)] = array, made
         return made
 
@@ -136,8 +137,15 @@ class Recorder:
 
     def effect(self, act: Callable[[], Any]) -> None:
         """Do something on the host, now and at each run."""
+        if self._acting:  # a part of one that is noted
+            act()
+            return
         self.events.append((None, act))
-        act()
+        self._acting = True
+        try:
+            act()
+        finally:
+            self._acting = False
 
     # ---------------------------------------------------------------- calls
 
@@ -229,7 +237,16 @@ class Recorder:
             raise refuse(what)
 
     def overwrite(self, array: Array, values: Array) -> None:
-        """Write over all of an array, as a call."""
+        """Write over all of an array, as a call.
+
+        Raises:
+            RecordingError: with values that were computed beside the recording, and would be frozen in the program.
+        """
+        if type(values) in BACKENDS and type(values) is not Recorded and id(values) not in self._known:
+            raise RecordingError(
+                f"an array is overwritten with one that was computed beside the recording [{user_line()}], and would "
+                "be frozen in the program: compute it from tensors"
+            )
         self.write("copyto", (self.lift(array), values), {}, [array])
 
     # ---------------------------------------------------------------- the end

@@ -100,6 +100,11 @@ def test_running_statistics_and_two_steps_in_one_go_on(device):
         gg.random.seed(3)
         model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 1))
         optimizer = gg.optim.Adam(model.parameters(), lr=0.05)
+        schedule = gg.optim.lr_scheduler.SequentialLR(
+            optimizer, [gg.optim.lr_scheduler.LinearLR(optimizer, 0.5, total_iters=3),
+                        gg.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)], milestones=[3],
+        )  # fmt: skip
+        averages = gg.optim.swa_utils.ExponentialMovingAverage(model, 0.3)
         ema = [gg.zeros(p.shape) for p in model.parameters()]
 
         def steps(x):
@@ -108,6 +113,9 @@ def test_running_statistics_and_two_steps_in_one_go_on(device):
                 loss = gg.mean(model(part) ** 2)
                 loss.backward()
                 optimizer.step()
+                schedule.step()
+                averages.update()
+                loss = loss + gg.mean(gg.random.Generator(5).random(3))
                 with gg.no_grad():
                     for average, p in zip(ema, model.parameters(), strict=True):
                         average *= 0.9
@@ -124,14 +132,33 @@ def test_running_statistics_and_two_steps_in_one_go_on(device):
                 losses.append(made.result.item())
             else:
                 losses.append(steps(x).item())
-        values = [*model.state_dict().values(), *ema, *(p.grad for p in model.parameters())]
-        return losses, [v.numpy() for v in values], gg.random.default_generator.state
+        values = [*model.state_dict().values(), *ema, *averages.averages, *(p.grad for p in model.parameters())]
+        state = (gg.random.default_generator.state, schedule.get_last_lr(), averages.updates, optimizer.state_dict())
+        return losses, [v.numpy() for v in values], str(state)
 
     (losses, values, state), (expected, others, other) = trained(True), trained(False)
     assert losses == expected
     assert state == other
     for a, b in zip(values, others, strict=True):
         numpy.testing.assert_array_equal(a, b)
+
+
+def test_what_would_be_frozen_without_a_word_is_refused(device):
+    model = nn.Linear(2, 1)
+    averaged = gg.optim.swa_utils.AveragedModel(model)
+    with pytest.raises(RecordingError, match="the value of a tensor was asked for"):
+        gg.trace(lambda: averaged.update_parameters(model))()
+    with pytest.raises(RecordingError, match=r"computed beside the recording \[.*test_trace\.py:\d+"), gg.no_grad():
+        gg.trace(lambda: nn.init.constant_(model.weight, gg.Tensor(model.weight.data * 2)))()
+    number = record(lambda x: sgd_step(x), (gg.ones(2),)).recorder.numbers[0]
+    assert number == 0.5
+
+
+def sgd_step(x):
+    w = gg.ones(2).requires_grad_()
+    (w * x).sum().backward()
+    gg.optim.SGD([w], lr=0.5).step()
+    return w
 
 
 def test_an_error_or_another_thread_in_the_middle(device):

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
 
+from ... import backend
 from ..optimizer import Group, Optimizer
 
 NOT_SAVED = ("optimizer",)
+
+Method = TypeVar("Method", bound=Callable[..., None])
+
+
+def on_the_host(method: Method) -> Method:
+    """A method that changes Python's numbers: where a step is recorded, that is done again each time it is repeated."""
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> None:
+        writer = backend.recorder()
+        if writer is None:
+            method(*args, **kwargs)
+        else:
+            writer.effect(partial(method, *args, **kwargs))
+
+    return cast(Method, call)
 
 
 class LRScheduler:
@@ -79,6 +97,7 @@ class LRScheduler:
     def _groups(self) -> list[Group]:
         return self.optimizer.param_groups
 
+    @on_the_host
     def step(self, epoch: int | None = None) -> None:
         """Set the rates of the next epoch.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..optimizer import Optimizer
-from .base import LRScheduler, checked
+from .base import LRScheduler, checked, on_the_host
 from .plateau import ReduceLROnPlateau
 
 
@@ -82,6 +82,7 @@ class SequentialLR(Composed):
     def _jump(self, epoch: int) -> None:
         raise ValueError("a SequentialLR cannot jump to an epoch, so it can only be the first part of another one")
 
+    @on_the_host
     def step(self, epoch: int | None = None) -> None:
         """Set the rates of the next epoch."""
         self.last_epoch += 1
@@ -128,6 +129,7 @@ class ChainedScheduler(Composed):
         self.optimizer = self._schedulers[0].optimizer
         self._last_lr = [group["lr"] for group in self._groups]
 
+    @on_the_host
     def step(self, epoch: int | None = None) -> None:
         """Let each schedule set its rates of the next epoch."""
         for scheduler in self._schedulers:

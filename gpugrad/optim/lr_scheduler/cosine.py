@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..optimizer import Group, Optimizer
-from .base import LRScheduler, Scaled
+from .base import LRScheduler, Scaled, on_the_host
 
 
 class CosineAnnealingLR(Scaled):
@@ -83,6 +83,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         height = half_cosine(self.T_cur / self.T_i)
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
 
+    @on_the_host
     def step(self, epoch: float | None = None) -> None:
         """Set the rates of the next epoch, or of ``epoch``, which may be a fraction."""
         if epoch is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..optimizer import Optimizer
-from .base import LRScheduler, checked, per_group
+from .base import LRScheduler, checked, on_the_host, per_group
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -70,6 +70,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Whether a change was so short ago that nothing is counted."""
         return self.cooldown_counter > 0
 
+    @on_the_host
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take in the metric of an epoch.
 
