@@ -19,6 +19,8 @@ from . import composed
 Array = numpy.ndarray[Any, Any]
 BITS = {numpy.dtype("float32"): numpy.dtype("int32"), numpy.dtype("float64"): numpy.dtype("int64")}
 ONE = numpy.int8(1)
+ONES, HALVES = ({dtype: numpy.array(value, dtype) for dtype in BITS} for value in (1.0, 0.5))
+"""Constants as arrays, which NumPy takes in half the time of Python's numbers."""
 SMALL = 256
 """Below this many elements a routine's calls cost more than they save."""
 
@@ -299,13 +301,41 @@ def _log_sigmoid_back(g: Any, x: Any) -> Any:
     return numpy.divide(g, d, out=d)
 
 
-@routine(kernels.sigmoid_forward)
-def _sigmoid(x: Array) -> Array:
-    return _logistic(x)
+NEAR = 1800.0
+"""Numbers whose squares add up to less are below 43, and the square of their hyperbolic cosine is a float32."""
 
 
-@routine(kernels.sigmoid_backward)
-def _sigmoid_back(g: Array, x: Array) -> Array:
+def _near(x: Array) -> bool:
+    """Whether a few elements are so near 0 that no exponential overflows: then fewer calls will do."""
+    return x.dtype in BITS and bool(numpy.vdot(x, x) < NEAR)  # without a warning of an overflow, as dot would give
+
+
+@kernels.sigmoid_forward.on_host
+def _sigmoid(x: Any) -> Any:
+    if type(x) is not numpy.ndarray or x.dtype not in BITS:
+        return NotImplemented
+    if x.size >= SMALL:
+        return _logistic(x)
+    if not _near(x):
+        return NotImplemented
+    y = numpy.exp(numpy.negative(x))
+    y += ONES[x.dtype]
+    return numpy.reciprocal(y)
+
+
+@kernels.sigmoid_backward.on_host
+def _sigmoid_back(g: Any, x: Any) -> Any:
+    if type(x) is not numpy.ndarray:
+        return NotImplemented
+    if x.size < SMALL:
+        if not _near(x):
+            return NotImplemented
+        c = numpy.cosh(numpy.multiply(x, HALVES[x.dtype]))
+        c += c
+        c *= c
+        return g / c
+    if x.shape != g.shape or x.dtype not in BITS or type(g) is not numpy.ndarray or g.dtype != x.dtype:
+        return NotImplemented
     e = _exp_of_minus_abs(x)
     d = e + 1
     d *= d
@@ -314,17 +344,12 @@ def _sigmoid_back(g: Array, x: Array) -> Array:
     return d
 
 
-NEAR = 1800.0
-"""Numbers whose squares add up to less are below 43, and the square of their hyperbolic cosine is a float32."""
-
-
 @kernels.tanh_backward.on_host
 def _tanh_back(g: Any, x: Any) -> Any:
     if type(x) is not numpy.ndarray:
         return NotImplemented
     if x.size < SMALL:  # few calls: this is on the way of every small recurrent step
-        flat = x.ravel()
-        if x.dtype not in BITS or not flat.dot(flat) < NEAR:
+        if not _near(x):
             return NotImplemented
         c = numpy.cosh(x)
         c *= c

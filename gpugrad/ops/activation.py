@@ -6,7 +6,7 @@ Formulas and sources are at :mod:`gpugrad.nn.functional`, which gives them their
 from __future__ import annotations
 
 from ..backend import Array, Namespace
-from ..core import primitive
+from ..core import Tensor, primitive
 from ..kernels import activation as kernels
 from ..kernels import composed
 
@@ -46,7 +46,11 @@ def _sigmoid_back(xp: Namespace, g: Array, x: Array, /) -> Array:
     return kernels.sigmoid_backward(xp, g, x)
 
 
-sigmoid.vjp(x=lambda xp, g, x: _sigmoid_back.on(xp, g, x))
+def _sigmoid_x(xp: Namespace, g: Array, x: Array) -> Array:
+    return _sigmoid_back(g, x) if type(g) is Tensor else kernels.sigmoid_backward(xp, g, x)
+
+
+sigmoid.vjp(x=_sigmoid_x)
 _sigmoid_back.vjp(
     g=lambda xp, h, x: _sigmoid_back.on(xp, h, x),
     x=lambda xp, h, x, y: -h * y * xp.tanh(0.5 * x),

@@ -13,6 +13,7 @@ import math
 from ..backend import Array, Namespace
 from ..backend.dtypes import COMMON, float32
 from ..core import modes, primitive
+from ..kernels.reductions import repeated, total
 from ..kernels.scan import exclusive_product
 from ..kernels.shapes import Axis, Shape, axes, kept, length
 from ..kernels.wide import rounded, short, wider
@@ -21,7 +22,7 @@ from .corners import over_length
 
 def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:
     """The gradient of a reduction, repeated over the axes that were reduced."""
-    return xp.broadcast_to(g if axis is None else xp.reshape(g, kept(shape, axis)), shape)
+    return repeated(xp, g if axis is None else xp.reshape(g, kept(shape, axis)), shape)
 
 
 @primitive(batch="reduction")
@@ -34,7 +35,7 @@ def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, kee
     """
     if x.dtype.num > COMMON and dtype is None and short(x):
         return rounded(xp, xp.sum(x, axis=axis, dtype=float32, keepdims=keepdims), x.dtype)
-    return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    return total(xp, x, axis, dtype, keepdims)
 
 
 sum.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g, x_shape, axis))

@@ -190,6 +190,25 @@ def test_sigmoid_saturates_and_relu_keeps_nan(cupy):
         assert got[:4] == [0, 0, 1, 1]
         assert numpy.isnan(got[4])
         assert numpy.isnan(REGISTRY["relu_forward"](xp, values).tolist()[4])
+        for name in ("sigmoid_backward", "tanh_backward"):
+            got = REGISTRY[name](xp, xp.ones_like(values), values).tolist()
+            assert got[:4] == [0, 0, 0, 0], name
+            assert numpy.isnan(got[4])
+
+
+@pytest.mark.parametrize("name", ["sigmoid_forward", "sigmoid_backward", "tanh_backward"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_routines_for_few_elements_are_exact_in_the_tails(name, dtype):
+    """A routine of few calls up to a limit, the reference beyond: both to a few units in the last place."""
+    for x in (numpy.linspace(-9, 9, 60), numpy.array([-42.0, 1.0]), numpy.array([41.0, -1e-9]), numpy.array(-3.0),
+              numpy.array([-60.0, 60.0])):  # fmt: skip
+        given = [numpy.asarray(x, dtype)] if name.endswith("forward") else [numpy.full(x.shape, 2.0, dtype)]
+        given += [] if name.endswith("forward") else [numpy.asarray(x, dtype)]
+        exact = REGISTRY[name].reference(numpy, *(g.astype("f8") for g in given))
+        got = REGISTRY[name](numpy, *given)
+        assert got.dtype == dtype
+        info = numpy.finfo(dtype)
+        numpy.testing.assert_allclose(got, exact, rtol=30 * info.eps, atol=info.tiny)
 
 
 @pytest.mark.parametrize("wide", [False, True], ids=["32-bit", "64-bit"])
