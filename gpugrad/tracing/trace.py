@@ -147,8 +147,8 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     ...     loss.backward()
     ...     optimizer.step()
     ...     return loss
-    >>> print(gg.trace(step)(gg.tensor([3.0, 4.0])))
-    program of 10 calls
+    >>> print(gg.trace(step)(gg.tensor([3.0, 4.0])))  # doctest: +ELLIPSIS
+    program of ... calls
       %0: float32 (2,)  argument 0
       %1: float32 (32,)  captured
       s0: SGD rate
@@ -157,13 +157,8 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
       %2 = part(%1, 0, (2,), (0,))  view  : float32 (2,)
       %3 = multiply(%2, %0)  : float32 (2,)
       %4 = sum(%3, axis=None, dtype=None, keepdims=False)  : float32 ()
-      %5 = ones_like(%4)  : float32 ()
-      %6 = copy(%5)  : float32 ()
-      %7 = broadcast_to(%6, (2,))  view  : float32 (2,)
-      %8 = operator.mul(%7, %0)  : float32 (2,)
-      %9 = getitem(%1, 0:2)  view  : float32 (2,)
-      %10 = reshape(%8, -1)  view  : float32 (2,)
-      kernel.sgd_update(%9, %10, s0, s1, s2)  changes %9
+      ...
+      kernel.sgd_update(%..., s0, s1, s2)  changes %...
       return %4
     >>> w
     tensor([-0.5,  0. ], requires_grad=True)
