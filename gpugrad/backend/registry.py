@@ -336,4 +336,5 @@ def device_of(array: Array) -> Device:
     >>> device_of(numpy.zeros(3))
     device('cpu')
     """
-    return backend_of(array).device(array)
+    owner = BACKENDS.get(type(array))
+    return (backend_of(array) if owner is None else owner).device(array)

@@ -19,7 +19,8 @@ from . import composed
 Array = numpy.ndarray[Any, Any]
 BITS = {numpy.dtype("float32"): numpy.dtype("int32"), numpy.dtype("float64"): numpy.dtype("int64")}
 ONE = numpy.int8(1)
-ONES, HALVES = ({dtype: numpy.array(value, dtype) for dtype in BITS} for value in (1.0, 0.5))
+ONES: dict[Any, Array] = {dtype: numpy.ones((), dtype) for dtype in BITS}
+HALVES: dict[Any, Array] = {dtype: numpy.full((), 0.5, dtype) for dtype in BITS}
 """Constants as arrays, which NumPy takes in half the time of Python's numbers."""
 SMALL = 256
 """Below this many elements a routine's calls cost more than they save."""

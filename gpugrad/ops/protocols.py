@@ -267,6 +267,10 @@ def cupy_kernel(self: Tensor, kernel: Any, *args: Any, **options: Any) -> Any:
 # ---------------------------------------------------------------- functions
 
 
+_of_one: dict[Any, Callable[..., Any]] = {}
+"""Functions of NumPy that were called with a Tensor and nothing else, and what they are here: the same of the same."""
+
+
 def array_function(
     self: Tensor, function: Any, types: Sequence[type], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -282,6 +286,9 @@ def array_function(
     >>> x.grad
     tensor([3., 5.])
     """
+    single = len(args) == 1 and not kwargs and type(args[0]) is Tensor
+    if single and function in _of_one and not sys._getframe(1).f_code.co_filename.startswith(_PACKAGE):
+        return _of_one[function](args[0])
     if not all(kind in BACKENDS or issubclass(kind, Tensor | numpy.ndarray) for kind in types):
         return NotImplemented
     if function in QUESTIONS:
@@ -312,6 +319,8 @@ def array_function(
         return _made_like(self, name, function, ours, args, kwargs)
     arrays, options = carried(name, function, ours, args, kwargs)
     y = ours(*arrays, **options)
+    if single and not options and len(arrays) == 1 and arrays[0] is args[0]:
+        _of_one[function] = ours
     if isinstance(out, Tensor):
         inplace.take(out, y)
         return out
