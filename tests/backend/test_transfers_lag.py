@@ -12,6 +12,8 @@ import gpugrad as gg
 from gpugrad import backend, data
 from gpugrad.testing import cuda_simulator
 
+pytestmark = pytest.mark.any_device
+
 
 @pytest.fixture
 def late(request):
