@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +48,8 @@ def nvrtc() -> Any:
 
 def cupy_package() -> str | None:
     """The name under which CuPy was installed, such as ``cupy-cuda13x``; None if it was not."""
+    from importlib import metadata  # which takes as long to import as a tenth of gpugrad
+
     for name in ("cupy-cuda13x", "cupy-cuda12x", "cupy"):
         try:
             metadata.version(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import cache
-from importlib import metadata, util
+from importlib import util
 from threading import Lock
 from typing import Any
 
@@ -45,6 +45,8 @@ class Machine:
     """
 
     def __init__(self) -> None:
+        from importlib import metadata  # which takes as long to import as a tenth of gpugrad
+
         from llvmlite import binding
 
         self.binding: Any = binding

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -279,11 +280,11 @@ def test_without_cupy_too(monkeypatch):
 def test_the_name_of_cupys_package(monkeypatch):
     def version(name):
         if name != "cupy-cuda12x":
-            raise compiler.metadata.PackageNotFoundError
+            raise metadata.PackageNotFoundError
         return "14.0.0"
 
-    monkeypatch.setattr(compiler.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     assert compiler.cupy_package() == "cupy-cuda12x"
     assert compiler.installation() == "pip install 'cupy-cuda12x[ctk]'"
-    monkeypatch.setattr(compiler.metadata, "version", lambda name: version(""))
+    monkeypatch.setattr(metadata, "version", lambda name: version(""))
     assert compiler.cupy_package() is None
