@@ -224,7 +224,12 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
         parents = m if plan.one else (m,)
         if view and isinstance(m, OWNED):
             return Tensor(y, View(m if isinstance(m, Leaf) else m.leaf, plan, parents, kept, y.shape, dtype))
-        return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
+        node = new(Node)
+        node.age, node.plan, node.parents, node.kept, node.watch = age(), plan, parents, kept, None
+        node.shape, node.dtype = y.shape, dtype
+        made = new(Tensor)
+        made.data, made.node = y, node
+        return made
 
     return call
 
