@@ -34,8 +34,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy
+
 from .. import data, nn, optim, random, training
-from ..core import modes
+from ..core import Tensor, modes
 from ..optim import lr_scheduler, swa_utils
 from .config import Config, Values
 
@@ -127,7 +129,9 @@ def identity(values: Values) -> Values:
 def loaders(config: Config, seed: int) -> tuple[Any, Any]:
     """The batches to train on, and those to validate on, or None."""
     made = config.make("data", among=[data])
-    pair = made if isinstance(made, tuple) else (made, None)
+    pair = data_sets(made)
+    if len(pair) == 1:
+        pair = (*pair, None)
     if len(pair) != 2:
         raise config.error(f"expected (training data, validation data), got a tuple of {len(pair)}", "data", "use")
     if isinstance(pair[0], data.DataLoader):
@@ -138,6 +142,19 @@ def loaders(config: Config, seed: int) -> tuple[Any, Any]:
     if pair[1] is None:
         return train, None
     return train, unshuffled(config, pair[1])
+
+
+EXAMPLES = (tuple, list, dict, str, bytes, numpy.ndarray, numpy.generic, Tensor)
+"""What a list holds that is a data set itself."""
+
+
+def data_sets(made: Any) -> tuple[Any, ...]:
+    """The data sets in what a function returns: a tuple or list of them, as ``random_split`` gives, or a single one."""
+    if isinstance(made, tuple):
+        return made
+    if isinstance(made, list) and made and all(hasattr(e, "__getitem__") and not isinstance(e, EXAMPLES) for e in made):
+        return tuple(made)
+    return (made,)
 
 
 def unshuffled(config: Config, dataset: Any) -> data.DataLoader:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import data
 from ..training.progress import shown_number
-from .build import unshuffled
+from .build import data_sets, unshuffled
 from .out import say
 from .trained import Trained, arguments, dataset_of, opened
 
@@ -66,4 +66,4 @@ def _batches(run: Trained, what: str) -> Any:
         return unshuffled(run.config, data.ImageFolder(what, own.size, own.channels, classes=own.classes))
     run.config.values["data"] = {"use": what}
     made = run.config.make("data", among=[data])
-    return unshuffled(run.config, dataset_of(made[-1] if isinstance(made, tuple) else made))
+    return unshuffled(run.config, dataset_of(data_sets(made)[-1]))

@@ -36,6 +36,14 @@ def alone():
     return points()[0]
 
 
+def split():
+    return [*data.random_split(alone(), [0.75, 0.25])]
+
+
+def rows():
+    return [(x, y) for x, y in zip(*(array[:2] for array in alone().arrays))]
+
+
 def line(bias=True):
     return nn.Linear(1, 1, bias=bias)
 
@@ -306,7 +314,11 @@ def test_report(folder, capsys):
 
 
 def test_data_without_validation_and_with_loaders(folder):
-    assert cli.main(["train", "train.toml", "--out", "a", "--set", "data.use=our_points.py:alone"]) == 0
+    for number, use in enumerate(("alone", "split", "rows")):
+        command = ["train", "train.toml", "--out", f"runs/{number}", "--set", f"data.use=our_points.py:{use}"]
+        assert cli.main(command) == 0
+    results = json.loads((folder / "runs/1/log.jsonl").read_text().splitlines()[-2])
+    assert "validation/loss" in results, "a list of data sets, as random_split gives, is a pair"
 
 
 @pytest.mark.parametrize(
