@@ -213,12 +213,8 @@ class Program:
         if (len(arrays), len(scalars)) != (len(self.inputs), len(self.scalars)):
             wanted = f"{len(self.inputs)} arrays and {len(self.scalars)} numbers"
             raise ValueError(f"expected {wanted}, got {len(arrays)} and {len(scalars)}")
-        known: dict[int, Array] = {}
-        for one, array in zip(self.inputs, arrays, strict=True):
-            spec = self.specs[one.value.number]
-            if (array.dtype.name, array.shape) != (spec.dtype, spec.shape):
-                raise ValueError(f"expected {spec} for {one.name}, got {array.dtype} {array.shape}")
-            known[one.value.number] = array
+        self.check(arrays)
+        known = {one.value.number: array for one, array in zip(self.inputs, arrays, strict=True)}
         owner = backend.backend_of(arrays[0]) if arrays else backend.backend_for(backend.default_device())
         ends = self._ends(keep)
         for i, call in enumerate(self.calls):
@@ -230,6 +226,17 @@ class Program:
             for number in ends.get(i, ()):
                 known.pop(number, None)
         return known
+
+    def check(self, arrays: Sequence[Array]) -> None:
+        """See that arrays are as the inputs.
+
+        Raises:
+            ValueError: a shape or a dtype is another one.
+        """
+        for one, array in zip(self.inputs, arrays, strict=True):
+            spec = self.specs[one.value.number]
+            if (array.dtype.name, tuple(array.shape)) != (spec.dtype, spec.shape):
+                raise ValueError(f"expected {spec} for {one.name}, got {array.dtype} {array.shape}")
 
     def _ends(self, keep: Sequence[int]) -> dict[int, list[int]]:
         """For each call, the values that nobody reads after it."""

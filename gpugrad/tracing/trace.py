@@ -25,12 +25,14 @@ class Recording:
         result: what the function returned.
         recorder: the arrays that were found, and what the host has to do at each run.
         states: the Tensors that have another value or gradient after a run.
+        same: for each array among the arguments, the number of the first one that it is.
     """
 
     program: Program
     result: Any
     recorder: Recorder
     states: list[tuple[Tensor, str, Value]]
+    same: list[int]
 
     def again(self, *args: Any) -> list[Array]:
         """Do once more what was recorded, with other arguments, on the parameters and moments as they are now.
@@ -44,14 +46,22 @@ class Recording:
             The outputs.
 
         Raises:
-            ValueError: the number, the shapes or the dtypes are not those of the recorded arguments.
+            ValueError: the number, the shapes or the dtypes are not those of the recorded arguments, or two that were
+                one array are not now.
         """
+        if len(args) != len(self.same):
+            raise ValueError(f"expected {len(self.same)} arrays, as was recorded, got {len(args)}")
+        for i, first in enumerate(self.same):
+            if args[i] is not args[first]:
+                raise ValueError(f"arguments {first} and {i} were one array when they were recorded, and are two now")
+        given = [a for i, a in enumerate(args) if self.same[i] == i]
+        arrays = self._arrays([a.data if isinstance(a, Tensor) else a for a in given])
+        self.program.check(arrays)
         numbers = list(self.recorder.numbers)
-        for first, act in self.recorder.events:
+        for number, act in self.recorder.events:
             computed = act()
-            if first is not None:
-                numbers[first : first + len(computed)] = computed
-        arrays = self._arrays([a.data if isinstance(a, Tensor) else a for a in args])
+            if number is not None:
+                numbers[number : number + len(computed)] = computed
         states = [value.number for _, _, value in self.states]
         outputs = [value.number for value in self.program.outputs]
         known = self.program.run(arrays, numbers, keep=[*outputs, *states])
@@ -66,7 +76,7 @@ class Recording:
         found = []
         for one, array, source in zip(self.program.inputs, recorder.captured, recorder.sources, strict=True):
             if one.name.startswith("argument"):
-                found.append(next(left, array))
+                found.append(next(left))
             else:
                 found.append(source.data if source is not None and id(source) in moved else array)
         return found
@@ -88,29 +98,36 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, 
     if backend.recorder() is not None:
         raise RecordingError(f"a recording inside of a recording [{user_line()}]: record the outer function alone")
     recorder = Recorder(copies=copies)
-    count = 0
+    given_before: dict[int, int] = {}
+    same: list[int] = []
+    kept: dict[int, Tensor] = {}
 
     def given(value: Any) -> Any:
-        nonlocal count
-        if isinstance(value, Tensor):
-            recorder.input(value.data, f"argument {count}", value)
-        elif backend.is_array(value):
-            value = Tensor(recorder.input(value, f"argument {count}"))
-        else:
+        if not isinstance(value, Tensor) and not backend.is_array(value):
             return value
-        count += 1
+        count = len(same)
+        same.append(given_before.setdefault(id(value), count))
+        if same[-1] != count:
+            return kept[same[-1]]
+        if isinstance(value, Tensor):
+            made = recorder.input(value.data, f"argument {count}", value)
+            if value.node is None:
+                value.data = made  # so that nothing is computed from the array beside the recording
+        else:
+            value = Tensor(recorder.input(value, f"argument {count}"))
+        kept[count] = value
         return value
 
-    args, kwargs = mapped(tuple(args), given), mapped(kwargs or {}, given)
     states = []
     with recording(recorder):
         try:
+            args, kwargs = mapped(tuple(args), given), mapped(kwargs or {}, given)
             result = function(*args, **kwargs)
         except BaseException:
             recorder.finish(None)
             raise
         states = recorder.finish(result)
-    return Recording(recorder.program, result, recorder, states)
+    return Recording(recorder.program, result, recorder, states, same)
 
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:

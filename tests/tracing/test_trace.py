@@ -57,6 +57,41 @@ def test_what_python_knows_is_no_value(device):
     assert gg.Tensor(y).tolist() == [12.0, 13.0]
 
 
+def test_arguments_are_not_computed_with_beside_the_recording(device):
+    x = gg.tensor([1.0, 2.0])
+    shown = []
+
+    def f(x):
+        shown.append(f"{x} {x.data!r}")
+        return gg.Tensor(x.data * 2 + x.data[0])
+
+    made = record(f, (x,))
+    assert shown == ["tensor(%0: float32 (2,), recorded) %0: float32 (2,), recorded"]
+    assert gg.Tensor(made.again(gg.tensor([3.0, 4.0]))[0]).tolist() == [9.0, 11.0]
+    assert x.tolist() == [1.0, 2.0]
+    with pytest.raises(TypeError):
+        gg.trace(lambda x: gg.Tensor(numpy.sin(x.data)))(x)
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_the_same_array_given_twice(device):
+    x, y = gg.tensor([1.0, 2.0]), gg.tensor([3.0, 4.0])
+    twice = record(lambda a, b: a * b, (x, x))
+    assert gg.Tensor(twice.again(y, y)[0]).tolist() == [9.0, 16.0]
+    with pytest.raises(ValueError, match="arguments 0 and 1 were one array when they were recorded, and are two now"):
+        twice.again(x, y)
+    apart = record(lambda a, b: a * b, (x, y))
+    assert gg.Tensor(apart.again(y, y)[0]).tolist() == [9.0, 16.0]
+    with pytest.raises(ValueError, match="expected 2 arrays, as was recorded, got 1"):
+        apart.again(y)
+    moved = gg.random.default_generator.state
+    drawn = record(lambda a: a * gg.random.random(2), (x,))
+    before = gg.random.default_generator.state
+    with pytest.raises(ValueError, match=r"expected float32 \(2,\) for argument 0, got float32 \(3,\)"):
+        drawn.again(gg.ones(3))
+    assert gg.random.default_generator.state == before != moved, "nothing has moved on"
+
+
 def test_a_matrix_has_a_trace_still(device):
     assert gg.trace(gg.tensor([[1.0, 2.0], [3.0, 4.0]])).item() == 5.0
     assert numpy.trace(gg.tensor([[1.0, 2.0], [3.0, 4.0]]), offset=1).item() == 2.0
