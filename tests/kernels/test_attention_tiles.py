@@ -103,6 +103,7 @@ def test_a_mask_that_needs_a_gradient(rng, device):
     q, k, v = (gg.tensor(rng.standard_normal((2, 4, 3))) for _ in range(3))
     mask = gg.tensor(rng.standard_normal((4, 4)))
     assert gg.gradcheck(lambda m: F.scaled_dot_product_attention(q, k, v, m), mask)
+    assert gg.gradcheck(lambda s: F.scaled_dot_product_attention(q, k, v, scale=s), gg.tensor(0.7, dtype=gg.float64))
     with pytest.raises(gg.GradientError, match="attention has no gradient with respect to 'mask'"):
         attention(q, k, v, mask.requires_grad_(), causal=False, scale=1.0)
 

@@ -94,7 +94,8 @@ def scaled_dot_product_attention(
         mask = additive_mask("scaled_dot_product_attention", attn_mask, query.dtype, hidden=False)
         blind = all_of(isneginf(mask.detach()), axis=-1, keepdims=True)
         mask = where(blind, 0, mask)
-    if dropout_p == 0 and not (mask is not None and mask.requires_grad):
+    variable = isinstance(scale, Tensor) or (mask is not None and mask.requires_grad)
+    if dropout_p == 0 and not variable:
         factor = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
         y: Tensor = attention(query, key, value, mask, causal=is_causal, scale=factor)
     else:
