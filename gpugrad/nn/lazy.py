@@ -177,7 +177,7 @@ def _lazy(
     Raises (before the first call):
         ValueError: the shape or the value of a parameter or buffer is asked for.
 
-    Source: ``torch.nn.{name}``.
+    Source: PyTorch's layer of this name.
 
     >>> import gpugrad as gg
     >>> layer = gg.nn.{name}({arguments})

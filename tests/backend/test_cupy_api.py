@@ -17,7 +17,7 @@ import numpy
 import pytest
 
 import gpugrad
-from gpugrad.custom.expressions import FUNCTIONS
+from gpugrad.expressions import OPERATIONS
 from gpugrad.testing import cuda_simulator
 
 PACKAGE = Path(gpugrad.__file__).parent
@@ -25,12 +25,21 @@ ROOTS = {"xp": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
 """Names that stand for an array library in the sources."""
 
 DYNAMIC = {
-    "custom/expressions.py": tuple(FUNCTIONS),
+    "custom/formulas.py": tuple(name for name in OPERATIONS if hasattr(numpy, name)),
+    "tracing/program.py": (),  # what was recorded on the same library
+    "expressions/evaluation.py": tuple(name for name, row in OPERATIONS.items() if hasattr(numpy, name)),
     "backend/cupy_functions.py": ("all", "any", "argmax", "argmin", "count_nonzero", "max", "min", "nanargmax",
                                   "nanargmin", "nanmax", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod",
                                   "ptp", "sum"),
 }  # fmt: skip
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
+
+FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/loops.py", "kernels/row_loops.py",
+                "kernels/reductions.py", "tracing/recorder.py"}  # fmt: skip
+"""Files that see NumPy's arrays alone, or look which ones they have."""
+
+OF_TRACERS = {"arithmetic", "expression"}
+"""What an ``xp`` of symbols has beside an array library's names."""
 
 BESIDE = {"special": "special", "matrix_functions": "linalg"}
 """Functions that give a module beside the array library, and which one."""
@@ -89,7 +98,7 @@ def asked_for(text, place):
             call = shape_of_call(calls[id(node)]) if id(node) in calls else None
             chain = library_chain(node)
             if chain is not None:
-                if len(chain) > 1 and id(node) not in inner:
+                if len(chain) > 1 and chain[1] not in OF_TRACERS and id(node) not in inner:
                     yield ".".join(chain), call, where
             elif isinstance(node.value, ast.Attribute) and node.value.attr in ("flags", "data"):
                 yield f"cupy.ndarray.{node.value.attr}.{node.attr}", call, where
@@ -113,7 +122,7 @@ def uses():
     found = defaultdict(list)
     for file in sorted(PACKAGE.rglob("*.py")):
         place = file.relative_to(PACKAGE).as_posix()
-        if not place.startswith("testing/"):
+        if not place.startswith("testing/") and place not in FOR_THE_HOST:
             for name, call, where in asked_for(file.read_text(), place):
                 found[name].append((call, where))
     return found

@@ -36,8 +36,3 @@ def test_no_array_library_and_no_device_is_named(path):
         if re.search(r"(?i)\b(numpy|cupy|torch|scipy)\b|(?<![a-z])(cuda|cpu|gpu)(?![a-z])", word)
     ]
     assert not found
-
-
-@files
-def test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= 400
