@@ -1,12 +1,14 @@
-"""Functions that have no CUDA source of their own, and a NumPy routine beside their reference (``host.py``)."""
+"""Functions that have no CUDA source of their own: they are compiled for the CPU, or have a NumPy routine there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..backend import Array, Backend, Namespace, special
+from ..backend import Array, Backend, Namespace, llvm, special
+from ..expressions import Formula, trace
 from . import activation
+from .compiled import SMALL, Compiled, with_arrays
 from .kernel import Kernel, named
 from .shapes import length
 
@@ -25,37 +27,57 @@ class Composed(Kernel):
         return iter(())
 
 
-@Composed
+class Chosen(Composed):
+    """An elementwise function that is compiled for the CPU."""
+
+    changes = ()
+    if llvm.wanted():
+        least = SMALL
+
+    def __init__(self, reference: Callable[..., Any]) -> None:
+        super().__init__(reference)
+        self._compiled = Compiled(self)
+
+    def traced(self, types: tuple[str, ...]) -> Formula:
+        """The reference as expressions, for arrays of these dtypes."""
+        return trace(self.reference, dict(zip(self.arrays, types, strict=True)), self.scalars)
+
+    def compiled(self, arguments: tuple[Any, ...]) -> Any:
+        """See :meth:`Kernel.compiled`."""
+        return self._compiled(with_arrays(arguments, len(self.arrays)))
+
+
+@Chosen
 def kept(xp: Namespace, mask: Array, g: Array, /) -> Array:
     """``g`` where the mask is true, else exactly 0."""
     return xp.where(mask, g, 0)
 
 
-@Composed
+@Chosen
 def dropped(xp: Namespace, mask: Array, g: Array, /) -> Array:
     """``g`` where the mask is false, else exactly 0."""
     return xp.where(mask, 0, g)
 
 
-@Composed
+@Chosen
 def chosen(xp: Namespace, mask: Array, x1: Array, x2: Array, /) -> Array:
     """``x1`` where the mask is true, else ``x2``."""
     return xp.where(mask, x1, x2)
 
 
-@Composed
+@Chosen
 def thinned(xp: Namespace, x: Array, mask: Array, /, scale: float) -> Array:
     """``x`` times the scale where the mask is true, else exactly 0."""
     return xp.where(mask, x * scale, 0)
 
 
-@Composed
+@Chosen
 def log_sigmoid(xp: Namespace, x: Array, /) -> Array:
     """``log(1 / (1 + e^-x))`` without overflow."""
     return special(xp).log_expit(x)
 
 
-@Composed
+@Chosen
 def log_sigmoid_back(xp: Namespace, g: Array, x: Array, /) -> Array:
     """``g / (1 + e^x)``."""
     return g * activation.sigmoid_forward(xp, -x)

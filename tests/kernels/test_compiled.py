@@ -12,7 +12,7 @@ from test_against_reference import CHANGING, DTYPES, PURE, SCALARS, TOLERANCE, e
 
 import gpugrad as gg
 from gpugrad.backend import llvm
-from gpugrad.kernels import REGISTRY, compiled
+from gpugrad.kernels import REGISTRY, compiled, composed
 from gpugrad.kernels.elementwise import Elementwise
 
 pytestmark = [pytest.mark.any_device]
@@ -173,6 +173,52 @@ def test_threads_change_no_bit(always, rng):
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             numpy.testing.assert_array_equal(a, b)
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_choosing_is_exact(dtype, rng):
+    a, b = rng.standard_normal((2, 30, 40)).astype(dtype)
+    a[::2] = numpy.nan
+    b[1::2] = numpy.inf
+    a[0, 0], b[1, 1] = -0.0, -0.0
+    mask = rng.random((30, 40)) < 0.5
+    one, zero = numpy.asarray(2.0, dtype), numpy.dtype(dtype).type(0)
+    for x1, x2 in ((a, b), (a, one), (one, b), (a, 0.0), (-0.0, b), (one, one), (a.T.copy().T, b[::-1]), (3, a[0])):
+        got = composed.chosen.compiled((mask, x1, x2))
+        assert got.dtype == dtype
+        assert got.tobytes() == numpy.where(mask, x1, x2).tobytes()
+    assert composed.kept.compiled((mask, a)).tobytes() == numpy.where(mask, a, zero).tobytes()
+    assert composed.dropped.compiled((mask[0], a)).tobytes() == numpy.where(mask[0], zero, a).tobytes()
+    for arguments in ((mask, 1.0, 2.0), (mask, "a", b), (mask, a + 1j, b)):
+        assert composed.chosen.compiled(arguments) is NotImplemented
+    assert composed.chosen.compiled((mask, a, b.astype("float64"))).dtype == numpy.float64
+    with pytest.raises(ValueError, match="broadcast"):
+        composed.chosen.compiled((mask, a, b[:3]))
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("of_mask", [(8, 6, 5, 7), (8, 6, 1, 1), (8, 1, 1, 1), (1, 6, 1, 1)])
+def test_dropout(of_mask, dtype, rng):
+    x = rng.standard_normal((8, 6, 5, 7)).astype(dtype)
+    x[:, :3] = numpy.inf
+    x[:2] = numpy.nan
+    mask = rng.random(of_mask) < 0.5
+    for values in (x, x[::-1]):
+        got = composed.thinned.compiled((values, mask, 2.0))
+        numpy.testing.assert_array_equal(got, numpy.where(mask, values * 2, 0))
+        assert got.dtype == dtype
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_logarithm_of_the_sigmoid(dtype, rng):
+    values = [0.0, -0.0, 1e-30, 5.0, -5.0, 80.0, -80.0, 800.0, -800.0, numpy.inf, -numpy.inf, numpy.nan]
+    x = numpy.concatenate([values, 3 * rng.standard_normal(600)]).astype(dtype)
+    g = rng.standard_normal(x.shape).astype(dtype)
+    close(composed.log_sigmoid.compiled((x,)), composed.log_sigmoid.reference(numpy, x), dtype)
+    close(composed.log_sigmoid_back.compiled((g, x)), composed.log_sigmoid_back.reference(numpy, g, x), dtype)
 
 
 SCRIPT = """

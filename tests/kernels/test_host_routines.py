@@ -6,16 +6,13 @@ from functools import partial
 
 import numpy
 import pytest
-from test_against_reference import SCALARS, SPECIAL
 
 import gpugrad as gg
 from gpugrad.kernels import REGISTRY, composed, labels
 from gpugrad.kernels.elementwise import Elementwise
-from gpugrad.kernels.host import SMALL, masked, select
 from gpugrad.kernels.indexing_host import add_bags, add_rows, sum_bags
 
 ROUTINES = [kernel for kernel in REGISTRY.values() if kernel.routine is not None]
-FLAT = [kernel for kernel in ROUTINES if isinstance(kernel, Elementwise)]
 ROWS = [kernel for kernel in ROUTINES if not isinstance(kernel, Elementwise)]
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 by_name = {"ids": lambda k: k.name}
@@ -33,39 +30,7 @@ def close(a, b, dtype):
 
 
 def test_there_are_routines():
-    assert len(FLAT) >= 20
     assert len(ROWS) == 4
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("kernel", FLAT, **by_name)
-def test_elementwise(kernel, dtype, rng):
-    scalars = [SCALARS[name] for name in kernel.scalars]
-    for shape in ((SMALL,), (3, 100), (2, 7, 64)):
-        arrays = [(3 * rng.standard_normal(shape)).astype(dtype) for _ in kernel.arrays]
-        before = [a.copy() for a in arrays]
-        got = kernel.routine(*arrays, *scalars)
-        if got is NotImplemented:
-            assert (kernel.name[:4], dtype) == ("gelu", "float64"), "SciPy's erf is taken in double precision"
-            return
-        close(got, kernel.reference(numpy, *arrays, *scalars), dtype)
-        for a, b in zip(arrays, before, strict=True):
-            numpy.testing.assert_array_equal(a, b)
-    spread = [a[..., ::2] for a in arrays] if arrays[0][..., ::2].size >= SMALL else [a.T for a in arrays]
-    close(kernel.routine(*spread, *scalars), kernel.reference(numpy, *spread, *scalars), dtype)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("kernel", FLAT, **by_name)
-def test_special_values(kernel, dtype):
-    """Where the reference gives NaN or an infinity, so does the routine, and nowhere else."""
-    scalars = [SCALARS[name] for name in kernel.scalars]
-    values = numpy.tile(SPECIAL, SMALL)
-    grids = numpy.meshgrid(*[values[: len(SPECIAL) * (20 if i == 0 else 1)] for i in range(len(kernel.arrays))])
-    arrays = [g.astype(dtype) for g in grids] if len(grids) > 1 else [values.astype(dtype)]
-    got = kernel.routine(*arrays, *scalars)
-    if got is not NotImplemented:
-        close(got, kernel.reference(numpy, *arrays, *scalars), dtype)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -86,84 +51,20 @@ def test_rows_without_a_largest_number_are_left_to_the_reference():
         assert REGISTRY["log_softmax_forward"].routine(x, -1) is NotImplemented
 
 
-def test_other_arrays_are_left_to_the_reference():
-    kernel = REGISTRY["relu_backward"]
-    x = numpy.ones((4, 100), "f4")
-    assert kernel.routine(x, x) is not NotImplemented
-    for other in (x.astype("f8"), x[:1], 2.0, x[:, :10]):
-        assert kernel.routine(x, other) is NotImplemented
-    assert kernel.routine(x.astype("f2"), x.astype("f2")) is NotImplemented
-    assert kernel.routine(x[:1, :10], x[:1, :10]) is NotImplemented
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_tanh_of_few_numbers(dtype, rng):
+    kernel = REGISTRY["tanh_backward"]
+    g, x = rng.standard_normal((2, 9, 10)).astype(dtype)
+    close(kernel.routine(g, x), kernel.reference(numpy, g, x), dtype)
+    for other in (x * 1000, numpy.full_like(x, numpy.nan), x.astype("f2"), numpy.tile(x, 9), 2.0):
+        assert kernel.routine(g, other) is NotImplemented
 
 
 def test_routines_run_on_the_cpu_only(device, monkeypatch):
     calls = []
-    monkeypatch.setattr(REGISTRY["relu_forward"], "routine", lambda x: calls.append(1) or NotImplemented)
-    gg.relu(gg.ones(1000))
+    monkeypatch.setattr(REGISTRY["softmax_forward"], "routine", lambda *_: calls.append(1) or NotImplemented)
+    gg.nn.functional.softmax(gg.ones((40, 10)), -1)
     assert bool(calls) == device.is_host
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-def test_choosing_by_bits_is_exact(dtype):
-    a = numpy.array([1.0, numpy.inf, numpy.nan, -0.0, 5e-324, -numpy.inf], dtype)
-    b = a[::-1].copy()
-    for mask in (a > 0, numpy.ones(6, bool), numpy.zeros(6, bool)):
-        assert select(mask, a, b).tobytes() == numpy.where(mask, a, b).tobytes()
-        assert masked(mask, a).tobytes() == numpy.where(mask, a.dtype.type(0), a).tobytes()
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-def test_where(dtype, rng):
-    a, b = rng.standard_normal((2, 30, 40)).astype(dtype)
-    a[::2] = numpy.nan
-    b[1::2] = numpy.inf
-    mask = rng.random((30, 40)) < 0.5
-    one = numpy.asarray(2.0, dtype)
-    for x1, x2 in ((a, b), (a, one), (one, b), (a, 0.0), (-0.0, b), (one, one), (a.T.copy().T, b[::-1])):
-        got = composed.chosen.routine(mask, x1, x2)
-        assert got.dtype == dtype
-        assert got.tobytes() == numpy.where(mask, x1, x2).tobytes()
-    spread = numpy.repeat(mask, 2, axis=1)[:, ::2]
-    assert composed.chosen.routine(spread, a, b).tobytes() == numpy.where(spread, a, b).tobytes()
-    for arguments in ((mask, a, b[0]), (mask[0], a, b), (mask, a, b.astype("f2")), (mask, 1.0, 2.0), (mask, 1, b > 0),
-                      (mask[:2, :2], a[:2, :2], b[:2, :2]), (True, a, b)):  # fmt: skip
-        assert composed.chosen.routine(*arguments) is NotImplemented
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("of_mask", [(8, 6, 5, 7), (8, 6, 1, 1), (8, 1, 1, 1), (1, 1, 1, 1)])
-def test_dropout(of_mask, dtype, rng):
-    x = rng.standard_normal((8, 6, 5, 7)).astype(dtype)
-    x[:, :3] = numpy.inf
-    x[:2] = numpy.nan
-    mask = rng.random(of_mask) < 0.5
-    for values in (x, x.transpose(0, 1, 3, 2)[..., :5] if of_mask[-1] == 1 else x[::-1]):
-        before = values.copy()
-        got = composed.thinned.routine(values, mask, 2.0)
-        numpy.testing.assert_array_equal(got, numpy.where(mask, values * 2, 0))
-        numpy.testing.assert_array_equal(values, before)
-        assert got.dtype == dtype
-    for other in (numpy.ones((1, 6, 1, 1), bool), mask.astype("f4"), True):
-        assert composed.thinned.routine(x, other, 2.0) is NotImplemented
-
-
-def test_slopes_that_are_broadcast(rng):
-    x, g = rng.standard_normal((2, 8, 6, 10)).astype("f4")
-    for slope in (numpy.asarray(0.25, "f4"), rng.random((6, 1)).astype("f4")):
-        for kernel in (REGISTRY["sloped_forward"], REGISTRY["sloped_backward"]):
-            arrays = (x, slope) if kernel.name == "sloped_forward" else (g, x, slope)
-            numpy.testing.assert_array_equal(kernel.routine(*arrays), kernel.reference(numpy, *arrays))
-    assert REGISTRY["sloped_forward"].routine(x, rng.random((2, 8, 6, 10)).astype("f4")) is NotImplemented
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-def test_logarithm_of_the_sigmoid(dtype, rng):
-    values = [0.0, -0.0, 1e-30, 5.0, -5.0, 80.0, -80.0, 800.0, -800.0, numpy.inf, -numpy.inf, numpy.nan]
-    x = numpy.concatenate([numpy.tile(values, 30), 3 * rng.standard_normal(600)]).astype(dtype)
-    g = rng.standard_normal(x.shape).astype(dtype)
-    close(composed.log_sigmoid.routine(x), composed.log_sigmoid.reference(numpy, x), dtype)
-    close(composed.log_sigmoid_back.routine(g, x), composed.log_sigmoid_back.reference(numpy, g, x), dtype)
-    assert composed.log_sigmoid.routine(x[:10]) is composed.log_sigmoid_back.routine(g[:10], x[:10]) is NotImplemented
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -329,11 +230,3 @@ def test_normalization_of_what_is_not_finite(axes):
             kernel = getattr(composed, name)
             for a, b in zip(kernel(numpy, *arguments), kernel.reference(numpy, *arguments), strict=True):
                 numpy.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
-
-
-def test_masks_of_other_shapes_are_left_to_the_reference():
-    g, mask = numpy.ones((4, 100), "f4"), numpy.ones((4, 100), bool)
-    assert composed.kept.routine(mask, g).tolist() == g.tolist()
-    assert composed.dropped.routine(mask, g).tolist() == (0 * g).tolist()
-    for other in (mask[:1], mask.astype("i4"), True):
-        assert composed.kept.routine(other, g) is NotImplemented
