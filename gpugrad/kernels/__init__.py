@@ -7,9 +7,9 @@ bytes moved and the source in its docstring, and decorate it:
   (:mod:`gpugrad.expressions`) and printed. Give it a CUDA statement only if that is faster, and say why;
 - with :func:`~gpugrad.kernels.rows.rows` and the reductions and the element of a row.
 
-An elementwise kernel is compiled for the CPU as well, without further work. Kernels over rows are where they have an entry
-in ``compiled_rows.py``. A NumPy routine for what is not compiled goes to the ``..._host.py`` of its family. A function that has
-no CUDA source is declared in ``composed.py``.
+An elementwise kernel is compiled for the CPU as well, without further work. Kernels over rows are where they have an
+entry in ``compiled_rows.py``. A NumPy routine for what is not compiled goes to the ``..._host.py`` of its family. A
+function that has no CUDA source is declared in ``composed.py``.
 
 ``tests/kernels`` then compares it with the reference, in every variant and dtype, and compiles it for every
 architecture.
