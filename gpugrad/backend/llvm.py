@@ -8,6 +8,7 @@ run on NumPy.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from functools import cache
 from importlib import util
@@ -16,6 +17,8 @@ from typing import Any
 
 from .codecache import CodeCache
 from .compiler import folder
+
+logger = logging.getLogger("gpugrad")
 
 VARIABLE = "GPUGRAD_COMPILE"
 """The environment variable that turns this compiler off (``0``)."""
@@ -66,6 +69,10 @@ class Machine:
         self._passes = binding.create_pass_builder(self._target, options)
         self._engines: list[Any] = []
         self._key = f"{triple}\n{self.cpu}\n{self.features}\n{metadata.version('llvmlite')}"
+        self._lock = Lock()
+
+    def renew_lock(self) -> None:
+        """Forget who holds the lock: in a child process, whose only thread does not."""
         self._lock = Lock()
 
     @property
@@ -119,13 +126,39 @@ def entries() -> CodeCache:
 
 _lock = Lock()
 _machine: Machine | None = None
+_broken: str | None = None
 
 
 def machine() -> Machine | None:
-    """The compiler for this CPU; None if there is none."""
-    global _machine
-    if _machine is None and wanted():
+    """The compiler for this CPU; None if there is none (:func:`why_not`)."""
+    global _machine, _broken
+    if _machine is None and _broken is None and wanted():
         with _lock:
-            if _machine is None:
-                _machine = Machine()
+            if _machine is None and _broken is None:
+                try:
+                    _machine = Machine()
+                except Exception as error:  # noqa: BLE001  whatever a broken installation raises
+                    _broken = str(error) or type(error).__name__
+                    logger.warning("kernels for the CPU run on NumPy, slower: llvmlite cannot be used: %s", _broken)
     return _machine
+
+
+def why_not() -> str | None:
+    """Why nothing is compiled for the CPU; None if it is."""
+    if not installed():
+        return "pip install 'gpugrad[cpu]' compiles them"
+    if machine() is not None:
+        return None
+    return f"llvmlite cannot be used: {_broken}" if _broken else f"{VARIABLE}=0"
+
+
+def _after_fork() -> None:
+    """Another thread of the parent may have held the locks."""
+    global _lock
+    _lock = Lock()
+    if _machine is not None:
+        _machine.renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

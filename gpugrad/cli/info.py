@@ -74,11 +74,9 @@ def _version(package: str) -> str:
 
 def _cpu() -> str:
     """Whether kernels are compiled for the CPU; if not, why."""
-    if not llvm.installed():
-        return "run on NumPy, slower: pip install 'gpugrad[cpu]' compiles them"
     machine = llvm.machine()
     if machine is None:
-        return f"run on NumPy, slower: {llvm.VARIABLE}=0"
+        return f"run on NumPy, slower: {llvm.why_not()}"
     return f"compiled: LLVM {machine.version} for {machine.cpu}, threads: {threads.get_num_threads()}"
 
 

@@ -41,9 +41,18 @@ def test_info_says_whether_kernels_are_compiled_for_the_cpu(monkeypatch, capsys)
 
     if llvm.wanted():
         assert f"threads: {gg.get_num_threads()}" in row()
-    monkeypatch.setattr(llvm, "machine", lambda: None)
+    monkeypatch.setattr(llvm, "_machine", None)
     monkeypatch.setattr(llvm, "installed", lambda: True)
+    monkeypatch.setattr(llvm, "wanted", lambda: False)
     assert row().endswith("run on NumPy, slower: GPUGRAD_COMPILE=0")
+
+    def broken():
+        raise OSError("libllvmlite.so: no such file")
+
+    monkeypatch.setattr(llvm, "wanted", lambda: True)
+    monkeypatch.setattr(llvm, "_broken", None)
+    monkeypatch.setattr(llvm, "Machine", broken)
+    assert row().endswith("run on NumPy, slower: llvmlite cannot be used: libllvmlite.so: no such file")
     monkeypatch.setattr(llvm, "installed", lambda: False)
     assert "pip install 'gpugrad[cpu]'" in row()
 
