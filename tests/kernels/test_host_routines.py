@@ -52,12 +52,14 @@ def test_rows_without_a_largest_number_are_left_to_the_reference():
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_tanh_of_few_numbers(dtype, rng):
-    kernel = REGISTRY["tanh_backward"]
+@pytest.mark.parametrize("name", ["sigmoid_forward", "sigmoid_backward", "tanh_backward"])
+def test_few_numbers(name, dtype, rng):
+    kernel = REGISTRY[name]
     g, x = rng.standard_normal((2, 9, 10)).astype(dtype)
-    close(kernel.routine(g, x), kernel.reference(numpy, g, x), dtype)
+    arrays = [g, x][-len(kernel.arrays) :]
+    close(kernel.routine(*arrays), kernel.reference(numpy, *arrays), dtype)
     for other in (x * 1000, numpy.full_like(x, numpy.nan), x.astype("f2"), numpy.tile(x, 9), 2.0):
-        assert kernel.routine(g, other) is NotImplemented
+        assert kernel.routine(*[g, other][-len(kernel.arrays) :]) is NotImplemented
 
 
 def test_routines_run_on_the_cpu_only(device, monkeypatch):
