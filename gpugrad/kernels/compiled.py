@@ -171,11 +171,10 @@ class Compiled:
 
     def _general(self, key: Any, inputs: tuple[Any, ...], scalars: tuple[Any, ...], flat: bool) -> Any:
         """Arrays with any strides, broadcast to one shape; and arrays that are changed in place."""
-        formula = self._formulas[key]
-        assert formula is not None
+        code = self._flat[key]
+        assert code is not None
         if any(not a.flags.num & ALIGNED for a in inputs):
             return NotImplemented
-        dtypes = self._dtypes(formula)
         if self.changed:
             shape = inputs[self.changed[0]].shape
             if numpy.broadcast_shapes(*[a.shape for a in inputs]) != shape or not self._may_change(inputs, shape):
@@ -187,14 +186,13 @@ class Compiled:
                 shape = numpy.broadcast_shapes(*[a.shape for a in inputs])
             whole = next((a for a in inputs if a.shape == shape), None)
             outputs = tuple(
-                numpy.empty(shape, d) if whole is None else numpy.empty_like(whole, d, subok=False) for d in dtypes
+                numpy.empty(shape, d) if whole is None else numpy.empty_like(whole, d, subok=False)
+                for d in code.outputs
             )
             arrays = (*inputs, *outputs)
         size = math.prod(shape)
-        if flat:
-            code: Any = self._flat[key]
-            more: tuple[int, ...] = ()
-        else:
+        more: tuple[int, ...] = ()
+        if not flat:
             place = layout(
                 shape, tuple([a.shape for a in arrays]), tuple([a.strides for a in arrays]),
                 tuple([a.itemsize for a in arrays]), len(arrays) - 1 if not self.changed else self.changed[0],
@@ -204,6 +202,8 @@ class Compiled:
             kinds, axes, more = place
             code = self._other.get((key, kinds, axes))
             if code is None:
+                formula = self._formulas[key]
+                assert formula is not None
                 code = self._other[key, kinds, axes] = self._code(formula, kinds, axes)
         if size:
             threads.share_out(code.function, code.pack(*map(address, arrays), *scalars, *more), size, code.step)
