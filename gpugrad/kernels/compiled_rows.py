@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from ..backend import as_dtype, llvm, threads
+from ..backend.dtypes import name_of
 from ..expressions import Formula, NotTracedError
 from ..expressions.llvm import NotCompiledError, compilable
 from ..expressions.node import walk
@@ -90,7 +91,7 @@ def along_rows(kernel: Kernel, *arguments: Any) -> Any:
         return NotImplemented
     if not flat(*arrays) or any(a.shape != shape or a.dtype != dtype for a in arrays):
         return NotImplemented
-    spec = tuple((name, dtype.name, "rc") for name in kernel.arrays)
+    spec = tuple((name, name_of(dtype), "rc") for name in kernel.arrays)
     made = code(kernel.reference, spec, (), kernel.rounds, (("axis", -1),))
     if made is None:
         return NotImplemented
@@ -114,9 +115,9 @@ for _kernel in REGISTRY.values():
         compiled(_kernel)(partial(along_rows, _kernel))
 
 
-def name_of(array: Any) -> str | None:
+def name_or_none(array: Any) -> str | None:
     """The dtype of an array by name; None for None."""
-    return None if array is None else array.dtype.name
+    return None if array is None else name_of(array.dtype)
 
 
 # ---------------------------------------------------------------- labels
@@ -136,7 +137,7 @@ def surprise(x: Any, label: Any, weight: Any, ignore_index: int, label_smoothing
     """See the kernel."""
     if not _labelled(x, label, weight):
         return NotImplemented
-    spec = (("logits", x.dtype.name, "rc"), ("labels", "int64", "r"), ("weight", name_of(weight), "c"))
+    spec = (("logits", name_of(x.dtype), "rc"), ("labels", "int64", "r"), ("weight", name_or_none(weight), "c"))
     static = (("ignore_index", int(ignore_index)), ("label_smoothing", float(label_smoothing)))
     made = code(labels.surprise.reference, spec, (), labels.surprise.rounds, static)
     if made is None:
@@ -154,8 +155,8 @@ def surprise_back(
     if not _labelled(x, label, weight) or not flat(g, shift, total) or g.shape != label.shape:
         return NotImplemented
     spec = (
-        ("g", name_of(g), "r"), ("logits", x.dtype.name, "rc"), ("labels", "int64", "r"),
-        ("weight", name_of(weight), "c"), ("shift", name_of(shift), "r"), ("total", name_of(total), "r"),
+        ("g", name_or_none(g), "r"), ("logits", name_of(x.dtype), "rc"), ("labels", "int64", "r"),
+        ("weight", name_or_none(weight), "c"), ("shift", name_or_none(shift), "r"), ("total", name_or_none(total), "r"),
     )  # fmt: skip
     static = (("ignore_index", int(ignore_index)), ("label_smoothing", float(label_smoothing)))
     made = code(labels.surprise_back.reference, spec, (), labels.surprise_back.rounds, static)
@@ -197,7 +198,7 @@ def standardized(
     n = _normalized(x, axes, weight, bias) if mean is None and var is None else 0
     if not n:
         return NotImplemented
-    spec = (("x", x.dtype.name, "rc"), ("weight", name_of(weight), "c"), ("bias", name_of(bias), "c"))
+    spec = (("x", name_of(x.dtype), "rc"), ("weight", name_or_none(weight), "c"), ("bias", name_or_none(bias), "c"))
     made = code(_normalize, spec, ("eps",), composed.standardized.rounds, (("centred", bool(centred)),))
     if made is None:
         return NotImplemented
@@ -245,8 +246,8 @@ def standardized_back(
     if rstd.size != rows or (centred and shift.size != rows):
         return NotImplemented
     spec = (
-        ("g", g.dtype.name, "rc"), ("x", x.dtype.name, "rc"), ("shift", name_of(shift) if centred else None, "r"),
-        ("rstd", rstd.dtype.name, "r"), ("weight", weight.dtype.name, "c"),
+        ("g", name_of(g.dtype), "rc"), ("x", name_of(x.dtype), "rc"), ("shift", name_or_none(shift) if centred else None, "r"),
+        ("rstd", name_of(rstd.dtype), "r"), ("weight", name_of(weight.dtype), "c"),
     )  # fmt: skip
     static = (("centred", bool(centred)),)
     made = code(_denormalize_x, spec, (), composed.standardized_back.rounds, static)
