@@ -246,8 +246,9 @@ def standardized_back(
     if rstd.size != rows or (centred and shift.size != rows):
         return NotImplemented
     spec = (
-        ("g", name_of(g.dtype), "rc"), ("x", name_of(x.dtype), "rc"), ("shift", name_or_none(shift) if centred else None, "r"),
-        ("rstd", name_of(rstd.dtype), "r"), ("weight", name_of(weight.dtype), "c"),
+        ("g", name_of(g.dtype), "rc"), ("x", name_of(x.dtype), "rc"),
+        ("shift", name_or_none(shift) if centred else None, "r"), ("rstd", name_of(rstd.dtype), "r"),
+        ("weight", name_of(weight.dtype), "c"),
     )  # fmt: skip
     static = (("centred", bool(centred)),)
     made = code(_denormalize_x, spec, (), composed.standardized_back.rounds, static)
