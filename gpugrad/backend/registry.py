@@ -116,6 +116,10 @@ class Backend:
         """Make ``device`` the one that new arrays are made on, inside a ``with`` block."""
         return nullcontext()
 
+    def empty_beside(self, array: Array) -> Array:
+        """A new array with the shape, dtype and strides of ``array``, whose elements leave no gaps in memory."""
+        raise NotImplementedError
+
     def add_at(self, array: Array, index: Any, values: Array) -> None:
         """Add ``values`` to ``array[index]`` in place, each element that the index names in turn."""
         self.xp.add.at(array, index, values)

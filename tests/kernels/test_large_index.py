@@ -14,7 +14,7 @@ import numpy
 import pytest
 
 from gpugrad.kernels import REGISTRY
-from gpugrad.kernels.elementwise import MOST_NARROW, Elementwise, reach
+from gpugrad.kernels.elementwise import MOST_NARROW, Elementwise, contiguous, reach
 
 BLOCK = """
 extern "C" void host_block(unsigned block, {parameters}) {{
@@ -46,18 +46,15 @@ COUNT = Elementwise(lambda xp, x, /: None, "x += T(1);", changes=("x",), name="c
 
 @pytest.mark.parametrize("size", [2**31 - 1, 2**31 - 100, 2**31 - 256, 2**30 + 5])
 def test_the_last_block_of_a_strided_kernel(size, tmp_path):
+    class Layout(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_int) for name in ("d0", "t0_x", "n")]
+
     run = build(COUNT.strided("float64", 1), "count", tmp_path)
     x = numpy.zeros(1)
     last = (size - 1) // 256
     for block in (last, -(-size // 256) - 1):
         x[:] = 0
-        run(
-            ctypes.c_uint(block),
-            ctypes.c_void_p(x.ctypes.data),
-            ctypes.c_int(size),
-            ctypes.c_int(0),
-            ctypes.c_int(size),
-        )
+        run(ctypes.c_uint(block), ctypes.c_void_p(x.ctypes.data), Layout(size, 0, size))
         assert x[0] == size - 256 * block, "each element in range once, and nothing beyond"
 
 
@@ -76,13 +73,15 @@ def test_the_last_block_of_a_packed_kernel(size, tmp_path):
 class Fake:
     """An array that only says where it lies."""
 
-    def __init__(self, shape, dtype="f4", strides=None, pointer=1 << 40):
+    def __init__(self, shape, dtype="f4", memory=None, strides=None, order="C", pointer=1 << 40):
         self.shape = shape
         self.dtype = numpy.dtype(dtype)
         self.size = math.prod(shape)
         usual = [4]
         for n in shape[:0:-1]:
             usual.insert(0, usual[0] * n)
+        if order == "F":
+            strides = contiguous(shape[::-1], 4)[::-1]
         self.strides = tuple(usual) if strides is None else strides
         self.flags = SimpleNamespace(c_contiguous=self.strides == tuple(usual))
         self.data = SimpleNamespace(ptr=pointer)
@@ -91,7 +90,10 @@ class Fake:
 def launched(*arrays):
     """The source and the number of threads that are asked for."""
     calls = []
-    owner = SimpleNamespace(launch=lambda source, name, threads, arguments: calls.append((source, threads, arguments)))
+    owner = SimpleNamespace(
+        launch=lambda source, name, threads, arguments: calls.append((source, threads, arguments)),
+        empty_beside=lambda array: Fake(array.shape, array.dtype, strides=array.strides),
+    )
     result = REGISTRY["relu_forward"].launch(None, owner, arrays)
     assert result is not NotImplemented
     return calls[0]
@@ -112,9 +114,40 @@ def test_indices_are_64_bit_where_elements_are_far_apart(array, wide, threads):
     source, asked, arguments = launched(array)
     assert ("typedef long long gg_I;" in source) == wide
     assert asked == threads
-    numbers = [a for a in arguments if not isinstance(a, Fake)]
-    assert {type(n) for n in numbers} == {int}
+    (last,) = (a for a in arguments if not isinstance(a, Fake))
+    numbers = [last] if isinstance(last, int) else numpy.frombuffer(last.tobytes(), "i8" if wide else "i4").tolist()
+    assert numbers[-1] == array.size
     assert all(abs(n) <= MOST_NARROW for n in numbers) or wide
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "packed"),
+    [
+        ((6, 4), (4, 24), True),  # transposed
+        ((2, 3, 4), (4, 8, 24), True),
+        ((2, 3, 4), (48, 4, 12), True),
+        ((2, 1, 4), (4, 400, 8), True),  # the stride of a single element is never used
+        ((6, 4), (4, 28), False),  # with gaps
+        ((6, 4), (8, 48), False),
+        ((6, 4), (0, 4), False),  # broadcast
+        ((6, 4), (-4, 24), False),
+    ],
+)
+def test_arrays_that_are_transposed_alike_are_contiguous(shape, strides, packed):
+    source, _, arguments = launched(Fake(shape, strides=strides))
+    assert ("gg_Pack" in source) == packed
+    assert (arguments[1].strides == strides) == packed, "the result lies as its inputs do"
+
+
+def test_arrays_that_are_transposed_differently_are_not():
+    calls = []
+    owner = SimpleNamespace(launch=lambda source, name, threads, arguments: calls.append(source))
+    turned, straight = Fake((4, 4), strides=(4, 16)), Fake((4, 4))
+    for pair in ((turned, straight), (straight, turned), (turned, Fake((4, 4), strides=(4, 16), pointer=8))):
+        assert REGISTRY["relu_backward"].launch(None, owner, pair).strides == straight.strides
+    assert all("gg_Layout" in source for source in calls)
+    assert REGISTRY["relu_backward"].launch(None, owner, (turned, turned)).strides == turned.strides
+    assert "gg_Pack" in calls[-1]
 
 
 def test_reach_goes_both_ways():
