@@ -231,3 +231,25 @@ def test_to_device(device):
     assert x.grad.device == device
     with pytest.raises(ValueError, match="copies go on the current stream, got stream=7"):
         x.to_device(device, stream=7)
+
+
+def test_a_copy_on_a_gpu(device):
+    """CuPy's own ``__dlpack__(copy=True)`` copies to the CPU alone."""
+    if device.is_host:
+        pytest.skip("memory of a GPU")
+    import cupy
+
+    x = gg.tensor(VALUES)
+    if not hasattr(cupy, "from_dlpack"):
+        with pytest.raises(BufferError, match="in no memory that another library could reach"):
+            x.__dlpack__(copy=True)
+        return
+    beside = cupy.cuda.Stream(non_blocking=True)
+    for stream in (None, 1, -1, beside.ptr):
+        for options in ({}, {"max_version": (1, 0)}, {"dl_device": (2, 0)}):
+            copy = cupy.from_dlpack(Old(x, stream=stream, copy=True, **options))
+            beside.synchronize()
+            copy += 1
+            assert (copy.get() == VALUES + 1).all()
+            assert (x.numpy() == VALUES).all()
+    assert cupy.from_dlpack(x, copy=False).data.ptr == x.data.data.ptr

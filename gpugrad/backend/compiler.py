@@ -21,7 +21,7 @@ from .codecache import CodeCache, distrust, make_folder
 logger = logging.getLogger("gpugrad")
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
-"""What the project promises to compile for: compute capabilities 7.5 (Turing) to 12.0 (Blackwell)."""
+"""Compute capabilities that the project promises to compile for: 7.5 (Turing) to 12.0 (Blackwell)."""
 
 OPTIONS = ("--std=c++17", "--fmad=true")
 
@@ -71,8 +71,42 @@ def compiler_version() -> str:
     return ".".join(map(str, nvrtc().getVersion()))
 
 
+@cache
+def known_architectures() -> frozenset[str]:
+    """The architectures for which this NVRTC writes machine code."""
+    return frozenset(f"sm_{number}" for number in nvrtc().getSupportedArchs())
+
+
+@cache
+def target(architecture: str) -> str:
+    """What to compile for, so that it runs on a GPU of ``architecture``.
+
+    This is the architecture itself, or, for a GPU that is newer than NVRTC, ``compute_120`` or the like: PTX for the
+    newest architecture that NVRTC knows, of which the driver makes machine code when it loads it.
+    Source: CUDA C++ programming guide, just-in-time compilation.
+
+    Raises:
+        RuntimeError: the GPU is older than all that NVRTC knows.
+    """
+    known = known_architectures()
+    if architecture in known:
+        return architecture
+    older = [n for n in map(_number, known) if n < _number(architecture)]
+    if not older:
+        oldest = min(map(_number, known))
+        raise RuntimeError(
+            f"NVRTC {compiler_version()} compiles for GPUs of compute capability {oldest / 10} and later, this one is "
+            f"{architecture}: install an older CuPy and CUDA, such as 'gpugrad[cuda12]'"
+        )
+    return f"compute_{max(older)}"
+
+
+def _number(architecture: str) -> int:
+    return int(architecture.removeprefix("sm_"))
+
+
 def compile_source(source: str, name: str, architecture: str) -> bytes:
-    """The machine code of one CUDA source for an architecture such as ``sm_90``.
+    """The machine code of one CUDA source for an architecture such as ``sm_90``; PTX for ``compute_90``.
 
     Raises:
         CompileError: the source has an error; names the kernel, the line and what is wrong.
@@ -82,7 +116,8 @@ def compile_source(source: str, name: str, architecture: str) -> bytes:
     program = binding.createProgram(source, f"{name}.cu", (), ())
     try:
         binding.compileProgram(program, (f"--gpu-architecture={architecture}", *OPTIONS))
-        code: bytes = binding.getCUBIN(program)
+        ptx = architecture.startswith("compute_")
+        code: bytes = binding.getPTX(program) if ptx else binding.getCUBIN(program)
     except binding.NVRTCError as error:
         raise CompileError(f"{name} for {architecture}: {binding.getProgramLog(program)}") from error
     finally:
@@ -147,26 +182,33 @@ def stem(source: str, name: str, architecture: str) -> str:
 def compatible(architecture: str) -> list[str]:
     """The architectures whose code runs on one: itself, then those the project names of the same major version below.
 
+    Not for the integrated GPUs of Tegra (8.7, 11.0), which run no code but their own.
     Source: CUDA C++ programming guide, binary compatibility.
 
     >>> compatible("sm_89"), compatible("sm_90"), compatible("sm_121")
     (['sm_89', 'sm_80'], ['sm_90'], ['sm_121', 'sm_120'])
     """
-    number = int(architecture.removeprefix("sm_"))
-    others = [int(a.removeprefix("sm_")) for a in ARCHITECTURES]
+    number = _number(architecture)
+    others = [_number(a) for a in ARCHITECTURES]
     return [architecture, *(f"sm_{n}" for n in reversed(others) if n // 10 == number // 10 and n < number)]
 
 
-def cached(source: str, name: str, architecture: str) -> Path | bytes:
-    """The compiled source: a file of the cache, or the code itself where the cache cannot take it.
+def cached(source: str, name: str, architecture: str, integrated: bool = False) -> Path | bytes:
+    """The compiled source for a GPU: a file of the cache, or the code itself where the cache cannot take it.
 
     Code for an architecture that was compiled in advance is taken where it runs too.
+
+    Args:
+        source: CUDA C++.
+        name: of the kernel.
+        architecture: of the GPU.
+        integrated: whether the GPU is a part of the processor's chip, as Tegra's are.
     """
-    for like in compatible(architecture):
+    for like in (architecture,) if integrated else compatible(architecture):
         path = entries(folder()).find(stem(source, name, like))
         if path is not None:
             return path
-    return keep(source, name, architecture)
+    return keep(source, name, target(architecture))
 
 
 def keep(source: str, name: str, architecture: str) -> Path | bytes:

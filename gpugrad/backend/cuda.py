@@ -6,7 +6,6 @@ Only this module, :mod:`.transfers` and :mod:`.cupy_functions` import CuPy.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
@@ -20,8 +19,11 @@ from .device import Device
 from .dtypes import name_of
 from .memory import out_of_memory
 from .registry import MATRIX_FUNCTIONS, SPECIAL, Array, Backend, Upload, register_array_type
-from .transfers import Downloads, Handover, InFlight, Slots, Uploads, stream_key
+from .transfers import Downloads, Handover, InFlight, Slots, Uploads, event, native, stream_key
 from .usage import Usage
+
+NO_STREAM = -1
+"""DLPack's stream of a consumer that does the waiting itself."""
 
 
 class CUDABackend(Backend):
@@ -51,7 +53,7 @@ class CUDABackend(Backend):
 
     def from_host(self, array: numpy.ndarray, device: Device) -> Array:
         with self.using(device):
-            return cupy.asarray(array)
+            return cupy.asarray(native(array))
 
     def to_host(self, array: Array) -> numpy.ndarray:
         host: numpy.ndarray = cupy.asnumpy(array)
@@ -98,6 +100,22 @@ class CUDABackend(Backend):
             for source in [key for key in table if isinstance(key, str)]:
                 table[source, 0] = table.pop(source)
 
+    def export(
+        self, array: Array, stream: Any = None, max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None, copy: bool | None = None,
+    ) -> Any:  # fmt: skip
+        if not copy or dl_device not in (None, array.__dlpack_device__()):
+            return super().export(array, stream, max_version, dl_device, copy)
+        # CuPy copies to the CPU alone. The copy is made on the stream that will use it, in memory of that stream.
+        with self._beside(array):
+            ours = cupy.cuda.get_current_stream()
+            theirs = ours if stream == NO_STREAM else _stream(stream)
+            theirs.wait_event(ours.record(event()))
+            with theirs:
+                made = array.copy()
+            self._held.hold(theirs.record(event()), array)
+            return made.__dlpack__(stream=NO_STREAM, max_version=max_version)
+
     def using(self, device: Device) -> AbstractContextManager[Any]:
         self.look_around()
         self.notice(device.index)
@@ -107,15 +125,14 @@ class CUDABackend(Backend):
         self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
         shared: int = 0,
     ) -> None:  # fmt: skip
-        function = self._function(source, name)
-        function(grid, block, arguments, shared_mem=shared)
+        self._function(source, name)(grid, block, arguments, shared)
 
     def launch(self, source: str, name: str, threads: int, arguments: tuple[Any, ...], block: int = 256) -> None:
         if threads:
             key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
             start = self._launches.get(key)
             if start is None:  # without RawKernel's own call, which takes longer than the launch
-                start = self._launches[key] = self._function(source, name).kernel.linear_launch
+                start = self._launches[key] = self._function(source, name).linear_launch
             start(-(-threads // block) * block, arguments, 0, block)
 
     def _function(self, source: str, name: str) -> Any:
@@ -130,14 +147,16 @@ class CUDABackend(Backend):
     def _load(self, source: str, name: str) -> Any:
         """A kernel's function: from machine code that is kept on disk, or from the source where there is no NVRTC."""
         if not hasattr(cupy.cuda, "nvrtc"):
-            return cupy.RawModule(code=source).get_function(name)
-        code = compiler.cached(source, name, f"sm_{cupy.cuda.Device().compute_capability}")
-        if isinstance(code, bytes):
-            with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-                file.write(code)
-                file.flush()
-                return cupy.RawModule(path=file.name).get_function(name)
-        return cupy.RawModule(path=str(code)).get_function(name)
+            return cupy.RawModule(code=source).get_function(name).kernel
+        device = cupy.cuda.Device()
+        integrated = bool(cupy.cuda.runtime.getDeviceProperties(device.id)["integrated"])
+        code = compiler.cached(source, name, f"sm_{device.compute_capability}", integrated)
+        module = cupy.cuda.function.Module()  # RawModule takes a path, which Windows opens in its own encoding
+        module.load(code if isinstance(code, bytes) else code.read_bytes())
+        return module.get_function(name)
+
+    def empty_beside(self, array: Array) -> Array:
+        return cupy.ndarray(array.shape, array.dtype, cupy.cuda.alloc(array.nbytes), array.strides)
 
     def add_at(self, array: Array, index: Any, values: Array) -> None:
         for part, given in ((array, values),) if array.dtype.kind != "c" else (
@@ -244,6 +263,11 @@ class CUDABackend(Backend):
             pool = cupy.get_default_memory_pool()
             free, total = cupy.cuda.runtime.memGetInfo()
             return Usage(int(pool.used_bytes()), int(pool.total_bytes()), int(free), int(total))
+
+
+def _stream(number: int | None) -> Any:
+    """The stream that DLPack's ``stream`` names; None and 1 are the legacy default stream."""
+    return cupy.cuda.Stream.null if number in (None, 0, 1) else cupy.cuda.ExternalStream(number)
 
 
 class Working:

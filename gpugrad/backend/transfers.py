@@ -163,6 +163,11 @@ class Block:
         self.delivered = True
 
 
+def native(array: HostArray) -> HostArray:
+    """``array`` in the processor's own byte order, which is the only one that GPUs have."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 class Slots:
     """The upload slots of one device: pinned and staging memory with the events of their last use.
 
@@ -216,6 +221,7 @@ class Uploads:
         slot = self._slots[self._number % len(self._slots)]
         self._number += 1
         stream = self._home.stream
+        arrays = [native(array) for array in arrays]
         places, size = [], 0
         for array in arrays:
             places.append(size)

@@ -21,7 +21,7 @@ SOURCE = 'extern "C" __global__ void twice(float* x) {{ x[threadIdx.x] *= {}.0f;
 
 @pytest.fixture(autouse=True)
 def _forget():
-    cached = (compiler.folder, compiler.entries, compiler.compiler_version, compiler.nvrtc)
+    cached = (compiler.folder, compiler.entries, compiler.compiler_version, compiler.nvrtc, compiler.target)
     yield
     for function in cached:
         function.cache_clear()
@@ -41,6 +41,9 @@ def compiled(monkeypatch, tmp_path):
     use(monkeypatch, tmp_path)
     monkeypatch.setattr(compiler, "compile_source", compile_source)
     monkeypatch.setattr(compiler, "compiler_version", lambda: "13.0")
+    known = frozenset(f"sm_{number}" for number in (75, 80, 86, 87, 89, 90, 110, 120))
+    monkeypatch.setattr(compiler, "known_architectures", lambda: known)
+    compiler.target.cache_clear()
     return calls
 
 
@@ -102,6 +105,40 @@ def test_what_precompile_fills_is_what_a_launch_finds(compiled, capsys):
     assert compiled == [], "what is there stays"
     out = capsys.readouterr().out
     assert f"{len(sources)} CUDA sources x sm_80, sm_90" in out
+
+
+@pytest.mark.parametrize(
+    ("architecture", "compiled_for"),
+    [
+        ("sm_89", "sm_89"),
+        ("sm_130", "compute_120"),  # newer than NVRTC: PTX of the newest, for the driver to compile
+        ("sm_123", "compute_120"),
+        ("sm_95", "compute_90"),
+    ],
+)
+def test_a_gpu_that_nvrtc_does_not_know(compiled, architecture, compiled_for):
+    code = compiler.cached("source", "k", architecture).read_bytes()
+    assert code == b"code for " + compiled_for.encode()
+    assert compiler.cached("source", "k", architecture).read_bytes() == code
+    assert compiled == [("k", compiled_for)]
+
+
+def test_a_gpu_that_nvrtc_no_longer_knows(compiled):
+    with pytest.raises(RuntimeError, match=r"compute capability 7.5 and later, this one is sm_70: .*gpugrad\[cuda12\]"):
+        compiler.cached("source", "k", "sm_70")
+
+
+def test_an_integrated_gpu_runs_its_own_code_alone(compiled):
+    compiler.keep("source", "k", "sm_80")
+    assert compiler.cached("source", "k", "sm_87", integrated=True).read_bytes() == b"code for sm_87"
+    assert compiler.cached("source", "k", "sm_86").read_bytes() == b"code for sm_80"
+
+
+def test_ptx(nvrtc):
+    source = SOURCE.format(2)
+    newest = compiler.target("sm_999")
+    assert f"sm_{newest[8:]}" in compiler.known_architectures()
+    assert f".target sm_{newest[8:]}".encode() in compiler.compile_source(source, "twice", newest)
 
 
 def test_what_is_launched_was_enumerated(device):

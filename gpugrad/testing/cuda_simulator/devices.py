@@ -68,7 +68,7 @@ def getDeviceProperties(device: int) -> dict[str, Any]:  # noqa: N802
     """What kernels ask for when they choose a launch; the numbers are those of an H100."""
     check_ordinal(device)
     return {
-        "name": b"CUDA simulator", "major": 9, "minor": 0, "warpSize": 32, "multiProcessorCount": 132,
+        "name": b"CUDA simulator", "major": 9, "minor": 0, "integrated": 0, "warpSize": 32, "multiProcessorCount": 132,
         "maxThreadsPerBlock": 1024, "maxThreadsPerMultiProcessor": 2048, "sharedMemPerBlock": 48 * 1024,
         "sharedMemPerBlockOptin": 227 * 1024, "sharedMemPerMultiprocessor": 228 * 1024, "regsPerBlock": 65536,
         "totalGlobalMem": machine.memory, "totalConstMem": 65536, "maxThreadsDim": (1024, 1024, 64),
