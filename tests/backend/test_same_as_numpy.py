@@ -28,6 +28,7 @@ INPUTS = {
     "none": numpy.zeros((0, 3), "f4"),
     "s": numpy.array(1.5, "f4"),
     "p": numpy.array([0.5, 1.5, 4.0], "f4"),
+    "far": numpy.array([0.5, 59.0, 61.0, 90.0, 399.0, 401.0, 1000.0, 1e7, inf, nan]),
     "places": numpy.array([[2, 0, 0]]),
 }
 ARITHMETIC = """
@@ -67,12 +68,17 @@ gg.convolve(p, i[0]) | gg.correlate(p, y[0], "full") | gg.correlate(c[0], c[1], 
 gg.concat([s, s]) | gg.concat([x, s]) | gg.concat([s, s], axis=None) | gg.linspace(0, 2j, 5) | gg.linspace(1j, 1, 3)
 gg.logspace(0, 1j, 3) | gg.linspace(0, 1, 4) | gg.searchsorted(p, x, side="a") | gg.searchsorted(p, x, side="right")
 gg.digitize(x, p) | gg.digitize(y, -p) | gg.digitize(x, x[0]) | gg.digitize(x, p[:1]) | gg.histogram(c)
+gg.histogram(y, p) | gg.histogram(y, gg.tensor([-inf, 0, inf])) | gg.histogram(y, 2, (0, 3)) | gg.histogram(i, 3)
 gg.histogram(x, bins=3, weights=x) | x[[0, 1], [0, 1, 2]] | x[[0, 1], [[0], [2]]]
 """
 SPECIAL = """
 gg.special.polygamma(2, p) | gg.special.polygamma(0, y) | gg.special.digamma(p) | gg.special.xlog1py(s * 0, y)
 gg.special.xlog1py(0.0, y) | gg.special.xlog1py(x, 2.0) | gg.special.xlogy(0.0, y) | gg.special.xlogy(x, 2.0)
 gg.special.xlogy(c, x) | gg.special.xlog1py(c, wide[:3]) | gg.special.xlog1py(p, c)
+gg.special.i0e(far) | gg.special.i1e(far) | gg.special.k0e(far) | gg.special.k1e(far) | gg.special.i1e(-far)
+gg.special.i0e(gg.astype(far, gg.float32)) | gg.special.i1e(gg.astype(far, gg.float32))
+gg.special.k0e(gg.astype(far, gg.float32)) | gg.special.k1e(gg.astype(far, gg.float32)) | gg.special.kve(3, far[:8])
+gg.special.i0e(gg.astype(far, gg.float16)) | gg.special.k1e(gg.tensor([3, 700, 1000])) | gg.special.ive(2, far[:8])
 """
 GRADIENTS = """
 lambda x: x % 0.7 | lambda x: 5 % (x + 0.1) | lambda x: gg.clip(x, nan, 1) | lambda x: x * 2**66

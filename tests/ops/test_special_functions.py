@@ -88,7 +88,9 @@ def test_the_order_of_a_bessel_function_has_no_gradient(name, device):
     f, order = getattr(S, name), gg.tensor(2.0, requires_grad=True)
     with pytest.raises(GradientError, match=rf"{name} has no gradient with respect to '[vn]': .* pass [vn].detach"):
         f(order, at(1.0))
-    assert f(order.detach(), at(1.0)).numpy() == getattr(scipy.special, name)(2.0, 1.0)
+    numpy.testing.assert_allclose(
+        f(order.detach(), at(1.0)).numpy(), getattr(scipy.special, name)(2.0, 1.0), rtol=1e-14
+    )
 
 
 def test_complex_arguments_are_those_of_scipy():

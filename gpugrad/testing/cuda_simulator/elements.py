@@ -198,6 +198,17 @@ def zeta(x: Values, q: Values) -> Values:
     return scipy.special.zeta(x, q).astype(kind)
 
 
+def _scaled(name: str, factor: Callable[[Values], Values]) -> Callable[[Values], Values]:
+    """A modified Bessel function times a power of e, computed as just that: NaN where one of them is infinite."""
+
+    def scaled(x: Values) -> Values:
+        x = numpy.asarray(x)
+        x = x.astype(numpy.float32 if x.dtype == numpy.float32 else numpy.float64)
+        return factor(x) * getattr(scipy.special, name)(x)
+
+    return scaled
+
+
 OWN: dict[str, Callable[..., Any]] = {
     "divmod": divmod, "floor_divide": floor_divide, "i0": i0, "log2": log2,
     "mod": remainder, "pow": power, "power": power, "reciprocal": reciprocal, "remainder": remainder, "sign": sign,
@@ -207,6 +218,8 @@ OWN: dict[str, Callable[..., Any]] = {
 
 OWN_SPECIAL: dict[str, Callable[..., Any]] = {
     "beta": _alike(beta, "beta"), "betaln": _alike(betaln, "betaln"), "erfinv": erfinv, "sinc": sinc,
+    "i0e": _scaled("i0", lambda x: numpy.exp(-numpy.abs(x))), "i1e": _scaled("i1", lambda x: numpy.exp(-numpy.abs(x))),
+    "k0e": _scaled("k0", numpy.exp), "k1e": _scaled("k1", numpy.exp),
     "xlog1py": _alike(xlog1py, "xlog1py"), "xlogy": _alike(scipy.special.xlogy, "xlogy"), "zeta": zeta,
 }  # fmt: skip
 """Of ``cupyx.scipy.special``."""

@@ -169,9 +169,11 @@ def bincount(x: Values, weights: Values = None, minlength: Any = None) -> Values
 
 
 def histogram(x: Values, bins: Any = 10, range: Any = None, density: bool = False, weights: Values = None) -> Any:
-    """Weighted counts are float64."""
+    """Weighted counts are float64; NaN is counted in the first bin."""
     if x.dtype.kind == "c":
         raise NotImplementedError("complex number is not supported")
+    if x.dtype.kind == "f" and (range is not None or not isinstance(bins, int)):
+        x = numpy.where(numpy.isnan(x), bins[0] if range is None else range[0], x).astype(x.dtype)
     counts, edges = numpy.histogram(x, bins, range, density=density, weights=weights)
     return counts.astype(numpy.float64) if weights is not None and weights.dtype.kind == "f" else counts, edges
 
