@@ -16,7 +16,7 @@ import numpy
 
 from . import bounds, compiler, cupy_functions
 from .device import Device
-from .dtypes import name_of
+from .dtypes import name_of, struct_of
 from .memory import out_of_memory
 from .registry import MATRIX_FUNCTIONS, SPECIAL, Array, Backend, Upload, register_array_type
 from .transfers import Downloads, Handover, InFlight, Slots, Uploads, event, native, stream_key
@@ -135,6 +135,11 @@ class CUDABackend(Backend):
                 start = self._launches[key] = self._function(source, name).linear_launch
             start(-(-threads // block) * block, arguments, 0, block)
 
+    def struct(self, numbers: tuple[int, ...], wide: bool) -> Any:
+        """In the form into which CuPy would turn the array at each launch, where it has one."""
+        made = getattr(getattr(cupy.cuda, "function", None), "CNumpyArray", numpy.asarray)
+        return made(struct_of(numbers, wide))
+
     def _function(self, source: str, name: str) -> Any:
         key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
         function = self._functions.get(key)
@@ -155,8 +160,11 @@ class CUDABackend(Backend):
         module.load(code if isinstance(code, bytes) else code.read_bytes())
         return module.get_function(name)
 
-    def empty_beside(self, array: Array) -> Array:
-        return cupy.ndarray(array.shape, array.dtype, cupy.cuda.alloc(array.nbytes), array.strides)
+    def empty_beside(self, array: Array, dtype: Any) -> Array:
+        strides = array.strides
+        if dtype.itemsize != array.itemsize:
+            strides = tuple([s // array.itemsize * dtype.itemsize for s in strides])
+        return cupy.ndarray(array.shape, dtype, cupy.cuda.alloc(array.size * dtype.itemsize), strides)
 
     def add_at(self, array: Array, index: Any, values: Array) -> None:
         for part, given in ((array, values),) if array.dtype.kind != "c" else (
@@ -257,6 +265,10 @@ class CUDABackend(Backend):
     def uploader(self, device: Device, depth: int) -> Upload:
         slots = self._slots.get(device.index) or self._slots.setdefault(device.index, Slots(device))
         return Uploads(lambda: self.using(device), slots, depth)
+
+    def describe(self, device: Device) -> str:
+        name = cupy.cuda.runtime.getDeviceProperties(device.index)["name"]
+        return name.decode() if isinstance(name, bytes) else str(name)
 
     def memory(self, device: Device) -> Usage:
         with cupy.cuda.Device(device.index):

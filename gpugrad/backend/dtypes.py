@@ -78,12 +78,11 @@ def is_short(dtype: DType) -> bool:
     return dtype.num > COMMON and (dtype == float16 or dtype.name == "bfloat16")
 
 
-def struct_of(numbers: tuple[int, ...], wide: bool) -> numpy.void:
-    """Integers as one kernel argument: a struct of as many ``int``, or ``long long`` where ``wide``.
+def struct_of(numbers: tuple[int, ...], wide: bool) -> numpy.ndarray[Any, Any]:
+    """Integers as a struct of as many ``int``, or ``long long`` where ``wide``: an array of one element.
 
     >>> struct_of((3, 4), wide=False).nbytes
     8
     """
     packed = numpy.array(numbers, int64 if wide else int32)
-    struct: numpy.void = packed.view(f"V{packed.nbytes}")[0]
-    return struct
+    return packed.view(f"V{packed.nbytes}")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 
 from .device import Device
+from .dtypes import struct_of
 from .usage import Usage
 
 Array = Any
@@ -116,8 +117,8 @@ class Backend:
         """Make ``device`` the one that new arrays are made on, inside a ``with`` block."""
         return nullcontext()
 
-    def empty_beside(self, array: Array) -> Array:
-        """A new array with the shape, dtype and strides of ``array``, whose elements leave no gaps in memory."""
+    def empty_beside(self, array: Array, dtype: Any) -> Array:
+        """A new array with the shape of ``array``, whose elements leave no gaps in memory, and the same order."""
         raise NotImplementedError
 
     def add_at(self, array: Array, index: Any, values: Array) -> None:
@@ -143,6 +144,10 @@ class Backend:
     ) -> None:  # fmt: skip
         """Run kernel ``name`` of a CUDA source on the current device and stream, compiling it if it is new."""
         raise NotImplementedError
+
+    def struct(self, numbers: tuple[int, ...], wide: bool) -> Any:
+        """Integers as one argument of a kernel, a struct of ``int``, or of ``long long`` where ``wide``."""
+        return struct_of(numbers, wide)
 
     def launch(self, source: str, name: str, threads: int, arguments: tuple[Any, ...], block: int = 256) -> None:
         """:meth:`run` with at least so many threads along one axis; with none, nothing is done."""
@@ -215,6 +220,10 @@ class Backend:
         Raises:
             IndexError: as :meth:`look`.
         """
+
+    def describe(self, device: Device) -> str:
+        """The name of a device, asked without starting work on it."""
+        raise NotImplementedError
 
     def memory(self, device: Device) -> Usage:
         """How much memory of a device there is, and who has it."""

@@ -155,7 +155,7 @@ class Elementwise(Kernel):
         shape, axes, wide, numbers = layout(tuple(shapes), tuple(strides), len(self.outputs), sizes)
         if self.changes and any(shapes[self.arrays.index(changed)] != shape for changed in self.changes):
             raise ValueError(f"{self.name}: arrays updated in place must have the full shape {shape}")
-        steps = [tuple([s // n for s in row]) for row, n in zip(strides, sizes, strict=True)]
+        steps = [tuple([s / n for s in row]) for row, n in zip(strides, sizes, strict=True)]
         if not odd and alike(shapes, steps):
             size = numbers[-1]
             source = self.packed(types, wide=True) if size > MOST_NARROW else packed
@@ -425,8 +425,12 @@ def contiguous(shape: Shape) -> Shape:
     return tuple([math.prod(shape[k + 1 :]) for k in range(len(shape))])
 
 
-def alike(shapes: Sequence[Shape], steps: Sequence[Shape]) -> bool:
+def alike(shapes: Sequence[Shape], steps: Sequence[tuple[float, ...]]) -> bool:
     """Whether arrays have one shape and the same strides, which are those of contiguous arrays with axes exchanged.
+
+    Args:
+        shapes: of the arrays.
+        steps: their strides in elements; broken where a stride is no multiple of the size of an element.
 
     >>> alike([(2, 3), (2, 3)], [(1, 2), (1, 2)]), alike([(2, 3), (2, 3)], [(1, 2), (3, 1)])
     (True, False)

@@ -258,7 +258,8 @@ def run(*args, **environment):
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
 
 
-def test_check_computes_on_the_device(monkeypatch, capsys):
+def test_check_computes_on_the_cpu(monkeypatch, capsys):
+    gg.set_default_device("cpu")
     assert cli.main(["info", "--check"]) == 0
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(info, "zeros", lambda shape: gg.ones(shape))
@@ -266,7 +267,18 @@ def test_check_computes_on_the_device(monkeypatch, capsys):
     assert "0 + 1 gave 2" in capsys.readouterr().err
 
 
+def test_check_of_a_gpu_makes_no_context(device, capsys):
+    if not device.is_host:
+        pytest.skip("installs its own simulator")
+    with cuda_simulator.installed(), cuda_simulator.count() as counted, gg.default_device("cuda"):
+        assert cli.main(["info", "--check"]) == 0
+    assert (counted.launches, counted.host_to_device, counted.device_to_host) == (0, 0, 0)
+    assert capsys.readouterr().err == ""
+
+
 def test_check_of_a_device_that_is_not_there(monkeypatch, capsys):
+    gg.set_default_device("cpu")
+
     def broken(shape):
         raise RuntimeError("cudaErrorNoDevice")
 

@@ -13,6 +13,7 @@ import host_cuda
 import numpy
 import pytest
 
+from gpugrad import backend
 from gpugrad.kernels import REGISTRY
 from gpugrad.kernels.elementwise import MOST_NARROW, Elementwise, contiguous, reach
 
@@ -81,7 +82,7 @@ class Fake:
         for n in shape[:0:-1]:
             usual.insert(0, usual[0] * n)
         if order == "F":
-            strides = contiguous(shape[::-1], 4)[::-1]
+            strides = tuple(4 * n for n in contiguous(shape[::-1])[::-1])
         self.strides = tuple(usual) if strides is None else strides
         self.flags = SimpleNamespace(c_contiguous=self.strides == tuple(usual))
         self.data = SimpleNamespace(ptr=pointer)
@@ -90,10 +91,9 @@ class Fake:
 def launched(*arrays):
     """The source and the number of threads that are asked for."""
     calls = []
-    owner = SimpleNamespace(
-        launch=lambda source, name, threads, arguments: calls.append((source, threads, arguments)),
-        empty_beside=lambda array: Fake(array.shape, array.dtype, strides=array.strides),
-    )
+    owner = backend.Backend()
+    owner.launch = lambda source, name, threads, arguments: calls.append((source, threads, arguments))
+    owner.empty_beside = lambda array, dtype: Fake(array.shape, dtype, strides=array.strides)
     result = REGISTRY["relu_forward"].launch(None, owner, arrays)
     assert result is not NotImplemented
     return calls[0]
@@ -141,7 +141,8 @@ def test_arrays_that_are_transposed_alike_are_contiguous(shape, strides, packed)
 
 def test_arrays_that_are_transposed_differently_are_not():
     calls = []
-    owner = SimpleNamespace(launch=lambda source, name, threads, arguments: calls.append(source))
+    owner = backend.Backend()
+    owner.launch = lambda source, name, threads, arguments: calls.append(source)
     turned, straight = Fake((4, 4), strides=(4, 16)), Fake((4, 4))
     for pair in ((turned, straight), (straight, turned), (turned, Fake((4, 4), strides=(4, 16), pointer=8))):
         assert REGISTRY["relu_backward"].launch(None, owner, pair).strides == straight.strides

@@ -191,6 +191,8 @@ class RawKernel:
             return numpy.array([value.data.ptr], numpy.uint64)
         if value is None:
             value = numpy.uint64(0)
+        if isinstance(value, numpy.ndarray) and value.size == 1:
+            value = value.reshape(-1)[0]
         if isinstance(value, numpy.generic):
             scalar = value
         elif isinstance(value, int):
