@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from ..backend import Device, logger
+from ..backend import Device, logger, recorder
 from ..backend.cpu import CPU as HOST
 from ..core import modes
 from ..random import Generator
@@ -222,6 +222,9 @@ class DataLoader:
         try:
             while True:
                 self._check_interrupt()
+                writer = recorder()
+                if writer is not None:
+                    writer.outside("the batches of a DataLoader")
                 batch = next(batches, None)
                 if batch is None:
                     break

@@ -236,6 +236,17 @@ class Recorder:
         if type(array) is not Recorded or not array.constant:
             raise refuse(what)
 
+    def outside(self, what: str) -> None:
+        """Something comes from elsewhere, and anew each time.
+
+        Raises:
+            RecordingError: always.
+        """
+        raise RecordingError(
+            f"{what} inside a recorded function would be frozen in the program [{user_line()}]: give them to the "
+            "function as arguments"
+        )
+
     def overwrite(self, array: Array, values: Array) -> None:
         """Write over all of an array, as a call.
 

@@ -185,6 +185,10 @@ def test_what_would_be_frozen_without_a_word_is_refused(device):
         gg.trace(lambda: averaged.update_parameters(model))()
     with pytest.raises(RecordingError, match=r"computed beside the recording \[.*test_trace\.py:\d+"), gg.no_grad():
         gg.trace(lambda: nn.init.constant_(model.weight, gg.Tensor(model.weight.data * 2)))()
+    loader = gg.data.DataLoader(gg.data.ArrayDataset(numpy.zeros((4, 2), "f4")), 2)
+    for batches in (loader, iter(loader)):
+        with pytest.raises(RecordingError, match=r"the batches of a DataLoader inside a recorded function .*as arg"):
+            gg.trace(lambda batches=batches: [gg.sum(batch[0]) for batch in batches])()
     number = record(lambda x: sgd_step(x), (gg.ones(2),)).recorder.numbers[0]
     assert number == 0.5
 
