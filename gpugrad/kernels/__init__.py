@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from . import (
     activation,
     bounds,
+    cells,
     compiled_rows,
     composed,
     host,
@@ -27,6 +28,7 @@ from . import (
     normalize_host,
     optim,
     philox,
+    recurrent,
     softmax,
     softmax_host,
 )  # fmt: skip
@@ -36,8 +38,8 @@ from .kernel import REGISTRY, Kernel
 from .rows import rows
 
 __all__ = [
-    "REGISTRY", "Kernel", "activation", "all_sources", "compiled_rows", "composed", "elementwise", "host", "labels",
-    "labels_host", "normalize_host", "optim", "rows", "softmax", "softmax_host",
+    "REGISTRY", "Kernel", "activation", "all_sources", "cells", "compiled_rows", "composed", "elementwise", "host",
+    "labels", "labels_host", "normalize_host", "optim", "recurrent", "rows", "softmax", "softmax_host",
 ]  # fmt: skip
 
 COMMON_AXES = (1, 2, 3, 4)

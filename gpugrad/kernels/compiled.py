@@ -64,6 +64,18 @@ def _reader() -> Callable[[Array], int]:
 address = _reader()
 
 
+def plain(arguments: Sequence[Any]) -> bool:
+    """Whether the arrays among these are aligned and in the byte order of the machine."""
+    return all(a.flags.num & ALIGNED and a.dtype.isnative for a in arguments if isinstance(a, numpy.ndarray))
+
+
+def with_rows(argument: Any) -> Any:
+    """A matrix whose rows are contiguous: a copy, if those of the argument are not; anything else as it is."""
+    if isinstance(argument, numpy.ndarray) and argument.strides[-1] != argument.itemsize:
+        return numpy.ascontiguousarray(argument)
+    return argument
+
+
 class Code:
     """A compiled function for arrays of certain dtypes and a certain layout.
 
@@ -110,6 +122,7 @@ class Compiled:
         self._formulas: dict[Any, Formula | None] = {}
         self._flat: dict[Any, Code | None] = {}
         self._other: dict[Any, Code] = {}
+        self._by_rows: dict[Any, Code] = {}
 
     def __call__(self, arguments: tuple[Any, ...]) -> Any:
         """The results, or NotImplemented where no compiled form fits."""
@@ -210,6 +223,21 @@ class Compiled:
         if self.changed:
             return None
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def by_rows(self, arrays: tuple[Array, ...]) -> None:
+        """Change arrays in place that are matrices of one shape, with rows that are contiguous; one row broadcasts.
+
+        The caller has seen to it that no array that is changed shares elements with another one. Parts of the columns
+        of one matrix, whose memory interleaves, are what this is for.
+        """
+        first = arrays[0]
+        code = self._by_rows.get(first.dtype)
+        if code is None:
+            formula = self.kernel.traced(self.kernel.typed(first.dtype.name))
+            code = self._by_rows[first.dtype] = self._code(formula, "c" * self.count, 2)
+        rows, n = first.shape
+        steps = [s for a in arrays for s in (a.strides[0] if a.shape[0] == rows else 0, a.itemsize)]
+        threads.share_out(code.function, code.pack(*map(address, arrays), rows, n, *steps), first.size, code.step)
 
     def _may_change(self, inputs: tuple[Any, ...], shape: Shape) -> bool:
         """Whether every array to be changed is whole, writable, and shares memory with no other but exactly."""

@@ -107,6 +107,10 @@ class Elementwise(Kernel):
         """See :meth:`Kernel.compiled`."""
         return self._compiled(arguments)
 
+    def by_rows(self, *arrays: Any) -> None:
+        """See :meth:`Compiled.by_rows`."""
+        self._compiled.by_rows(arrays)
+
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`."""
         count = len(self.arrays)

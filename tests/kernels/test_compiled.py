@@ -38,10 +38,10 @@ def always():
     Elementwise.least, compiled.LIGHT_STEP, compiled.HEAVY_STEP = before
 
 
-def close(got, expected, dtype):
+def close(got, expected, dtype, scale=1):
     assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
     got, expected = (a.astype("float64") for a in (got, expected))
-    numpy.testing.assert_allclose(got, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    numpy.testing.assert_allclose(got, expected, rtol=scale * TOLERANCE[dtype], atol=scale * TOLERANCE[dtype])
 
 
 def drawn(rng, kernel, shape, dtype):
@@ -84,13 +84,14 @@ def test_elementwise(kernel, dtype, rng):
 @pytest.mark.parametrize("kernel", CHANGING, **by_name)
 def test_in_place(kernel, dtype, rng):
     scalars = scalars_of(kernel)
+    scale = 1 if "step_back" not in kernel.name else 8  # 1 - tanh^2 cancels
     for size in (0, 1, 40, 1000):
         arrays = drawn(rng, kernel, size, dtype)
         copies = [a.copy() for a in arrays]
         assert kernel.compiled((*arrays, *scalars)) is None
         reference(kernel, copies, scalars)
         for a, b in zip(arrays, copies, strict=True):
-            close(a, b, dtype)
+            close(a, b, dtype, scale)
 
 
 LAYOUTS = {
