@@ -18,6 +18,14 @@ from typing import Any
 from .codecache import CodeCache
 from .compiler import folder
 
+NEEDED: dict[str, set[str]] = {
+    "x86_64": {"+fma", "+f16c"},
+    "amd64": {"+fma", "+f16c"},
+    "aarch64": set(),
+    "arm64": set(),
+}
+"""The features without which functions would be less exact, or call what no library has."""
+
 logger = logging.getLogger("gpugrad")
 
 VARIABLE = "GPUGRAD_COMPILE"
@@ -44,7 +52,9 @@ class Machine:
     Attributes:
         cpu: its name.
         features: as LLVM lists them.
-        short: whether it converts float16.
+
+    Raises:
+        RuntimeError: the CPU lacks instructions that the kernels are written for.
     """
 
     def __init__(self) -> None:
@@ -58,8 +68,9 @@ class Machine:
         self.cpu: str = binding.get_host_cpu_name()
         self.features: str = binding.get_host_cpu_features().flatten()
         triple: str = binding.get_process_triple()
-        listed = self.features.split(",")
-        self.short = "+f16c" in listed or triple.startswith(("aarch64", "arm64"))
+        architecture = triple.partition("-")[0]
+        if architecture not in NEEDED or not NEEDED[architecture] <= {*self.features.split(",")}:
+            raise RuntimeError(f"kernels are compiled for x86-64 with FMA and for arm64, not for {self.cpu} ({triple})")
         self._target = binding.Target.from_triple(triple).create_target_machine(
             cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="jitdefault"
         )

@@ -102,10 +102,7 @@ def load(name: str, source: str) -> Any:
 
 def usable(dtypes: Sequence[Any]) -> bool:
     """Whether compiled code can read arrays of these dtypes."""
-    machine = llvm.machine()
-    return machine is not None and all(
-        d.name in DTYPES and d.isnative and (machine.short or d.name != "float16") for d in dtypes
-    )
+    return llvm.machine() is not None and all(d.name in DTYPES and d.isnative for d in dtypes)
 
 
 class Compiled:
