@@ -358,14 +358,14 @@ if _TYPE_CHECKING:
     from . import data, fft, linalg, nn, optim, random, special, training
     from .custom import KernelMismatchError, Launch, elementwise_kernel, kernel_checks, raw_kernel
     from .drawing import draw, name, observe
-    from .nn.diagnose import diagnose
+    from .nn.inspect.diagnose import diagnose
     from .tracing import trace
 
 _LATER = {
     **dict.fromkeys(("data", "fft", "linalg", "nn", "optim", "random", "special", "training")),
     **dict.fromkeys(("elementwise_kernel", "kernel_checks", "KernelMismatchError", "Launch", "raw_kernel"), "custom"),
     **dict.fromkeys(("draw", "name", "observe"), "drawing"),
-    "diagnose": "nn.diagnose", "trace": "tracing",
+    "diagnose": "nn.inspect.diagnose", "trace": "tracing",
 }  # fmt: skip
 """What is imported when it is first used, and the module that it is in; None for a module itself."""
 

@@ -16,7 +16,7 @@ import numpy
 import pytest
 
 from gpugrad import random
-from gpugrad.training.log import merged, read_events, read_rows
+from gpugrad.training.reporting.log import merged, read_events, read_rows
 
 pytest.importorskip("sklearn", reason="the example reads scikit-learn's digits")
 

@@ -159,7 +159,7 @@ def test_a_written_array_shows_nothing(look, program):
 
 LIBRARIES = {"numpy", "cupy", "scipy", "cupyx", "torch", "jax"}
 KNOWN = {
-    "core/calls.py": {"numpy"},  # scalars of NumPy among operands
+    "core/dispatch.py": {"numpy"},  # scalars of NumPy among operands
     "core/tensor.py": {"numpy"},  # text, and the way out
     "ops/creation.py": {"numpy"},  # nested lists and numbers become arrays
     "ops/inplace.py": {"numpy"},  # which of NumPy's functions write

@@ -20,7 +20,7 @@ import gpugrad as gg
 FAMILIES = {
     "gpugrad": {
         "Tensor": "core.tensor",
-        "Gradients": "transforms core.errors nn.diagnose",
+        "Gradients": "transforms core.errors nn.inspect.diagnose",
         "Making tensors": "ops.creation ops.exchange",
         "Arithmetic and elementary functions": (
             "ops.arithmetic ops.functions ops.trigonometry ops.rounding ops.ufuncs ops.activation ops.softmax "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..training.progress import shown_number
+from ..training.reporting.progress import shown_number
 from .build import data_sets, unshuffled
 from .out import say
 from .trained import Trained, arguments, dataset_of, opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..training.stores import masked
+from ..training.checkpoints.stores import masked
 
 
 def say(text: str) -> None:

@@ -18,7 +18,7 @@ from ..data import ImageFolder, read_image
 from ..data.images import SUFFIXES, images_in
 from ..nn.preserving import mode
 from ..ops.creation import asarray
-from ..training.log import replaced
+from ..training.reporting.log import replaced
 from .build import unshuffled
 from .config import ConfigError
 from .out import fail, say

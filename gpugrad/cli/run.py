@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..plain import plain
-from ..training.log import replaced
-from ..training.stores import Bucket, lacks_secret, masked, store
+from ..training.checkpoints.stores import Bucket, lacks_secret, masked, store
+from ..training.reporting.log import replaced
 
 FILE = "run.json"
 LARGEST = 1 << 24

@@ -17,8 +17,8 @@ from typing import Any
 
 from .. import random
 from ..core import modes
+from ..training.checkpoints.stores import masked
 from ..training.run import opening, resuming
-from ..training.stores import masked
 from .config import Config, ConfigError, named, parsed
 from .out import fail, say
 from .run import Run
@@ -280,7 +280,7 @@ def _kept(known: Run) -> Run | None:
 def report(args: argparse.Namespace) -> int:
     """Write the report."""
     from ..training import CheckpointError, write_report
-    from ..training.place import Place
+    from ..training.run_folder import Place
 
     try:
         place = Place(args.folder)

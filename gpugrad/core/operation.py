@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 from ..backend import NAMESPACES, Array, Namespace
 from ..kernels.wide import common, lies_on_host, rounded, short, wider
-from . import calls
+from . import dispatch
 from .errors import GradientError, user_line
 from .modes import careful, recording
 from .node import ELSEWHERE, NOTHING, Node, output_node
@@ -272,7 +272,7 @@ class Primitive:
     def on(self, xp: Namespace, *args: Any, **kwargs: Any) -> Any:
         """The forward on ``xp``: recorded where ``xp`` is gpugrad itself, plain otherwise. For use in rules."""
         if xp is NAMESPACES[Tensor]:
-            return calls.general(self, args, kwargs)
+            return dispatch.general(self, args, kwargs)
         whole = getattr(xp, "__operation__", None) if careful.on else None
         if whole is not None:
             return whole(self, args, kwargs)
@@ -459,7 +459,7 @@ def primitive(
 
 
 def _operation(op: Primitive) -> Any:
-    call: Any = calls.make(op)
+    call: Any = dispatch.make(op)
     forward = op.forward
     signature = inspect.signature(forward)
     call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])

@@ -16,9 +16,9 @@ from ..backend import Device, logger, recorder
 from ..backend.cpu import CPU as HOST
 from ..core import modes
 from ..random import Generator
-from .ahead import Batch, placed, prefetched, uploaded
 from .dataset import Dataset
 from .fetch import Collate, Fetcher, Task
+from .prefetch import Batch, placed, prefetched, uploaded
 from .processes import START_METHODS, ProcessPool, defined_in_session
 from .sampling import batched
 from .stream import IterableDataset

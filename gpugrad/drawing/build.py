@@ -13,11 +13,11 @@ from .folding import Item, fold, numbered, unfold
 from .formulas import Recipe, Ref, formulas
 from .gates import gate, label
 from .gradients import Gradients, gradients, parents_of, reached
-from .known import UNKNOWN, arrays_of, constant_operand, kept_of
 from .names import Names
 from .observe import LIVE, Call, Constant, Note, Seen, constant
 from .picture import Picture, PictureEdge, PictureGroup, PictureNode
 from .preview import Number, Preview, preview
+from .recovered import UNKNOWN, arrays_of, constant_operand, kept_of
 from .titles import of_graph
 
 

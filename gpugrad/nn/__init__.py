@@ -58,6 +58,7 @@ from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .embedding import Embedding, EmbeddingBag
 from .folding import Fold, PixelShuffle, PixelUnshuffle, Unfold
+from .inspect.summary import Summary, summary
 from .lazy import (
     LazyBatchNorm1d,
     LazyBatchNorm2d,
@@ -147,7 +148,6 @@ from .ranking import (
 from .recurrent import GRU, LSTM, RNN
 from .regression import GaussianNLLLoss, HuberLoss, L1Loss, MSELoss, PoissonNLLLoss, SmoothL1Loss
 from .sampling import ChannelShuffle, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
-from .summary import Summary, summary
 from .transformer import (
     Transformer,
     TransformerDecoder,

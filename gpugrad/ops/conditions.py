@@ -11,7 +11,7 @@ from typing import Any
 from .. import backend
 from ..backend import Array, Namespace
 from ..backend.dtypes import bool_, int8
-from ..core import Tensor, calls, primitive
+from ..core import Tensor, dispatch, primitive
 from ..core.modes import careful
 from ..core.operation import extend
 from . import reduction
@@ -110,7 +110,7 @@ def piecewise(
         for mask in masks[1:]:
             anywhere = logical_or(anywhere, mask)
         pieces.insert(0, (equal(anywhere, False), functions[-1]))
-    mapped = calls.mapped(t) or any(map(calls.mapped, masks))
+    mapped = dispatch.mapped(t) or any(map(dispatch.mapped, masks))
     for mask, function in pieces:
         if mapped:
             y = _piece_of_each(t, mask, function, args, kwargs, y)

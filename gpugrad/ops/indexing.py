@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
-from ..core import GradientError, Tensor, calls, primitive, temporary
+from ..core import GradientError, Tensor, dispatch, primitive, temporary
 from ..core.modes import careful, recording
 from ..kernels import indexing as kernels
 from .arithmetic import where
@@ -200,7 +200,7 @@ def _differs(key: Any, x: Tensor, value: Any) -> bool:
     entries = _entries(key)
     mask: Any = entries[0] if len(entries) == 1 else None
     return bool(
-        backend.is_array(mask) and mask.dtype.kind == "b" and calls.mapped(mask)
+        backend.is_array(mask) and mask.dtype.kind == "b" and dispatch.mapped(mask)
         and len(getattr(value, "shape", ())) <= x.ndim - len(mask.shape)
         and tuple(mask.shape) == x.shape[: len(mask.shape)]
     )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 
 from .. import backend
-from ..core import Tensor, calls
+from ..core import Tensor, dispatch
 from ..core.errors import user_line
 from ..core.operation import OPERATIONS, Primitive
 from ..core.temporary import check_target
@@ -249,5 +249,5 @@ def called(ours: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def bind() -> None:
     """Let operations take lists, and NumPy's keywords."""
-    calls.array_likes.operands = nested.operands
-    calls.array_likes.respelled = respelled
+    dispatch.array_likes.operands = nested.operands
+    dispatch.array_likes.respelled = respelled

@@ -8,7 +8,7 @@ from sys import getrefcount
 from typing import Any
 
 from .. import backend
-from ..core import Leaf, Tensor, calls, modes
+from ..core import Leaf, Tensor, dispatch, modes
 from ..core.temporary import CALLED, check_target
 from . import (
     activation,
@@ -153,11 +153,11 @@ def _numpys(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _divmod(self: Tensor, other: Any) -> Any:
     """``divmod(x, y)``: :func:`gpugrad.divmod`."""
-    return ufuncs.divmod(self, other) if calls.is_operand(other) else NotImplemented
+    return ufuncs.divmod(self, other) if dispatch.is_operand(other) else NotImplemented
 
 
 def _rdivmod(self: Tensor, other: Any) -> Any:
-    return ufuncs.divmod(other, self) if calls.is_operand(other) else NotImplemented
+    return ufuncs.divmod(other, self) if dispatch.is_operand(other) else NotImplemented
 
 
 def _round(self: Tensor, ndigits: int | None = None) -> Tensor:
@@ -173,12 +173,12 @@ def _copy(self: Tensor, order: str = "C") -> Tensor:
 def bind() -> None:
     """Give the Tensor class its operators and methods."""
     for name, function in {**BINARY, **LOGICAL}.items():
-        op = calls.operator(function.op)
+        op = dispatch.operator(function.op)
         setattr(Tensor, f"__{name}__", op)
         setattr(Tensor, f"__r{name}__", reflected(op))
         setattr(Tensor, f"__i{name}__", in_place(op))
     for name, function in COMPARISON.items():
-        setattr(Tensor, f"__{name}__", calls.operator(function.op))
+        setattr(Tensor, f"__{name}__", dispatch.operator(function.op))
     for name, op in UNARY.items():
         setattr(Tensor, f"__{name}__", op)
     for method in METHODS:

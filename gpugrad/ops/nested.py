@@ -14,7 +14,7 @@ import numpy
 
 from .. import backend
 from ..backend import WEAK
-from ..core import Tensor, calls, modes
+from ..core import Tensor, dispatch, modes
 from .shaping import _stack, reshape
 
 LISTS = (list, tuple, range)
@@ -44,7 +44,7 @@ def operands(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     others = [v for v in values if hasattr(v, "dtype") and not is_table(v)]
     return tuple(
-        constant(name, v, others) if isinstance(v, LISTS) or is_table(v) else calls.checked_operand(name, v)
+        constant(name, v, others) if isinstance(v, LISTS) or is_table(v) else dispatch.checked_operand(name, v)
         if not isinstance(v, Tensor) else v
         for v in values
     )  # fmt: skip
@@ -66,7 +66,7 @@ def together(name: str, *values: Any) -> tuple[Any, ...]:
     return tuple(
         v if isinstance(v, Tensor) or backend.is_array(v)
         else constant(name, v, others) if isinstance(v, LISTS) or is_table(v)
-        else _part(calls.checked_operand(name, v), others)
+        else _part(dispatch.checked_operand(name, v), others)
         for v in values
     )  # fmt: skip
 
@@ -177,7 +177,7 @@ def _part(part: Any, others: list[Any]) -> Any:
         return part
     if isinstance(part, LISTS) or is_table(part):
         return constant("asarray", part, others)
-    calls.checked_operand("asarray", part)
+    dispatch.checked_operand("asarray", part)
     if backend.is_array(part) and not backend.device_of(part).is_host:
         return part
     array = numpy.asarray(part)

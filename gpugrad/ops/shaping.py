@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from ..backend import Array, Namespace
-from ..core import Tensor, calls, primitive
+from ..core import Tensor, dispatch, primitive
 from ..core.errors import AxisError
 from ..core.operation import extend
 from ..kernels.shapes import several
@@ -35,7 +35,7 @@ def which_axis(name: str, axis: int, ndim: int) -> int:
 
 def _array(name: str, x: Any) -> Array:
     """A Tensor or an array as it is, a list as a Tensor."""
-    return x if isinstance(x, Tensor) else calls.array_likes.operands(name, (x,))[0]
+    return x if isinstance(x, Tensor) else dispatch.array_likes.operands(name, (x,))[0]
 
 
 @primitive(batch="reshaped", view=True)

@@ -9,14 +9,14 @@ it is complete). Who may write to a run is in :mod:`.lease`, and what a resumed 
 """
 
 from .callbacks import Callback, EarlyStopping
-from .checkpoint import Checkpointer
-from .lease import OwnedError
-from .log import Log
+from .checkpoints.checkpointer import Checkpointer
+from .checkpoints.lease import OwnedError
+from .checkpoints.reading import Checkpoint, CheckpointError, DamagedError, OtherRunError
 from .metrics import F1, Accuracy, Mean, Metric, Perplexity, TopKAccuracy
 from .preemption import Interrupted, Preemption
-from .progress import Progress
-from .reading import Checkpoint, CheckpointError, DamagedError, OtherRunError
-from .report import write_report
+from .reporting.log import Log
+from .reporting.progress import Progress
+from .reporting.report import write_report
 from .trainer import Trainer
 
 __all__ = [

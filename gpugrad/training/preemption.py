@@ -20,7 +20,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..backend import logger
-from .metadata import Metadata
+from .cloud_notice import Metadata
 
 GOING = 75
 """The exit status of a run that was told to go and can be taken up again: ``EX_TEMPFAIL`` of ``sysexits.h``, "try again

@@ -17,17 +17,17 @@ from ..core import Tensor
 from ..nn import Module
 from ..random import default_generator
 from .callbacks import Callback
-from .checkpoint import Checkpointer, Stateful
-from .log import Log
+from .checkpoints.checkpointer import Checkpointer, Stateful
+from .checkpoints.reading import Checkpoint, CheckpointError, OtherRunError
+from .checkpoints.stores import masked
+from .data_position import Source
 from .metrics import Mean, Metric
-from .place import Place
 from .preemption import Interrupted, Preemption
 from .program import Description, compared
-from .progress import Progress
-from .reading import Checkpoint, CheckpointError, OtherRunError
-from .report import write_report
-from .source import Source
-from .stores import masked
+from .reporting.log import Log
+from .reporting.progress import Progress
+from .reporting.report import write_report
+from .run_folder import Place
 
 TRAIN, EVALUATE = "train", "evaluate"
 

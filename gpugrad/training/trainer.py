@@ -21,12 +21,12 @@ from ..ops.creation import astype, to
 from ..optim import Optimizer
 from .averaging import Averaged, Together, averaged, nothing, seed, told, told_by
 from .callbacks import Callback
+from .checkpoints.reading import CheckpointError
+from .data_position import Source
 from .metrics import Mean, Metric
 from .preemption import Interrupted
 from .program import Description, described
-from .reading import CheckpointError
 from .run import EVALUATE, TRAIN, Run
-from .source import Source
 
 Batch = Any
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .. import backend
-from ..core import Tensor, calls
+from ..core import Tensor, dispatch
 
 Rebuild = Callable[[Iterator[Any]], Any]
 
@@ -98,4 +98,4 @@ def in_kind(y: Tensor, plain: bool) -> Any:
 
     It stays a Tensor where an array would lose something: its place in a graph, or the samples of an outer vmap.
     """
-    return backend.duplicate(y.data) if plain and y.node is None and not calls.mapped(y) else y
+    return backend.duplicate(y.data) if plain and y.node is None and not dispatch.mapped(y) else y

@@ -16,7 +16,7 @@ from cases.checks import together
 
 import gpugrad as gg
 from gpugrad.core import OPERATIONS, Tensor, modes
-from gpugrad.core.calls import general
+from gpugrad.core.dispatch import general
 
 ALL = list(instances())
 LARGE = list(instances(large=True))

@@ -7,7 +7,7 @@ from cases.checks import on_each_instance
 
 import gpugrad as gg
 from gpugrad.core import modes
-from gpugrad.core.calls import general
+from gpugrad.core.dispatch import general
 from gpugrad.core.node import Leaf, View
 from gpugrad.ops import linear, shaping
 

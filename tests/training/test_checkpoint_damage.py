@@ -21,8 +21,8 @@ import pytest
 import gpugrad as gg
 from gpugrad import nn
 from gpugrad.training import Checkpointer, CheckpointError, DamagedError, Trainer
-from gpugrad.training.reading import FORMAT, sealed
-from gpugrad.training.stores import MANIFEST, Folder
+from gpugrad.training.checkpoints.reading import FORMAT, sealed
+from gpugrad.training.checkpoints.stores import MANIFEST, Folder
 
 FILES = ("manifest.json", "state.json", "tensors.safetensors")
 

@@ -13,10 +13,10 @@ import pytest
 import gpugrad as gg
 from gpugrad import nn, optim
 from gpugrad.training import Checkpointer, CheckpointError
-from gpugrad.training.code import code_version
-from gpugrad.training.safetensors import arrays_in, pieces
-from gpugrad.training.stores import Folder
-from gpugrad.training.tree import Gathered, assembled
+from gpugrad.training.checkpoints.provenance import code_version
+from gpugrad.training.checkpoints.safetensors import arrays_in, pieces
+from gpugrad.training.checkpoints.state_json import Gathered, assembled
+from gpugrad.training.checkpoints.stores import Folder
 
 DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32",
           "float64", "complex64", "complex128")  # fmt: skip
@@ -359,9 +359,9 @@ def test_a_part_that_does_not_fit(tmp_path):
 
 
 def test_other_code_is_told(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("gpugrad.training.checkpoint.code_version", lambda: {"gpugrad": "0.0.1"})
+    monkeypatch.setattr("gpugrad.training.checkpoints.checkpointer.code_version", lambda: {"gpugrad": "0.0.1"})
     Checkpointer(tmp_path).save(1, wait=True)
-    monkeypatch.setattr("gpugrad.training.checkpoint.code_version", lambda: {"gpugrad": "9"})
+    monkeypatch.setattr("gpugrad.training.checkpoints.checkpointer.code_version", lambda: {"gpugrad": "9"})
     with caplog.at_level(logging.INFO, "gpugrad"):
         Checkpointer(tmp_path).restore()
     assert "000001-step-1 was saved by other code: gpugrad 0.0.1, here 9" in caplog.text

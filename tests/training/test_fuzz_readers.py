@@ -27,11 +27,12 @@ from gpugrad.cli import build
 from gpugrad.cli.config import Config, ConfigError
 from gpugrad.cli.run import Run
 from gpugrad.data.texts import TokenFile, Vocabulary, write_tokens
-from gpugrad.training import Checkpointer, CheckpointError, Log, OwnedError, Trainer, safetensors, write_report
-from gpugrad.training.lease import Lease
-from gpugrad.training.log import read_settings
-from gpugrad.training.reading import sealed
-from gpugrad.training.stores import store
+from gpugrad.training import Checkpointer, CheckpointError, Log, OwnedError, Trainer, write_report
+from gpugrad.training.checkpoints import safetensors
+from gpugrad.training.checkpoints.lease import Lease
+from gpugrad.training.checkpoints.reading import sealed
+from gpugrad.training.checkpoints.stores import store
+from gpugrad.training.reporting.log import read_settings
 
 COUNT = int(os.environ.get("GPUGRAD_FUZZ", "132"))
 SECONDS = 5
@@ -366,9 +367,9 @@ def world(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_readers(world, kind, tmp_path, monkeypatch, record_property):
-    monkeypatch.setattr("gpugrad.training.lease.STALE", 0.01)
-    monkeypatch.setattr("gpugrad.training.lease.SETTLE", 0.0)
-    monkeypatch.setattr("gpugrad.training.lease.TORN", 0.0)
+    monkeypatch.setattr("gpugrad.training.checkpoints.lease.STALE", 0.01)
+    monkeypatch.setattr("gpugrad.training.checkpoints.lease.SETTLE", 0.0)
+    monkeypatch.setattr("gpugrad.training.checkpoints.lease.TORN", 0.0)
     refused, most = 0, 0.0
     device, state = gg.get_default_device(), gg.random.default_generator.state
     for number in range(-(-COUNT // len(KINDS))):

@@ -21,10 +21,11 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import nn, optim
-from gpugrad.training import Checkpointer, OwnedError, Trainer, lease
-from gpugrad.training.lease import FILE, Lease, Owner
-from gpugrad.training.log import read_rows
-from gpugrad.training.stores import store
+from gpugrad.training import Checkpointer, OwnedError, Trainer
+from gpugrad.training.checkpoints import lease
+from gpugrad.training.checkpoints.lease import FILE, Lease, Owner
+from gpugrad.training.checkpoints.stores import store
+from gpugrad.training.reporting.log import read_rows
 
 pytestmark = pytest.mark.any_device
 FORK = multiprocessing.get_context("fork")

@@ -14,7 +14,7 @@ import numpy
 import pytest
 
 import gpugrad as gg
-from gpugrad.training.log import Log, merged, read_events, read_rows, read_settings
+from gpugrad.training.reporting.log import Log, merged, read_events, read_rows, read_settings
 
 
 def open_log(folder):
@@ -167,7 +167,7 @@ def test_dropping_is_all_or_nothing(tmp_path, monkeypatch):
     def fail(file):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("gpugrad.training.log.os.fsync", fail)
+    monkeypatch.setattr("gpugrad.training.reporting.log.os.fsync", fail)
     with pytest.raises(OSError, match="no space left"):
         log.drop_after(2)
     monkeypatch.undo()
@@ -181,7 +181,7 @@ def test_dropping_is_all_or_nothing(tmp_path, monkeypatch):
 def test_a_killed_process_loses_no_row(tmp_path):
     program = (
         "import os, signal, sys\n"
-        "from gpugrad.training.log import Log\n"
+        "from gpugrad.training.reporting.log import Log\n"
         "log = Log(sys.argv[1], tensorboard=False)\n"
         "for step in range(1, 101): log.write(step, loss=1.0)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

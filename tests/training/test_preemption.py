@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from gpugrad.training import Checkpointer, Interrupted, Preemption
-from gpugrad.training.metadata import Metadata
+from gpugrad.training.cloud_notice import Metadata
 from gpugrad.training.preemption import BY_HAND, GOING
 
 PLACES = {
@@ -162,7 +162,7 @@ def test_a_signal_that_follows_the_notice_is_not_the_second(server):
 
 
 def test_who_is_no_metadata_server_is_not_believed(monkeypatch):
-    monkeypatch.setattr("gpugrad.training.metadata.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("gpugrad.training.cloud_notice.PAUSES", (0.01, 0.01))
     server = Server(flavor="other")
     server.changed.set()
     told = []
@@ -174,7 +174,7 @@ def test_who_is_no_metadata_server_is_not_believed(monkeypatch):
 
 
 def test_where_there_is_no_server_nothing_is_said(monkeypatch, caplog, capfd):
-    monkeypatch.setattr("gpugrad.training.metadata.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("gpugrad.training.cloud_notice.PAUSES", (0.01, 0.01))
     server = Server()
     server.close()
     with Preemption(metadata=server.url) as going:
@@ -211,7 +211,7 @@ def wait_until_gone(*names):
     ],
 )
 def test_who_is_asked(argument, variable, product, host, monkeypatch, tmp_path):
-    monkeypatch.setattr("gpugrad.training.metadata.PRODUCT", tmp_path / "product")
+    monkeypatch.setattr("gpugrad.training.cloud_notice.PRODUCT", tmp_path / "product")
     if product is not None:
         (tmp_path / "product").write_text(product)
     if variable is None:

@@ -11,7 +11,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad.testing import cuda_simulator
-from gpugrad.training.progress import Progress
+from gpugrad.training.reporting.progress import Progress
 
 
 class Clock:

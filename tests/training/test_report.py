@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from gpugrad.training.charts import MOST, Chart, Curve, svg, ticks
-from gpugrad.training.log import Log
-from gpugrad.training.report import page, write_report
+from gpugrad.training.reporting.charts import MOST, Chart, Curve, svg, ticks
+from gpugrad.training.reporting.log import Log
+from gpugrad.training.reporting.report import page, write_report
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import gpugrad as gg
 from gpugrad import data, nn, optim
 from gpugrad.testing import cuda_simulator
 from gpugrad.training import Accuracy, Callback, EarlyStopping, Trainer
-from gpugrad.training.log import read_rows
-from gpugrad.training.tree import Gathered
+from gpugrad.training.checkpoints.state_json import Gathered
+from gpugrad.training.reporting.log import read_rows
 
 X = numpy.random.default_rng(0).normal(size=(200, 5)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64")

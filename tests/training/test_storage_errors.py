@@ -13,8 +13,8 @@ import gpugrad as gg
 from gpugrad import cli, nn, optim
 from gpugrad.cli.run import Run
 from gpugrad.training import Callback, Checkpointer, CheckpointError, Interrupted, Trainer
-from gpugrad.training.place import Place
-from gpugrad.training.stores import lacks_secret, masked
+from gpugrad.training.checkpoints.stores import lacks_secret, masked
+from gpugrad.training.run_folder import Place
 
 SECRET = "hunter2"
 

@@ -23,7 +23,7 @@ from gpugrad.training import (
     Progress,
     Trainer,
 )  # fmt: skip
-from gpugrad.training.log import read_events, read_rows
+from gpugrad.training.reporting.log import read_events, read_rows
 
 X = numpy.random.default_rng(0).normal(size=(96, 4)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64")

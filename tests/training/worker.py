@@ -20,8 +20,8 @@ import numpy
 
 import gpugrad as gg
 from gpugrad import data, nn, optim, training
-from gpugrad.training.log import TABLE, Log, read_rows
-from gpugrad.training.tree import Gathered
+from gpugrad.training.checkpoints.state_json import Gathered
+from gpugrad.training.reporting.log import TABLE, Log, read_rows
 
 sys.modules["tensorboardX"] = None  # it may import PyTorch, in every child anew
 warnings.simplefilter("error")

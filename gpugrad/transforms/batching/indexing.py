@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core import Tensor
-from ...core.calls import mapped
+from ...core.dispatch import mapped
 from ...ops.creation import arange
 from ...ops.indexing import is_basic
 from ...ops.shaping import reshape

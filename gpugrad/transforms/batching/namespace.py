@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from ... import backend
-from ...core import Tensor, calls
+from ...core import Tensor, dispatch
 from ...core.modes import careful
 
 ESCAPED = "vmap: a tensor was kept from inside a mapped function and used after it had ended"
@@ -37,7 +37,7 @@ class BatchedNamespace:
 
     def __operation__(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An operation that a rule calls, as one operation."""
-        return self._raw(calls.general(op, tensors(args), kwargs))
+        return self._raw(dispatch.general(op, tensors(args), kwargs))
 
     def __kernel__(self, kernel: Any, arguments: tuple[Any, ...]) -> Any:
         """A fused function through its reference; writing at an index through the operation that does it."""

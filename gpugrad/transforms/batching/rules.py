@@ -12,7 +12,7 @@ from collections.abc import Callable
 from string import ascii_letters
 from typing import Any
 
-from ...core import Tensor, calls
+from ...core import Tensor, dispatch
 from ...kernels.shapes import Axis
 from ...ops.shaping import broadcast_to, expand_dims, reshape, squeeze, stack
 from .array import Batched
@@ -23,7 +23,7 @@ Rule = Callable[[Any, int, list[Any], Params], Any]
 
 def inner(op: Any, *operands: Any, **params: Any) -> Any:
     """The operation itself, on Tensors one level further in."""
-    return calls.general(op, operands, params)
+    return dispatch.general(op, operands, params)
 
 
 def aligned(x: Any, rank: int) -> Any:

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy
 
-from ..plain import plain
-from .tree import named_dtype
+from ...plain import plain
+from .state_json import named_dtype
 
 HostArray = numpy.ndarray[Any, Any]
 

@@ -1,8 +1,8 @@
 """A run on one page: ``report.html`` with the curves, the settings, the time and the money, complete in itself.
 
 The page asks the network for nothing, runs nothing, and follows the reader's choice of light or dark. It is made from
-what a :class:`~gpugrad.training.log.Log` left in a folder, so it can be made of any such folder, at any time, also
-while the run goes on.
+what a :class:`~gpugrad.training.reporting.log.Log` left in a folder, so it can be made of any such folder, at any time,
+also while the run goes on.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
         FileNotFoundError: the folder has no log.
 
     >>> import tempfile
-    >>> from gpugrad.training.log import Log
+    >>> from gpugrad.training.reporting.log import Log
     >>> folder = tempfile.mkdtemp()
     >>> with Log(folder, tensorboard=False) as log:
     ...     for step in range(1, 20):

@@ -6,22 +6,22 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..backend.dtypes import float64
-from ..core import Tensor
-from ..core.modes import enable_grad, no_grad
-from ..ops.arithmetic import abs as absolute
-from ..ops.comparison import equal, greater, isfinite
-from ..ops.creation import astype
-from ..ops.reduction import all as every
-from ..ops.reduction import max as largest
-from ..ops.reduction import mean
-from ..ops.reduction import min as smallest
-from ..ops.shaping import reshape
-from .activation import ReLU, ReLU6, Sigmoid, Tanh
+from ...backend.dtypes import float64
+from ...core import Tensor
+from ...core.modes import enable_grad, no_grad
+from ...ops.arithmetic import abs as absolute
+from ...ops.comparison import equal, greater, isfinite
+from ...ops.creation import astype
+from ...ops.reduction import all as every
+from ...ops.reduction import max as largest
+from ...ops.reduction import mean
+from ...ops.reduction import min as smallest
+from ...ops.shaping import reshape
+from ..activation import ReLU, ReLU6, Sigmoid, Tanh
+from ..module import Module
+from ..parameter import Parameter
+from ..preserving import preserved
 from .diagnosis import Diagnosis, Layer, Weight, judge
-from .module import Module
-from .parameter import Parameter
-from .preserving import preserved
 from .summary import tensors
 
 
@@ -33,7 +33,7 @@ def diagnose(
     Looked at are: the scale of values and of gradients, forward and backward through all layers; the share of ReLUs
     that no sample of the batch activates, and of sigmoids and tanhs in their flat parts (those that are modules); and
     how large a step is beside the weights, ``|dw| / |w|``, which is best around 1e-3. The limits are in
-    :mod:`gpugrad.nn.diagnosis`; they are rules of thumb.
+    :mod:`gpugrad.nn.inspect.diagnosis`; they are rules of thumb.
 
     The model is called in the mode it is in. Afterwards its modes, gradients, buffers and the random numbers are
     exactly as before; parameters are not touched, and the optimizer's step is made on copies.

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy
 
-from ..backend import Array, DType, is_array
-from ..core import Tensor
+from ...backend import Array, DType, is_array
+from ...core import Tensor
 
 MARK = "$"
 PLAIN = (str, bool, int, type(None))

@@ -13,15 +13,15 @@ from typing import Any, Protocol
 
 import numpy
 
-from .. import backend
-from ..backend import logger
-from ..nn import Module
-from ..optim import Optimizer
-from ..plain import padded
-from ..random import default_generator
+from ... import backend
+from ...backend import logger
+from ...nn import Module
+from ...optim import Optimizer
+from ...plain import padded
+from ...random import default_generator
 from . import safetensors
-from .code import code_version
 from .lease import Lease, OwnedError
+from .provenance import code_version
 from .reading import (
     FORMAT,
     STATE,
@@ -34,8 +34,8 @@ from .reading import (
     read_manifest,
     sealed,
 )
+from .state_json import Gathered, assembled
 from .stores import MANIFEST, Pieces, Store, masked, order, store
-from .tree import Gathered, assembled
 
 HostArray = numpy.ndarray[Any, Any]
 

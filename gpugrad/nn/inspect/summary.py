@@ -6,16 +6,16 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core import Tensor
-from ..core.modes import no_grad
-from .attention import MultiheadAttention
-from .cells import _Cell
-from .convolution import _Kernels
-from .linear import Bilinear, Linear
-from .module import Module
-from .parameter import Uninitialized
-from .preserving import preserved
-from .recurrent import _Recurrent
+from ...core import Tensor
+from ...core.modes import no_grad
+from ..attention import MultiheadAttention
+from ..cells import _Cell
+from ..convolution import _Kernels
+from ..linear import Bilinear, Linear
+from ..module import Module
+from ..parameter import Uninitialized
+from ..preserving import preserved
+from ..recurrent import _Recurrent
 
 
 @dataclass

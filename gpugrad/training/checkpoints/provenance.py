@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy
 
-from ..version import __version__
+from ...version import __version__
 
 
 @cache

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from ..backend import logger
-from ..plain import plain
+from ...backend import logger
+from ...plain import plain
 
 ROWS, TABLE, SETTINGS, TENSORBOARD = "log.jsonl", "log.csv", "settings.json", "tensorboard"
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from .. import backend
-from ..backend import Device, logger
-from ..backend.usage import Usage, size_text
+from ... import backend
+from ...backend import Device, logger
+from ...backend.usage import Usage, size_text
 
 REFRESH = 0.2
 """Seconds between two pictures on a terminal."""

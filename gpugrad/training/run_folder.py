@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from ..backend import logger
-from .reading import CheckpointError
-from .stores import LOCAL, Bucket, masked, store
+from .checkpoints.reading import CheckpointError
+from .checkpoints.stores import LOCAL, Bucket, masked, store
 
 CHECKPOINTS = "checkpoints"
 FILES = ("log.jsonl", "log.csv", "settings.json", "report.html")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..plain import plain
-from ..random import Generator
+from ...plain import plain
+from ...random import Generator
 from . import safetensors
+from .state_json import assembled, entry
 from .stores import MANIFEST, NAME, Store, masked
-from .tree import assembled, entry
 
 FORMAT = "gpugrad checkpoint 1"
 STATE, TENSORS = "state.json", "tensors.safetensors"
