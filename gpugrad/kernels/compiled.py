@@ -35,7 +35,7 @@ PROTOTYPE = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int
 
 FLAT = 0x101
 """Of ``flags.num``: C-contiguous and aligned."""
-ALIGNED = 0x100
+ALIGNED, WRITEABLE = 0x100, 0x400
 
 MOST_AXES = 6
 
@@ -143,12 +143,28 @@ class Compiled:
         code = self._flat[key] if key in self._flat else self._learn(key)
         if code is None:
             return NotImplemented
-        if not flat or self.changed:
-            return self._general(key, inputs, arguments[count:], flat)
+        if self.changed and flat:
+            return self._change(code, inputs, arguments[count:])
+        if not flat:
+            return self._general(key, inputs, arguments[count:])
         outputs = [numpy.empty(first.shape, dtype) for dtype in code.outputs]
         words = code.pack(*map(address, inputs), *map(address, outputs), *arguments[count:])
         threads.share_out(code.function, words, first.size, code.step)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _change(self, code: Code, inputs: tuple[Any, ...], scalars: tuple[Any, ...]) -> Any:
+        """Change contiguous arrays of one shape in place, unless they overlap others."""
+        places = [address(a) for a in inputs]
+        size = max([a.nbytes for a in inputs])
+        for i in self.changed:
+            if not inputs[i].flags.num & WRITEABLE:
+                return NotImplemented
+            for k, other in enumerate(places):
+                if k != i and abs(places[i] - other) < size and (other != places[i] or k in self.changed):
+                    return NotImplemented
+        if size:
+            threads.share_out(code.function, code.pack(*places, *scalars), inputs[0].size, code.step)
+        return None
 
     def _learn(self, key: Any) -> Code | None:
         """The function for contiguous arrays of certain dtypes; None if there is none."""
@@ -179,7 +195,7 @@ class Compiled:
     def _dtypes(self, formula: Formula) -> tuple[Any, ...]:
         return tuple(as_dtype(y.dtype) for y in formula.outputs)
 
-    def _general(self, key: Any, inputs: tuple[Any, ...], scalars: tuple[Any, ...], flat: bool) -> Any:
+    def _general(self, key: Any, inputs: tuple[Any, ...], scalars: tuple[Any, ...]) -> Any:
         """Arrays with any strides, broadcast to one shape; and arrays that are changed in place."""
         code = self._flat[key]
         assert code is not None
@@ -200,21 +216,19 @@ class Compiled:
                 for d in code.outputs
             )
             arrays = (*inputs, *outputs)
+        place = layout(
+            shape, tuple([a.shape for a in arrays]), tuple([a.strides for a in arrays]),
+            tuple([a.itemsize for a in arrays]), len(arrays) - 1 if not self.changed else self.changed[0],
+        )  # fmt: skip
+        if place is None:
+            return NotImplemented
+        kinds, axes, more = place
+        code = self._other.get((key, kinds, axes))
+        if code is None:
+            formula = self._formulas[key]
+            assert formula is not None
+            code = self._other[key, kinds, axes] = self._code(formula, kinds, axes)
         size = math.prod(shape)
-        more: tuple[int, ...] = ()
-        if not flat:
-            place = layout(
-                shape, tuple([a.shape for a in arrays]), tuple([a.strides for a in arrays]),
-                tuple([a.itemsize for a in arrays]), len(arrays) - 1 if not self.changed else self.changed[0],
-            )  # fmt: skip
-            if place is None:
-                return NotImplemented
-            kinds, axes, more = place
-            code = self._other.get((key, kinds, axes))
-            if code is None:
-                formula = self._formulas[key]
-                assert formula is not None
-                code = self._other[key, kinds, axes] = self._code(formula, kinds, axes)
         if size:
             threads.share_out(code.function, code.pack(*map(address, arrays), *scalars, *more), size, code.step)
         if self.changed:
