@@ -37,17 +37,17 @@ class Tiled(Composed):
     def __init__(self, reference: Callable[..., Any], name: str | None = None) -> None:
         super().__init__(reference, name)
         self.tiles: Callable[..., Any] = reference
-        self.routine = lambda *arguments: self._run(NAMESPACES[type(arguments[0])], ON_HOST, arguments)
+        self.routine = lambda *arguments: self._run(NAMESPACES[type(arguments[0])], True, arguments)
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
-        return self._run(xp, ON_DEVICE, arguments)
+        return self._run(xp, False, arguments)
 
-    def _run(self, xp: Namespace, most: int, arguments: tuple[Any, ...]) -> Any:
+    def _run(self, xp: Namespace, on_host: bool, arguments: tuple[Any, ...]) -> Any:
         arrays = [a for a in arguments[: len(self.arrays)] if a is not None]
         alike = {a.dtype.name for a in arrays}
         if len(alike) > 1 or not alike <= {"float32", "float64"} or not all(a.size for a in arrays):
             return NotImplemented
-        return self.tiles(xp, most, *arguments)
+        return self.tiles(xp, on_host, *arguments)
 
 
 def transposed(xp: Namespace, x: Array) -> Array:
@@ -99,10 +99,10 @@ class Tiles:
     """The tiles of one call: what each of them is made of, and its scores."""
 
     def __init__(
-        self, xp: Namespace, most: int, query: Array, key: Array, value: Array, mask: Array | None, causal: bool,
-        scale: float,
-    ) -> None:  # fmt: skip
-        self.xp, self.causal, self.scale, self.most = xp, causal, scale, most
+        self, xp: Namespace, on_host: bool, query: Array, key: Array, value: Array, mask: Array | None, causal: bool
+    ) -> None:
+        self.xp, self.causal, self.on_host = xp, causal, on_host
+        most = ON_HOST if on_host else ON_DEVICE
         self.steps, self.keys = query.shape[-2], key.shape[-2]
         shapes = [x.shape[:-2] for x in (query, key, value, *(() if mask is None else (mask,)))]
         self.lead = xp.broadcast_shapes(*shapes)
@@ -116,6 +116,9 @@ class Tiles:
         while self.ahead and size * self.lead[self.ahead - 1] <= most:
             self.ahead -= 1
             size *= self.lead[self.ahead]
+        self.one = not on_host and self.ahead == 0 and self.rows == self.steps
+        self.one = self.one and not (causal and self.steps != self.keys)
+        """Whether a single tile on a GPU is all."""
         corner = xp.full((self.rows, self.rows), -inf, dtype=query.dtype) if causal else None
         self.corner = xp.triu(corner, k=1) if causal else None
 
@@ -139,21 +142,26 @@ class Tiles:
         if self.mask is not None:
             s += self.mask[at][..., first:last, :n]
         if self.corner is not None and n > first:
-            s[..., first:n] += self.corner[: last - first, : n - first]
+            part = s[..., first:n]
+            part += self.corner[: last - first, : n - first]
         return s
 
     def columns(self, x: Array, at: tuple[Any, ...]) -> Array:
-        """Rows as columns, in one piece, which products read faster."""
-        return self.xp.ascontiguousarray(transposed(self.xp, x[at]))
+        """Rows as columns; on a CPU in one piece, which its products read faster."""
+        columns = transposed(self.xp, x[at])
+        return self.xp.ascontiguousarray(columns) if self.on_host else columns
 
 
 def forward_tiles(
-    xp: Namespace, most: int, query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float
+    xp: Namespace, on_host: bool, query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float
 ) -> tuple[Array, Array | None]:
     """As the reference, tile by tile; the logarithms are kept for the CPU's gradient alone."""
-    tiles = Tiles(xp, most, query, key, value, mask, causal, scale)
+    tiles = Tiles(xp, on_host, query, key, value, mask, causal)
+    if tiles.one:
+        s = tiles.scores((), tiles.query * scale, tiles.columns(tiles.key, ()), 0, tiles.steps, tiles.keys)
+        return softmax_forward(xp, s, -1) @ tiles.value, None
     y = xp.empty((*tiles.lead, tiles.steps, value.shape[-1]), dtype=query.dtype)
-    logs = xp.empty((*tiles.lead, tiles.steps, 1), dtype=query.dtype) if most == ON_HOST else None
+    logs = xp.empty((*tiles.lead, tiles.steps, 1), dtype=query.dtype) if tiles.on_host else None
     for at in tiles.heads():
         keys = tiles.columns(tiles.key, at)
         for first, last, n in tiles.queries():
@@ -173,11 +181,16 @@ def forward_tiles(
 
 
 def backward_tiles(
-    xp: Namespace, most: int, g: Array, query: Array, key: Array, value: Array, mask: Array | None, y: Array,
+    xp: Namespace, on_host: bool, g: Array, query: Array, key: Array, value: Array, mask: Array | None, y: Array,
     logs: Array | None, causal: bool, scale: float,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """As the reference, tile by tile."""
-    tiles = Tiles(xp, most, query, key, value, mask, causal, scale)
+    tiles = Tiles(xp, on_host, query, key, value, mask, causal)
+    if tiles.one:
+        q, keys = tiles.query * scale, tiles.columns(tiles.key, ())
+        p = softmax_forward(xp, tiles.scores((), q, keys, 0, tiles.steps, tiles.keys), -1)
+        d = softmax_backward(xp, g @ tiles.columns(tiles.value, ()), p, -1)
+        return (d @ tiles.key) * scale, transposed(xp, d) @ q, transposed(xp, p) @ g
     dq = xp.empty(tiles.query.shape, dtype=query.dtype)
     dk, dv = (xp.zeros(x.shape, dtype=query.dtype) for x in (tiles.key, tiles.value))
     handed = None if logs is None else xp.sum(g * y, axis=-1, keepdims=True)
