@@ -112,8 +112,8 @@ def statements(results: Mapping[str, Expression], names: Mapping[Expression, str
             text = f"{prefix}{len(lines) - 1}"
         written[node] = text
     if len(results) > 1:  # results may be assigned to what others read
-        for node in results.values():
-            if node.args and node not in names and not written[node].startswith(prefix):
+        for name, node in results.items():
+            if not name.startswith("const ") and node.args and not written[node].startswith(prefix):
                 lines.append(f"const {TYPES[node.dtype]} {prefix}{len(lines)} = {written[node]};")
                 written[node] = f"{prefix}{len(lines) - 1}"
     return lines + [f"{name} = {written[node]};" for name, node in results.items()]

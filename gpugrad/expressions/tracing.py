@@ -8,7 +8,7 @@ which Python's numbers are weak.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy
@@ -88,10 +88,10 @@ class Symbol:
         return self.tracer.astype(self, dtype)
 
     def view(self, dtype: Any) -> Symbol:
-        return Symbol(self.tracer, view(self.expression, numpy.dtype(dtype).name))
+        return type(self)(self.tracer, view(self.expression, numpy.dtype(dtype).name))
 
     def copy(self) -> Symbol:
-        return Symbol(self.tracer, self.expression, self.weak)
+        return type(self)(self.tracer, self.expression, self.weak)
 
     def __neg__(self) -> Any:
         return self.tracer.write("negative", self)
@@ -135,6 +135,7 @@ class Tracer:
     """
 
     pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
+    kind: type[Symbol] = Symbol
 
     def __init__(self, arithmetic: str = "float64") -> None:
         self.arithmetic = arithmetic
@@ -169,9 +170,13 @@ class Tracer:
             if value.dtype.name not in DTYPES:
                 raise NotTracedError(f"{value!r} is no real number")
             dtype = "float32" if value.dtype.name in STORED else value.dtype.name
-            return Symbol(self, constant(value.item(), dtype))  # type: ignore[union-attr]
+            return self.kind(self, constant(value.item(), dtype))  # type: ignore[union-attr]
         dtype = "bool" if isinstance(value, bool) else "int64" if isinstance(value, int) else self.arithmetic
-        return Symbol(self, constant(value, dtype), weak=True)
+        return self.kind(self, constant(value, dtype), weak=True)
+
+    def read(self, e: Expression, weak: bool = False) -> Symbol:
+        """The symbol of a variable, in the dtype that is computed with."""
+        return self.kind(self, astype(e, "float32") if e.dtype in STORED else e, weak)
 
     def expression(self, value: Any) -> Expression:
         """The expression of a symbol or of a number."""
@@ -211,7 +216,7 @@ class Tracer:
         parts = [astype(v.expression, common) for v in numbers]
         if name == "where":
             parts.insert(0, astype(symbols[0].expression, "bool"))
-        result = Symbol(self, simple(name, *parts), weak and OPERATIONS[name].result != "bool")
+        result = self.kind(self, simple(name, *parts), weak and OPERATIONS[name].result != "bool")
         if dtype is not None:
             result = self.astype(result, dtype)
         return result if out is None else out.assign(result)
@@ -228,7 +233,7 @@ class Tracer:
         name = numpy.dtype(dtype).name
         if name not in DTYPES or name in STORED:
             raise NotTracedError(f"astype {name}")
-        return Symbol(self, astype(self.expression(x), name))
+        return self.kind(self, astype(self.expression(x), name))
 
     def zeros_like(self, x: Any, dtype: Any = None, **_: Any) -> Symbol:
         return self.full_like(x, 0, dtype)
@@ -238,7 +243,7 @@ class Tracer:
 
     def full_like(self, x: Any, value: Any, dtype: Any = None, **_: Any) -> Symbol:
         wanted = self.symbol(x).expression.dtype if dtype is None else numpy.dtype(dtype).name
-        return Symbol(self, astype(self.expression(value), wanted))
+        return self.kind(self, astype(self.expression(value), wanted))
 
     def broadcast_to(self, x: Any, shape: tuple[int, ...]) -> Any:
         if shape != ():
@@ -328,21 +333,27 @@ def trace(
     >>> trace(lambda xp, x, slope: xp.where(x > 0, x, slope * x), {"x": "float32"}, ["slope"]).outputs
     (where(greater(x, 0.0), x, multiply(slope, x)),)
     """
-    floats = {dtype for dtype in arrays.values() if DTYPES[dtype] == "f"}
-    arithmetic = "float32" if floats and "float64" not in floats else "float64"
-    short = next(iter(floats)) if len(floats) == 1 and floats <= STORED else None
+    arithmetic, short = precision(arrays.values())
     xp = Tracer(arithmetic)
     inputs = [*(variable(n, d) for n, d in arrays.items()), *(variable(n, arithmetic, "") for n in scalars)]
-    given = {
-        e.value: Symbol(xp, astype(e, "float32") if e.dtype in STORED else e, weak=e.value not in arrays)
-        for e in inputs
-    }
+    given = {e.value: xp.read(e, weak=e.value not in arrays) for e in inputs}
     result = function(xp, *given.values())
     if changes:
         new = one_exponential(*(given[name].expression for name in changes))
         return Formula(tuple(inputs), tuple(astype(y, arrays[name]) for y, name in zip(new, changes, strict=True)))
     several = result if isinstance(result, tuple) else (result,)
-    outputs = one_exponential(*(xp.expression(y) for y in several))
-    if short is not None:
-        outputs = tuple(astype(y, short) if i < rounds and y.dtype == "float32" else y for i, y in enumerate(outputs))
-    return Formula(tuple(inputs), outputs)
+    return Formula(tuple(inputs), rounded(one_exponential(*(xp.expression(y) for y in several)), short, rounds))
+
+
+def precision(types: Iterable[str]) -> tuple[str, str | None]:
+    """The dtype of the arithmetic on arrays of these dtypes, and the short dtype of all floating-point ones, if any."""
+    floats = {dtype for dtype in types if DTYPES[dtype] == "f"}
+    arithmetic = "float32" if floats and "float64" not in floats else "float64"
+    return arithmetic, next(iter(floats)) if len(floats) == 1 and floats <= STORED else None
+
+
+def rounded(results: Sequence[Expression], short: str | None, rounds: int) -> tuple[Expression, ...]:
+    """Results with the first ones rounded to a short dtype, if there is one."""
+    if short is None:
+        return tuple(results)
+    return tuple(astype(y, short) if i < rounds and y.dtype == "float32" else y for i, y in enumerate(results))

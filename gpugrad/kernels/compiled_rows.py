@@ -205,7 +205,7 @@ def standardized(
     kept = (*x.shape[: axes[0]], *(1,) * len(axes))
     arrays = [a for a in (x, weight, bias) if a is not None]
     y, *others = run(made, arrays, [x.shape, *[kept] * (2 if centred else 1)], (eps,), x.size // n, n)
-    return y, others[0] if centred else numpy.zeros((1,) * x.ndim, others[0].dtype), others[-1]
+    return y, others[0] if centred else numpy.zeros_like(others[0]), others[-1]
 
 
 def _denormalize(xp: Any, g: Any, x: Any, shift: Any, rstd: Any, weight: Any, centred: bool) -> Any:

@@ -10,6 +10,7 @@ from ..expressions import Formula, trace
 from . import activation
 from .compiled import SMALL, Compiled, with_arrays
 from .kernel import Kernel, named
+from .rows import rows
 from .shapes import length
 
 
@@ -94,7 +95,15 @@ def moments(xp: Namespace, x: Array, /, axes: tuple[int, ...]) -> tuple[Array, A
 moments.rounds = 0  # they go into the normalization, and into running statistics
 
 
-@Composed
+@rows(
+    axes={"weight": "c", "bias": "c", "mean": "r", "var": "r"},
+    types={"mean": "wide", "var": "wide"},
+    scalars=("eps",),
+    variants=(
+        {"mean": None, "var": None, "centred": True},
+        {"mean": None, "var": None, "bias": None, "centred": False},
+    ),
+)
 def standardized(
     xp: Namespace, x: Array, weight: Array | None, bias: Array | None, mean: Array | None, var: Array | None, /,
     axes: tuple[int, ...], eps: float, centred: bool,
@@ -104,14 +113,20 @@ def standardized(
         mean = xp.mean(x, axis=axes, keepdims=True) if mean is None else mean
         c = x - mean
     else:
-        mean, c = xp.zeros_like(x[(slice(1),) * len(x.shape)]), x
+        c = x
     var = xp.mean(c * c, axis=axes, keepdims=True) if var is None else var
     rstd = 1 / xp.sqrt(var + eps)
+    if not centred:
+        mean = xp.zeros_like(rstd)
     y = c * (rstd if weight is None else rstd * weight)
     return y if bias is None else y + bias, mean, rstd
 
 
-@Composed
+@rows(
+    axes={"shift": "r", "rstd": "r", "weight": "c"},
+    types={"shift": "wide", "rstd": "wide"},
+    variants=({"centred": True, "by_x": True}, {"centred": False, "by_x": True}),
+)
 def standardized_back(
     xp: Namespace, g: Array, x: Array, shift: Array, rstd: Array, weight: Array | None, /, axes: tuple[int, ...],
     centred: bool, by_x: bool,

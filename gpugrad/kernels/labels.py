@@ -10,6 +10,7 @@ from ..backend import Array, Namespace
 from .activation import relu_forward
 from .composed import Composed, kept
 from .indexing import set_at
+from .rows import rows
 from .shapes import Shape
 from .softmax import shift_of, top, total_of
 
@@ -45,7 +46,12 @@ def along(xp: Namespace, weight: Array, shape: Shape, axis: int) -> Array:
     return xp.reshape(weight, tuple(-1 if i == axis else 1 for i in range(len(shape))))
 
 
-@Composed
+@rows(
+    axes={"labels": "r", "weight": "c"},
+    types={"labels": "int64"},
+    leading=(0,),
+    variants=({"weight": None, "ignore_index": -100, "label_smoothing": 0.0},),
+)
 def surprise(
     xp: Namespace, logits: Array, labels: Array, weight: Array | None, /, ignore_index: int, label_smoothing: float
 ) -> tuple[Array, Array, Array]:
@@ -69,7 +75,11 @@ def surprise(
     return xp.where(valid, loss, 0), shift, total
 
 
-@Composed
+@rows(
+    axes={"g": "r", "labels": "r", "weight": "c", "shift": "r", "total": "r"},
+    types={"labels": "int64", "shift": "wide", "total": "wide"},
+    variants=({"weight": None, "ignore_index": -100, "label_smoothing": 0.0},),
+)
 def surprise_back(
     xp: Namespace, g: Array, logits: Array, labels: Array, weight: Array | None, shift: Array, total: Array, /,
     ignore_index: int, label_smoothing: float,

@@ -122,7 +122,7 @@ def _standardized(x: Array, weight: Any, bias: Any, mean: Any, var: Any, axes: A
     y = x * first
     if second is not None:
         y += second
-    return y, numpy.zeros((1,) * x.ndim, x.dtype) if mean is None else mean, rstd
+    return y, numpy.zeros_like(rstd) if mean is None else mean, rstd
 
 
 def _is_layer(x: Array, weight: Any, bias: Any, axes: Axes) -> bool:
@@ -143,13 +143,13 @@ def _layer(x: Array, weight: Array, bias: Any, axes: Axes, eps: float, centred: 
         mean = (rows @ numpy.ones((weight.size, 1), x.dtype)) / count
         c = rows - mean
     else:
-        mean, c = numpy.zeros((1, 1), x.dtype), rows
+        mean, c = numpy.zeros((len(rows), 1), x.dtype), rows
     rstd = 1 / numpy.sqrt(numpy.vecdot(c, c)[:, None] / count + x.dtype.type(eps))
     y = rstd * w
     y *= c
     if bias is not None:
         y += bias.reshape(1, -1)
-    return y.reshape(x.shape), mean.reshape(small if centred else (1,) * x.ndim), rstd.reshape(small)
+    return y.reshape(x.shape), mean.reshape(small), rstd.reshape(small)
 
 
 @composed.standardized_back.on_host

@@ -1,4 +1,7 @@
-"""Row kernels: each row of the last axis is reduced, once or more, and then written element by element.
+"""Row kernels: the last axes are reduced, once or more, and then written element by element.
+
+The reference is traced, and its reductions become passes over the row: those that need no other one are the first pass,
+together, those that need these the second, and so on. What does not vary along a row is computed once a row.
 
 A row of up to 1,024 elements is one warp's work, four rows to a block; a longer one is a whole block's. The partial
 results of the threads meet through warp shuffles, and across the warps of a block through shared memory.
@@ -7,13 +10,18 @@ Source of the pattern: ``dev/cuda/softmax_forward.cu`` of llm.c.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, overload
 
-from ..backend import Backend, Namespace
+from ..backend import Backend, Namespace, as_dtype
 from ..backend.dtypes import name_of
+from ..expressions import REDUCTIONS, STORED, Expression, Formula, NotTracedError, index, length, walk
+from ..expressions.cuda import TYPES, literal, statements
+from ..expressions.rows import trace_rows
 from .cuda_types import COMPUTE, PRELUDE, STORAGE
+from .elementwise import pointer
 from .kernel import REGISTRY, Kernel
 
 WARP_ROW = 1024
@@ -21,117 +29,349 @@ WARP_ROW = 1024
 WARP_BLOCK, LONG_BLOCK = 128, 512
 """Threads in a block: four warps with a row each, or all for one row."""
 
-START = {"max": "-from_bits(0x7f800000u)", "sum": "0"}
-JOIN = {"max": "a != a || b != b ? (T)from_bits(0x7fc00000u) : a > b ? a : b", "sum": "a + b"}
-"""What a reduction begins with, and how it joins two values; a NaN stays one."""
+JOIN = {
+    "max": "a != a || b != b ? ({0})from_bits(0x7fc00000u) : a > b ? a : b",
+    "min": "a != a || b != b ? ({0})from_bits(0x7fc00000u) : a < b ? a : b",
+    "sum": "a + b",
+    "prod": "a * b",
+}
+"""How a reduction joins two values; a NaN stays one."""
+
+Types = tuple[str | None, ...]
+"""The dtypes of the arrays by NumPy's names, None for an array that is not given."""
+
+
+class Known(NamedTuple):
+    """What a launch needs to know of the dtypes and the static parameters.
+
+    Attributes:
+        formula: what is computed.
+        given: for each result of the reference the output, the input that it is, or None.
+        made: the outputs that are written: which, the dtype, and the shape: that of the rows (2), with the reduced axes
+            at size 1 (1), or without them (0).
+        short, long: the sources for a warp and for a block.
+    """
+
+    formula: Formula
+    given: list[tuple[str, int] | None]
+    made: list[tuple[int, Any, int]]
+    short: str
+    long: str
 
 
 class Rows(Kernel):
-    """A kernel over the rows of contiguous arrays of one shape ``(..., N)``, for ``axis`` the last one.
+    """A kernel over the rows of contiguous arrays ``(..., N)``, where N may be several axes.
 
     Args:
-        reference: ``f(xp, *arrays, /, axis)``.
-        reduce: ``(name, "max" or "sum", expression)`` one after the other; an expression may use the arrays' names for
-            their element, and the names of earlier reductions.
-        out: the expression of an element of the result.
+        reference: ``f(xp, *arrays, /, **more)``, with the reduced axes called ``axis`` or ``axes``; without such a
+            parameter, the arrays are matrices. An array that may be missing is None.
+        axes: of the arrays that are not ``rc``, all the rows: ``r`` with one element a row, ``c`` with one for each
+            position in a row.
+        types: the dtypes of arrays that have one of their own; ``wide`` for that of the arithmetic.
+        scalars: the parameters that are numbers known at the launch. Each value of another one has its own source.
+        leading: the results with an element a row that do not keep the reduced axes.
+        variants: for the sources compiled in advance: the values of the other parameters, and None for missing arrays.
     """
 
-    def __init__(self, reference: Callable[..., Any], reduce: tuple[tuple[str, str, str], ...], out: str) -> None:
+    def __init__(
+        self,
+        reference: Callable[..., Any],
+        axes: Mapping[str, str] | None = None,
+        types: Mapping[str, str] | None = None,
+        scalars: tuple[str, ...] = (),
+        leading: tuple[int, ...] = (),
+        variants: Sequence[Mapping[str, Any]] = ({},),
+    ) -> None:
         super().__init__(reference)
-        self.reduce = reduce
-        self.out = out
+        self.parameters = self.scalars
+        self.scalars = scalars
+        self.axes = {a: (axes or {}).get(a, "rc") for a in self.arrays}
+        self.types, self.leading, self.variants = dict(types or {}), leading, variants
+        self.first = list(self.axes.values()).index("rc")
+        self.static = tuple(n for n in self.parameters if n not in scalars and n not in ("axis", "axes"))
+        self._known: dict[Any, Known | None] = {}
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`."""
-        *arrays, axis = arguments
-        first = arrays[0]
-        kind, shape, dtype = type(first), first.shape, first.dtype
-        name = name_of(dtype)
-        if name not in COMPUTE or not shape or axis not in (-1, len(shape) - 1, (-1,), (len(shape) - 1,)):
+        count = len(self.arrays)
+        arrays, more = arguments[:count], dict(zip(self.parameters, arguments[count:], strict=True))
+        first = arrays[self.first]
+        kind, shape = type(first), first.shape
+        split = self._split(more, len(shape))
+        if split is None:
             return NotImplemented
-        for a in arrays:
-            if type(a) is not kind or a.shape != shape or a.dtype != dtype or not a.flags.c_contiguous:
+        lead, row = shape[:split], shape[split:]
+        for a, name in zip(arrays, self.arrays, strict=True):
+            if a is None:
+                continue
+            if type(a) is not kind or not a.flags.c_contiguous:
                 return NotImplemented
-        out = kind(shape, dtype)
-        if out.size:
-            length = shape[-1]
-            rows = out.size // length
-            short = length <= WARP_ROW
+            axes, own = self.axes[name], a.shape
+            if axes == "c":
+                extra = len(own) - len(row)
+                fits = extra >= 0 and own[extra:] == row and own[:extra] == (1,) * extra
+            else:
+                fits = own == shape if axes == "rc" else own in (lead, lead + (1,) * len(row))
+            if not fits:
+                return NotImplemented
+        static = tuple([more[n] for n in self.static])
+        key = (tuple([None if a is None else a.dtype for a in arrays]), static)
+        known = self._known[key] if key in self._known else self._learn(key, arrays, static)
+        if known is None:
+            return NotImplemented
+        shapes = lead, lead + (1,) * len(row), shape
+        outputs = {i: kind(shapes[how], dtype) for i, dtype, how in known.made}
+        n, rows = math.prod(row), math.prod(lead)
+        if n * rows:
+            short = n <= WARP_ROW
             block, threads = (WARP_BLOCK, rows * 32) if short else (LONG_BLOCK, rows * LONG_BLOCK)
-            owner.launch(self.source(name, short), self.name, threads, (*arrays, out, rows, length), block)
-        return out
+            numbers = [float(more[s]) for s in self.scalars]
+            given = [a for a in arrays if a is not None]
+            source = known.short if short else known.long
+            owner.launch(source, self.name, threads, (*given, *outputs.values(), *numbers, rows, n), block)
+        elif any(how < 2 for _, _, how in known.made):
+            return NotImplemented  # what there is of rows without elements, the reference knows
+        results = tuple([
+            None if place is None else outputs[place[1]] if place[0] == "output" else arrays[place[1]]
+            for place in known.given
+        ])  # fmt: skip
+        return results if len(results) > 1 else results[0]
 
-    def sources(self) -> Iterator[tuple[str, str]]:
-        """Both variants in every dtype."""
-        for dtype in COMPUTE:
-            yield f"warp {dtype}", self.source(dtype, short=True)
-            yield f"block {dtype}", self.source(dtype, short=False)
+    def _split(self, more: Mapping[str, Any], ndim: int) -> int | None:
+        """The first of the reduced axes, if they are the last ones; else None."""
+        if "axis" not in more and "axes" not in more:
+            return 1 if ndim == 2 else None
+        axis = more["axis"] if "axis" in more else more["axes"]
+        listed = axis if isinstance(axis, tuple) else (axis,)
+        if not ndim or None in listed or not listed:
+            return None
+        found = sorted({a % ndim for a in listed})
+        return found[0] if found == [*range(ndim - len(found), ndim)] else None
+
+    def _learn(self, key: Any, arrays: tuple[Any, ...], static: tuple[Any, ...]) -> Known | None:
+        types = tuple(None if a is None else name_of(a.dtype) for a in arrays)
+        made: Known | None = None
+        pairs = [(self.types.get(n, "wide"), t) for n, t in zip(self.arrays, types, strict=True) if t is not None]
+        if all(t in (COMPUTE if wanted == "wide" else ("int32", "int64")) for wanted, t in pairs):
+            try:
+                made = self._made(types, static, {name_of(a.dtype): a.dtype for a in arrays if a is not None})
+            except NotTracedError:
+                made = None
+        self._known[key] = made
+        return made
+
+    def _made(self, types: Types, static: tuple[Any, ...], dtypes: Mapping[str, Any]) -> Known:
+        formula, places = self.traced(types, static)
+        given = [None if p is None else self._place(formula, p) for p in places]
+        made = [
+            (
+                p,
+                dtypes.get(formula.outputs[p].dtype) or as_dtype(formula.outputs[p].dtype),
+                2 if "c" in formula.outputs[p].axes else 0 if i in self.leading else 1,
+            )
+            for i, p in enumerate(places)
+            if p is not None and given[i] == ("output", p)
+        ]
+        return Known(formula, given, made, *(self.source(types, short, static) for short in (True, False)))
+
+    def _place(self, formula: Formula, output: int) -> tuple[str, int]:
+        """An output that is written, or the input that it is."""
+        y = formula.outputs[output]
+        y = y.args[0].args[0] if y.op == "astype" and y.args[0].op == "astype" else y
+        return ("input", self.arrays.index(y.value)) if y.op == "variable" else ("output", output)
 
     @cache  # noqa: B019  kernels live as long as the program
-    def source(self, dtype: str, short: bool) -> str:
+    def traced(self, types: Types, static: tuple[Any, ...] = ()) -> tuple[Formula, tuple[int | None, ...]]:
+        """The reference as expressions, and the output of each of its results; see :func:`trace_rows`."""
+        values = iter(static)
+        more: dict[str, Any] = {}
+        for name in self.parameters:
+            if name in ("axis", "axes"):
+                more[name] = -1 if name == "axis" else (1,)
+            elif name in self.static:
+                more[name] = next(values)
+        arrays = {n: None if t is None else (t, self.axes[n]) for n, t in zip(self.arrays, types, strict=True)}
+        there: list[bool] = []
+
+        def noted(*values: Any, **others: Any) -> Any:
+            result = self.reference(*values, **others)
+            there[:] = [y is not None for y in (result if isinstance(result, tuple) else (result,))]
+            return result
+
+        formula = trace_rows(noted, arrays, self.scalars, self.rounds, **more)
+        return formula, tuple(sum(there[:i]) if y else None for i, y in enumerate(there))
+
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Every variant in every dtype, for a warp and for a block."""
+        for dtype in COMPUTE:
+            for i, variant in enumerate(self.variants):
+                types = tuple(
+                    None if variant.get(n, n) is None else t
+                    for n, t in zip(self.arrays, self.typed(dtype), strict=True)
+                )
+                static = tuple(variant[n] for n in self.static)
+                for short in (True, False):
+                    name = f"{'warp' if short else 'block'} {dtype}{f' {i}' if i else ''}"
+                    yield name, self.source(types, short, static)
+
+    def typed(self, dtype: str) -> tuple[str, ...]:
+        """The dtypes of the arrays where that of the rows is ``dtype``."""
+        wide = "float32" if dtype in STORED else dtype
+        own = {n: wide if t == "wide" else t for n, t in self.types.items()}
+        return tuple(own.get(n, dtype) for n in self.arrays)
+
+    @cache  # noqa: B019
+    def source(self, dtype: str | Types, short: bool, static: tuple[Any, ...] = ()) -> str:
         """The CUDA source with a warp (``short``) or a block for each row."""
-        pointers = [f"const S* __restrict__ {a}_" for a in self.arrays]
-        loads = " ".join(f"const T {a} = load({a}_[base + j]);" for a in self.arrays)
-        used = sorted({how for _, how, _ in self.reduce})
+        types = self.typed(dtype) if isinstance(dtype, str) else dtype
+        formula, _ = self.traced(types, static)
+        arrays = [e for e in formula.inputs if e.value in self.arrays]
+        written = {
+            i: y for i, y in enumerate(formula.outputs) if self._place(formula, i) == ("output", i)
+        }  # fmt: skip
+        reductions = [e for e in walk(*written.values()) if e.op == "reduce"]
+        arithmetic = "double" if "float64" in types else "float"
+        parameters = [
+            *(f"const {STORAGE[e.dtype]}* __restrict__ {pointer(e.value)}" for e in arrays),
+            *(f"{STORAGE[y.dtype]}* __restrict__ gg_y{i}" for i, y in written.items()),
+            *(f"double gg_s_{s}" for s in self.scalars),
+            "long long gg_rows", "long long gg_n",
+        ]  # fmt: skip
+        names = {e: f"gg_{e.value}" for e in formula.inputs}
+        names |= {length("c"): "gg_n", length("r"): "gg_rows", index("c"): "gg_j", index("r"): "gg_row"}
         lines = [
             PRELUDE,
-            f"typedef {STORAGE[dtype]} S;",
-            f"typedef {COMPUTE[dtype]} T;",
-            *(line for how in used for line in self._reduction(how, short)),
-            f'extern "C" __global__ void {self.name}({", ".join(pointers)}, S* __restrict__ out_,',
-            "    long long rows, long long n) {",
-            "    const long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;",
-            f"    const long long row = {'index / 32' if short else 'blockIdx.x'};",
-            f"    const int lane = {'threadIdx.x % 32' if short else 'threadIdx.x'};",
-            f"    const int width = {'32' if short else 'blockDim.x'};",
-            "    if (row >= rows) return;",
-            "    const long long base = row * n;",
+            *(
+                line
+                for how, t in sorted({(e.value[0], e.dtype) for e in reductions})
+                for line in reduction(how, t, short)
+            ),
+            f'extern "C" __global__ void {self.name}({", ".join(parameters)}) {{',
+            "    const long long gg_index = (long long)blockIdx.x * blockDim.x + threadIdx.x;",
+            f"    const long long gg_row = {'gg_index / 32' if short else 'blockIdx.x'};",
+            f"    const int gg_lane = {'threadIdx.x % 32' if short else 'threadIdx.x'};",
+            f"    const int gg_width = {'32' if short else 'blockDim.x'};",
+            "    if (gg_row >= gg_rows) return;",
+            "    const long long gg_base = gg_row * gg_n;",
+            *(f"    const {arithmetic} gg_{s} = ({arithmetic})gg_s_{s};" for s in self.scalars),
         ]
-        for name, how, expression in self.reduce:
-            lines += [
-                f"    T {name} = (T){START[how]};",
-                f"    for (long long j = lane; j < n; j += width) {{ {loads} "
-                f"{name} = join_{how}({name}, (T)({expression})); }}",
-                f"    {name} = all_{how}({name});",
+        for e in arrays:
+            if "c" not in e.axes:
+                place = f"{pointer(e.value)}[gg_row]" if "r" in e.axes else f"*{pointer(e.value)}"
+                lines.append(f"    const {TYPES[e.dtype]} gg_{e.value} = load({place});")
+        while reductions:
+            ready = [
+                r
+                for r in reductions
+                if not any(e.op == "reduce" and e not in names for e in walk(*r.args, known=names))
             ]
-        lines += [
-            f"    for (long long j = lane; j < n; j += width) {{ {loads} store(out_[base + j], (T)({self.out})); }}",
-            "}",
-        ]
-        return "\n".join(lines) + "\n"
-
-    def _reduction(self, how: str, short: bool) -> list[str]:
-        """Functions that join two values, and the values of all threads of a row."""
-        lines = [
-            f"__device__ __forceinline__ T join_{how}(T a, T b) {{ return {JOIN[how]}; }}",
-            f"__device__ __forceinline__ T warp_{how}(T v) {{",
-            f"    for (int far = 16; far; far /= 2) v = join_{how}(v, __shfl_xor_sync(0xffffffffu, v, far));",
-            "    return v;",
-            "}",
-        ]
-        if short:
-            return [*lines, f"__device__ __forceinline__ T all_{how}(T v) {{ return warp_{how}(v); }}"]
-        return [
-            *lines,
-            f"__device__ T all_{how}(T v) {{",
-            f"    __shared__ T parts[{LONG_BLOCK // 32}];",
-            f"    v = warp_{how}(v);",
-            "    __syncthreads();  // the parts of the reduction before have been read",
-            "    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = v;",
-            "    __syncthreads();",
-            "    v = parts[0];",
-            f"    for (int k = 1; k < {LONG_BLOCK // 32}; ++k) v = join_{how}(v, parts[k]);",
-            "    return v;",
-            "}",
-        ]
+            reductions = [r for r in reductions if r not in ready]
+            made = {f"gg_r{len(names) + k}": r for k, r in enumerate(ready)}
+            inner = [r.args[0] for r in ready]
+            lines += once(inner, names)
+            for name, r in made.items():
+                start = (
+                    literal(REDUCTIONS[r.value[0]], r.dtype) if r.value[0] in ("max", "min") else REDUCTIONS[r.value[0]]
+                )
+                lines.append(f"    {TYPES[r.dtype]} {name} = {start};")
+            joined = {f"const {TYPES[r.dtype]} {name}_": r.args[0] for name, r in made.items()}
+            lines += loop(joined, names, [
+                f"{name} = gg_join_{r.value[0]}_{r.dtype}({name}, {name}_);" for name, r in made.items()
+            ])  # fmt: skip
+            lines += [f"    {name} = gg_all_{r.value[0]}_{r.dtype}({name});" for name, r in made.items()]
+            names |= {r: name for name, r in made.items()}
+        lines += once([*written.values()], names)
+        uniform = {i: y for i, y in written.items() if "c" not in y.axes}
+        if uniform:
+            stores = " ".join(f"store(gg_y{i}[gg_row], {named(y, names)});" for i, y in uniform.items())
+            lines.append(f"    if (gg_lane == 0) {{ {stores} }}")
+        whole = {f"const {TYPES[y.dtype]} gg_v{i}": y for i, y in written.items() if i not in uniform}
+        if whole:
+            stores_ = [f"store(gg_y{i}[gg_base + gg_j], gg_v{i});" for i in written if i not in uniform]
+            lines += loop(whole, names, stores_)
+        return "\n".join([*lines, "}"]) + "\n"
 
 
-def rows(reduce: tuple[tuple[str, str, str], ...], out: str) -> Callable[[Callable[..., Any]], Rows]:
-    """Make a row kernel of the library of a reference ``f(xp, *arrays, /, axis)``; see :class:`Rows`."""
+def named(y: Expression, names: Mapping[Expression, str]) -> str:
+    """A value that was computed once a row."""
+    inner = y.args[0] if y.dtype in STORED else y
+    return literal(inner.value, inner.dtype) if inner.op == "constant" else names[inner]
+
+
+def once(roots: Sequence[Expression], names: dict[Expression, str]) -> list[str]:
+    """Statements for what the roots need that does not vary along a row; ``names`` learns what it is called."""
+    needed: dict[Expression, None] = {}
+    for node in walk(*roots, known=names):
+        if node in names or "c" not in node.axes:
+            continue
+        needed |= dict.fromkeys(a for a in node.args if "c" not in a.axes)
+    needed |= dict.fromkeys(
+        (r.args[0] if r.dtype in ("float16", "bfloat16") else r) for r in roots if "c" not in r.axes
+    )
+    made = {e: f"gg_u{len(names) + k}" for k, e in enumerate(needed) if e.op != "constant" and e not in names}
+    if not made:
+        return []
+    lines = statements({f"const {TYPES[e.dtype]} {n}": e for e, n in made.items()}, names, prefix=f"gg_t{len(names)}_")
+    names.update(made)
+    return [f"    {line}" for line in lines]
+
+
+def loop(results: Mapping[str, Expression], names: Mapping[Expression, str], then: Sequence[str]) -> list[str]:
+    """A pass over the row: what varies along it is loaded, the results are computed, and ``then`` follows."""
+    loads = []
+    for e in walk(*results.values(), known={e for e in names if e.op != "variable"}):
+        if e.op == "variable" and "c" in e.axes:
+            place = "gg_base + gg_j" if "r" in e.axes else "gg_j"
+            loads.append(f"const {TYPES[e.dtype]} gg_{e.value} = load({pointer(e.value)}[{place}]);")
+    lines = [*loads, *statements(results, names), *then]
+    return [
+        "    for (long long gg_j = gg_lane; gg_j < gg_n; gg_j += gg_width) {",
+        *(f"        {line}" for line in lines),
+        "    }",
+    ]
+
+
+def reduction(how: str, dtype: str, short: bool) -> list[str]:
+    """Functions that join two values, and the values of all threads of a row."""
+    t, name = TYPES[dtype], f"{how}_{dtype}"
+    lines = [
+        f"__device__ __forceinline__ {t} gg_join_{name}({t} a, {t} b) {{ return {JOIN[how].format(t)}; }}",
+        f"__device__ __forceinline__ {t} gg_warp_{name}({t} v) {{",
+        f"    for (int far = 16; far; far /= 2) v = gg_join_{name}(v, __shfl_xor_sync(0xffffffffu, v, far));",
+        "    return v;",
+        "}",
+    ]
+    if short:
+        return [*lines, f"__device__ __forceinline__ {t} gg_all_{name}({t} v) {{ return gg_warp_{name}(v); }}"]
+    return [
+        *lines,
+        f"__device__ {t} gg_all_{name}({t} v) {{",
+        f"    __shared__ {t} parts[{LONG_BLOCK // 32}];",
+        f"    v = gg_warp_{name}(v);",
+        "    __syncthreads();  // the parts of the reduction before have been read",
+        "    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = v;",
+        "    __syncthreads();",
+        "    v = parts[0];",
+        f"    for (int k = 1; k < {LONG_BLOCK // 32}; ++k) v = gg_join_{name}(v, parts[k]);",
+        "    return v;",
+        "}",
+    ]
+
+
+@overload
+def rows(reference: Callable[..., Any], /) -> Rows: ...
+
+
+@overload
+def rows(**how: Any) -> Callable[[Callable[..., Any]], Rows]: ...
+
+
+def rows(reference: Callable[..., Any] | None = None, /, **how: Any) -> Any:
+    """Make a row kernel of the library: ``@rows``, or ``@rows(...)`` with what :class:`Rows` takes."""
 
     def make(reference: Callable[..., Any]) -> Rows:
-        kernel = Rows(reference, reduce, out)
+        kernel = Rows(reference, **how)
         REGISTRY[kernel.name] = kernel
         return kernel
 
-    return make
+    return make if reference is None else make(reference)

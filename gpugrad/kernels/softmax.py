@@ -31,27 +31,27 @@ def total_of(xp: Namespace, e: Array, axis: Axis) -> Array:
     return xp.where(s == 0, nan, s)
 
 
-@rows(reduce=(("m", "max", "x"), ("s", "sum", "exp(x - m)")), out="exp(x - m) / s")
+@rows
 def softmax_forward(xp: Namespace, x: Array, /, axis: Axis) -> Array:
     """``exp(x - m) / sum exp(x - m)`` with ``m`` the largest element, so that nothing overflows."""
     e = xp.exp(x - shift_of(xp, top(xp, x, axis)))
     return e / total_of(xp, e, axis)
 
 
-@rows(reduce=(("d", "sum", "g * y"),), out="y * (g - d)")
+@rows
 def softmax_backward(xp: Namespace, g: Array, y: Array, /, axis: Axis) -> Array:
     """``y (g - sum g y)``: the Jacobian ``diag(y) - y y^T`` applied without being made."""
     return y * (g - xp.sum(g * y, axis=axis, keepdims=True))
 
 
-@rows(reduce=(("m", "max", "x"), ("s", "sum", "exp(x - m)")), out="x - m - log(s)")
+@rows
 def log_softmax_forward(xp: Namespace, x: Array, /, axis: Axis) -> Array:
     """``x - m - log sum exp(x - m)`` with ``m`` the largest element."""
     z = x - shift_of(xp, top(xp, x, axis))
     return z - xp.log(total_of(xp, xp.exp(z), axis))
 
 
-@rows(reduce=(("d", "sum", "g"),), out="g - exp(y) * d")
+@rows
 def log_softmax_backward(xp: Namespace, g: Array, y: Array, /, axis: Axis) -> Array:
     """``g - exp(y) sum g``."""
     return g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True)

@@ -43,13 +43,15 @@ SCALARS = {
 
 PURE = [k for k in REGISTRY.values() if isinstance(k, Elementwise) and not k.changes]
 CHANGING = [k for k in REGISTRY.values() if isinstance(k, Elementwise) and k.changes]
-ROWS = [k for k in REGISTRY.values() if isinstance(k, Rows)]
+ROWS = [k for k in REGISTRY.values() if isinstance(k, Rows) and k.parameters == ("axis",)]
+MATRICES = [k for k in REGISTRY.values() if isinstance(k, Rows) and k not in ROWS]
+"""These are compared in ``test_row_kernels.py``."""
 LENGTHS = (1, 31, 32, 33, 1000, 1024, 1025, 5000)
 ORDERS = (0, 1, 2)
 
 
 def test_every_kernel_is_of_a_kind_that_is_tested_here():
-    assert {*PURE, *CHANGING, *ROWS} == {*REGISTRY.values()}
+    assert {*PURE, *CHANGING, *ROWS, *MATRICES} == {*REGISTRY.values()}
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def sample(names, shape, dtype, seed=0):
         values = rng.normal(size=shape)
         if name in ("s", "v", "w"):  # running squares: above the squares of the means
             values = values**2 + 20
-        made[name] = numpy.asarray(values).astype(dtype)
+        made[name] = numpy.asarray(values > 0 if name == "mask" else values).astype(bool if name == "mask" else dtype)
     return made
 
 
@@ -179,7 +181,8 @@ SPECIAL = [0.0, -0.0, numpy.inf, -numpy.inf, numpy.nan, 1e-7, -1e-7, 1e4, -1e4, 
 @pytest.mark.parametrize("kernel", PURE, ids=lambda k: k.name)
 def test_elementwise_special_values(cupy, kernel, dtype):
     grids = numpy.meshgrid(*[SPECIAL] * len(kernel.arrays))
-    arrays = [cupy.asarray(g.astype(DTYPES[dtype])) for g in grids]
+    types = [bool if name == "mask" else DTYPES[dtype] for name in kernel.arrays]
+    arrays = [cupy.asarray(g.astype(t)) for g, t in zip(grids, types, strict=True)]
     run_pure(cupy, kernel, arrays, dtype)
 
 
