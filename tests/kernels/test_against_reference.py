@@ -169,7 +169,8 @@ def test_elementwise_mixed_and_broadcast(cupy, kernel, dtype):
         small = sample("x", shape, DTYPES[dtype])["x"]
         run_pure(cupy, kernel, [cupy.broadcast_to(cupy.asarray(small), (13, 40)), *map(cupy.asarray, others)], dtype)
         if others:
-            run_pure(cupy, kernel, [*map(cupy.asarray, (first, *others[:-1])), cupy.asarray(small)], dtype)
+            last = cupy.asarray(small.astype(others[-1].dtype))
+            run_pure(cupy, kernel, [*map(cupy.asarray, (first, *others[:-1])), last], dtype)
     if others:
         run_pure(cupy, kernel, [cupy.asarray(first[:, :1]), *(cupy.asarray(o[:1]) for o in others)], dtype)
 
@@ -255,13 +256,13 @@ def test_elementwise_in_place(cupy, kernel, dtype):
             kernel(cupy, cupy.zeros(1, "f4"), *(cupy.zeros(3, "f4") for _ in kernel.arrays[1:]), *scalars)
 
 
-def rows_close(cupy, kernel, values, dtype):
+def rows_close(cupy, kernel, values, dtype, axis=-1):
     arrays = [cupy.asarray(v) for v in values]
     with counted(cupy) as seen:
-        got = kernel(cupy, *arrays, -1)
+        got = kernel(cupy, *arrays, axis)
     if seen is not None:
         assert seen.kernels[kernel.name] == 1
-    assert_close(cupy, got, reference(kernel, values, (-1,))[0], dtype, scale=8)
+    assert_close(cupy, got, reference(kernel, values, (axis,))[0], dtype, scale=8)
 
 
 @every_dtype
@@ -296,11 +297,12 @@ def test_rows_special_values(cupy, kernel, length):
 @pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
 def test_rows_that_the_kernel_does_not_take_go_to_the_reference(cupy, kernel):
     values = [*sample(kernel.arrays, (6, 8), "f4").values()]
-    for how, axis in [("transposed", -1), ("packed", 0), ("packed", (0, 1))]:
+    for how, axis in [("transposed", -1), ("packed", 0), ("transposed", (0, 1))]:
         with counted(cupy) as seen:
             got = kernel(cupy, *(place(cupy, v, how) for v in values), axis)
         assert seen is None or kernel.name not in seen.kernels
         assert_close(cupy, got, reference(kernel, values, (axis,))[0], "float32")
+    rows_close(cupy, kernel, values, "float32", (0, 1))  # all axes are one row
     for shape in [(0,), (0, 4), (3, 0)]:
         empty = [cupy.zeros(shape, "f4") for _ in kernel.arrays]
         assert kernel(cupy, *empty, -1).shape == shape
