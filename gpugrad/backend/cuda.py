@@ -125,7 +125,7 @@ class CUDABackend(Backend):
         self, source: str, name: str, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...],
         shared: int = 0,
     ) -> None:  # fmt: skip
-        self._function(source, name)(grid, block, arguments, shared)
+        self._function(source, name)(grid, block, arguments, shared_mem=shared)
 
     def launch(self, source: str, name: str, threads: int, arguments: tuple[Any, ...], block: int = 256) -> None:
         if threads:
