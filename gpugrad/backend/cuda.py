@@ -277,9 +277,19 @@ class CUDABackend(Backend):
             return Usage(int(pool.used_bytes()), int(pool.total_bytes()), int(free), int(total))
 
 
+class Foreign:
+    """A stream that another library made, by its handle."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self.handle  # the version of the protocol
+
+
 def _stream(number: int | None) -> Any:
     """The stream that DLPack's ``stream`` names; None and 1 are the legacy default stream."""
-    return cupy.cuda.Stream.null if number in (None, 0, 1) else cupy.cuda.ExternalStream(number)
+    return cupy.cuda.Stream.null if number in (None, 0, 1) else cupy.cuda.Stream.from_external(Foreign(number))
 
 
 class Working:

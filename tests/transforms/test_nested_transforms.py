@@ -33,7 +33,8 @@ REFUSALS = ("result depends on values",)
 
 @pytest.fixture(autouse=True)
 def quiet():
-    with numpy.errstate(all="ignore"):
+    """On the CPU in any run: rows make arrays of their own on the default device."""
+    with numpy.errstate(all="ignore"), gg.default_device("cpu"):
         yield
 
 
