@@ -34,12 +34,12 @@ VARIABLE = "GPUGRAD_COMPILE"
 
 @cache
 def wanted() -> bool:
-    """Whether kernels for the CPU are to be compiled: llvmlite is installed, and ``GPUGRAD_COMPILE`` is not ``0``."""
+    """Return whether to compile kernels for the CPU: llvmlite is installed, and ``GPUGRAD_COMPILE`` is not ``0``."""
     return os.environ.get(VARIABLE, "") != "0" and installed()
 
 
 def installed() -> bool:
-    """Whether llvmlite can be imported."""
+    """Return whether llvmlite can be imported."""
     try:
         return util.find_spec("llvmlite") is not None
     except ValueError:  # somebody has blocked the import
@@ -155,7 +155,7 @@ def machine() -> Machine | None:
 
 
 def why_not() -> str | None:
-    """Why nothing is compiled for the CPU; None if it is."""
+    """The reason why nothing is compiled for the CPU; None if kernels are."""
     if not installed():
         return "pip install 'gpugrad[cpu]' compiles them"
     if machine() is not None:

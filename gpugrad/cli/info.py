@@ -83,7 +83,7 @@ def _version(package: str) -> str:
 
 
 def _cpu() -> str:
-    """Whether kernels are compiled for the CPU; if not, why."""
+    """Say whether kernels are compiled for the CPU; if not, why."""
     machine = llvm.machine()
     if machine is None:
         return f"run on NumPy, slower: {llvm.why_not()}"

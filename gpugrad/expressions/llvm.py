@@ -109,7 +109,7 @@ OPERATIONS: dict[str, Callable[..., Value]] = {
     "where": lambda code, mask, a, b: code.where(mask, a, b),
     **{name: _called(function) for name, function in FUNCTIONS.items()},
 }
-"""What an operation is, by its name in ``node.py``. The others are not compiled."""
+"""The instructions of each operation, by its name in ``node.py``. Other operations are not compiled."""
 
 POWERS: dict[float, Callable[[Code, Value], Value]] = {
     2.0: lambda code, x: x * x,
@@ -121,7 +121,7 @@ POWERS: dict[float, Callable[[Code, Value], Value]] = {
 
 
 def compilable(roots: Iterable[Expression]) -> bool:
-    """Whether every operation has a vector form."""
+    """Return whether every operation has a vector form."""
     others = {"variable", "constant", "index", "length", "reduce", "astype", "view", "power"}
     return all(
         node.op in OPERATIONS or (node.op in others and (node.op != "power" or DTYPES[node.dtype] == "f"))

@@ -53,7 +53,7 @@ def _by_header(array: Array) -> int:
 
 
 def _reader() -> Callable[[Array], int]:
-    """How to find the address of an array's memory: in its header, five times as fast, if it is there."""
+    """The function that finds the address of an array: in its header if possible, which is five times as fast."""
     probes = [numpy.empty(3), numpy.empty((4, 4), "float32")[1:, ::2]]
     try:
         return _by_header if all(_by_header(p) == _by_interface(p) for p in probes) else _by_interface
@@ -101,7 +101,7 @@ def load(name: str, source: str) -> Any:
 
 
 def usable(dtypes: Sequence[Any]) -> bool:
-    """Whether compiled code can read arrays of these dtypes."""
+    """Return whether compiled code can read arrays of these dtypes."""
     return llvm.machine() is not None and all(d.name in DTYPES and d.isnative for d in dtypes)
 
 
@@ -251,7 +251,7 @@ class Compiled:
         threads.share_out(code.function, code.pack(*map(address, arrays), rows, n, *steps), first.size, code.step)
 
     def _may_change(self, inputs: tuple[Any, ...], shape: Shape) -> bool:
-        """Whether every array to be changed is whole, writable, and shares memory with no other but exactly."""
+        """Return whether every array to be changed is whole and writable, and overlaps no other array in part."""
         for i in self.changed:
             a = inputs[i]
             if a.shape != shape or not a.flags.writeable:

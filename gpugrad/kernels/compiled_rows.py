@@ -64,7 +64,7 @@ def code(function: Callable[..., Any], spec: Spec, scalars: tuple[str, ...], rou
 
 
 def flat(*arrays: Any) -> bool:
-    """Whether these are contiguous arrays of NumPy in the byte order of the machine; None counts as one."""
+    """Return whether these are contiguous arrays of NumPy in the byte order of the machine; None counts as one."""
     return all(
         a is None or (type(a) is numpy.ndarray and a.flags.num & FLAT == FLAT and a.dtype.isnative) for a in arrays
     )
@@ -124,7 +124,7 @@ def name_or_none(array: Any) -> str | None:
 
 
 def _labelled(x: Any, label: Any, weight: Any) -> bool:
-    """Whether these are rows of scores, a label for each, and one weight for each class or none."""
+    """Return whether these are rows of scores, a label for each, and one weight for each class or none."""
     if x.size < LEAST or not flat(x, label, weight) or x.ndim != 2 or x.shape[1] < SHORTEST:
         return False
     if label.shape != x.shape[:1] or label.dtype != numpy.int64:

@@ -1,4 +1,4 @@
-"""What the hand-written NumPy routines share, and those for few numbers, which every small recurrent step takes.
+"""Parts that the hand-written NumPy routines share, and routines for few numbers, as in small recurrent steps.
 
 Temporary arrays are overwritten in place. Every routine is tested against its reference.
 """
@@ -61,7 +61,7 @@ NEAR = 1800.0
 
 
 def _few(x: Any) -> bool:
-    """Whether these are few elements, so near 0 that no exponential overflows."""
+    """Return whether these are few elements, so near 0 that no exponential overflows."""
     if type(x) is not numpy.ndarray or x.size >= SMALL or x.dtype not in BITS:
         return False
     return bool(numpy.vdot(x, x) < NEAR)  # without a warning of an overflow, as dot would give

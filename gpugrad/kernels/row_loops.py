@@ -173,7 +173,7 @@ def rows(inputs: Sequence[Expression], outputs: Sequence[Expression]) -> tuple[s
 
 
 def _saved(passes: dict[Expression, int], written: list[Matrix]) -> dict[Expression, tuple[Matrix, int]]:
-    """What a result needs of what a reduction has computed: it is kept where the result will be.
+    """Values of a reduction pass that a result needs again: they are kept in the memory of that result.
 
     Only functions that take longer than reading their result.
     """
