@@ -6,22 +6,21 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
-from os import PathLike
 from typing import Any, NamedTuple
 
 from ..backend import logger
 from ..core import Tensor
 from ..nn import Module
 from ..random import default_generator
-from .callbacks import Callback
 from .checkpoints.checkpointer import Checkpointer, Stateful
 from .checkpoints.reading import Checkpoint, CheckpointError, OtherRunError
 from .checkpoints.stores import masked
 from .data_position import Source
-from .metrics import Mean, Metric
+from .metrics import Mean
+from .options import Options
 from .preemption import Interrupted, Preemption
 from .program import Description, compared
 from .reporting.log import Log
@@ -61,27 +60,13 @@ class Run:
     The state that is saved is that between two steps, as :meth:`_mark` has noted it: where the loaders were, and the
     random numbers. What was begun since then (a wait, an evaluation) is done again by whoever goes on.
 
-    >>> run = Run({}, folder=None)
+    >>> run = Run({}, Options())
     >>> run.step, run.epoch
     (0, 0)
     """
 
-    def __init__(
-        self, parts: Mapping[str, Stateful], *, folder: str | PathLike[str] | None,
-        metrics: Mapping[str, Metric] | None = None, callbacks: Sequence[Callback] = (),
-        save_every: int | None = None, save_seconds: float | None = 300.0, keep_last: int = 3, mode: str = "min",
-        resume: bool = True, settings: Mapping[str, Any] | None = None, price_per_hour: float | None = None,
-        progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None, takeover: bool = False,
-    ) -> None:  # fmt: skip
-        if not grace > 0:
-            raise ValueError(f"Trainer: expected grace in seconds, more than 0, got {grace}")
-        self.metrics = dict(metrics or {})
-        self.callbacks = list(callbacks)
-        self.save_every, self.save_seconds = save_every, save_seconds
-        self.resume, self.settings = resume, dict(settings or {})
-        self.price_per_hour, self.progress = price_per_hour, progress
-        self.grace, self.metadata = grace, metadata
-
+    def __init__(self, parts: Mapping[str, Stateful], options: Options) -> None:
+        self.options = options
         self.step = self.epoch = 0
         self.first = 0
         """The step at which this process began."""
@@ -104,12 +89,12 @@ class Run:
         self._ending = self._ended = False
         """Whether an epoch is being ended (evaluation, schedule, callbacks), and whether this process has done so."""
 
-        self._place = None if folder is None else Place(folder)
+        self._place = None if options.folder is None else Place(options.folder)
         self.checkpointer: Checkpointer | None = None
         if self._place is not None:
             self.checkpointer = Checkpointer(
-                self._place.checkpoints, {**parts, "trainer": self}, keep_last=keep_last, mode=mode,
-                beside=self._place.push, takeover=takeover,
+                self._place.checkpoints, {**parts, "trainer": self}, keep_last=options.keep_last,
+                mode=options.mode, beside=self._place.push, takeover=options.takeover,
             )  # fmt: skip
 
     @property
@@ -187,8 +172,9 @@ class Run:
 
     def _since(self, moment: Moment) -> float:
         """How much of the interval between saves has passed."""
-        steps = 0.0 if self.save_every is None else (self.step - moment.step) / self.save_every
-        return steps if self.save_seconds is None else max(steps, (time.monotonic() - moment.time) / self.save_seconds)
+        every, seconds = self.options.save_every, self.options.save_seconds
+        steps = 0.0 if every is None else (self.step - moment.step) / every
+        return steps if seconds is None else max(steps, (time.monotonic() - moment.time) / seconds)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run is, as of the last step."""
@@ -201,8 +187,8 @@ class Run:
             "sums": list(self._sums),
             "window": self._window.state_dict(),
             "norm": self._norm,
-            "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
-            "callbacks": [callback.state_dict() for callback in self.callbacks],
+            "metrics": {name: metric.state_dict() for name, metric in self.options.metrics.items()},
+            "callbacks": [callback.state_dict() for callback in self.options.callbacks],
             "seconds": self.seconds,
             "program": self._program,
             "rows": 0 if self._log is None else self._log.rows,
@@ -215,9 +201,9 @@ class Run:
         self._window.load_state_dict(state["window"])
         self._norm = state["norm"]
         self._rows = state.get("rows")
-        for name, metric in self.metrics.items():
+        for name, metric in self.options.metrics.items():
             metric.load_state_dict(state["metrics"][name])
-        for callback, own in zip(self.callbacks, state["callbacks"], strict=True):
+        for callback, own in zip(self.options.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(own)
         for name, source in self._sources.items():
             if name in state["positions"]:
@@ -245,13 +231,13 @@ class Run:
         self._began = time.monotonic()
         self._saved = self._safe = self._now() if self.step else self._now()._replace(phase="")
         stack.callback(self._close)
-        if self.progress:
+        if self.options.progress:
             device = next((p.device for p in model.parameters()), None)
-            self._bar = Progress(total, price_per_hour=self.price_per_hour, device=device, seconds=self._spent)
+            self._bar = Progress(total, price_per_hour=self.options.price_per_hour, device=device, seconds=self._spent)
             self._bar.start(done=self.step)
             stack.callback(self._bar.finish)
             self._greet(total)
-        self._going = stack.enter_context(Preemption(self.grace, self.metadata))
+        self._going = stack.enter_context(Preemption(self.options.grace, self.options.metadata))
 
     def _greet(self, total: int | None) -> None:
         """Say where the run goes on, unless it is complete."""
@@ -259,7 +245,7 @@ class Run:
             self._say(f"resuming from step {self.step}, epoch {self.epoch + 1}")
 
     def _restore(self, checkpointer: Checkpointer) -> None:
-        if not self.resume:
+        if not self.options.resume:
             checkpointer.begin_anew()
         elif checkpointer.restore(check=self._compare) is not None:
             logger.info("resuming from step %d, epoch %d", self.step, self.epoch + 1)
@@ -288,15 +274,15 @@ class Run:
         return {}
 
     def _opened_log(self, place: Place, fresh: bool) -> Log:
-        if fresh and self.resume:
+        if fresh and self.options.resume:
             place.fetch()
         log = Log(place.local)
-        if fresh and not self.resume:
+        if fresh and not self.options.resume:
             log.drop_after(-1)
         elif fresh and log.seconds:
             self._spent = log.resume(self.step, self._rows)
-        price = {} if self.price_per_hour is None else {"price_per_hour": self.price_per_hour}
-        log.settings({**self.settings, **price})
+        price = {} if self.options.price_per_hour is None else {"price_per_hour": self.options.price_per_hour}
+        log.settings({**self.options.settings, **price})
         return log
 
     def _close(self) -> None:

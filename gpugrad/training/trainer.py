@@ -24,6 +24,7 @@ from .callbacks import Callback
 from .checkpoints.reading import CheckpointError
 from .data_position import Source
 from .metrics import Mean, Metric
+from .options import Options
 from .preemption import Interrupted
 from .program import Description, described
 from .run import EVALUATE, TRAIN, Run
@@ -95,24 +96,18 @@ class Trainer(Run):
         settings: Mapping[str, Any] | None = None, log_every: int = 10, price_per_hour: float | None = None,
         progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None, takeover: bool = False,
     ) -> None:  # fmt: skip
-        least = min(accumulate, log_every, 1 if save_every is None else save_every)
-        if least < 1 or schedule not in ("step", "epoch") or not (save_seconds is None or save_seconds > 0):
-            raise ValueError(
-                f"Trainer: expected accumulate, log_every and save_every from 1 on, save_seconds above 0, and schedule "
-                f"'step' or 'epoch', got accumulate={accumulate}, log_every={log_every}, save_every={save_every}, "
-                f"save_seconds={save_seconds}, schedule={schedule!r}"
-            )
-        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "ema": ema}
-        super().__init__(
-            {name: part for name, part in parts.items() if part is not None}, folder=folder, metrics=metrics,
-            callbacks=callbacks, save_every=save_every, save_seconds=save_seconds, keep_last=keep_last, mode=mode,
-            resume=resume, settings=settings, price_per_hour=price_per_hour, progress=progress, grace=grace,
-            metadata=metadata, takeover=takeover,
+        options = Options(
+            folder=folder, schedule=schedule, accumulate=accumulate, clip_grad_norm=clip_grad_norm,
+            metrics=dict(metrics or {}), callbacks=list(callbacks), save_every=save_every, save_seconds=save_seconds,
+            keep_last=keep_last, keep_best=keep_best, mode=mode, resume=resume, settings=dict(settings or {}),
+            log_every=log_every, price_per_hour=price_per_hour, progress=progress, grace=grace, metadata=metadata,
+            takeover=takeover,
         )  # fmt: skip
+        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "ema": ema}
+        super().__init__({name: part for name, part in parts.items() if part is not None}, options)
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.scheduler, self.schedule, self.ema = scheduler, schedule, ema
-        self.accumulate, self.clip_grad_norm, self.log_every = accumulate, clip_grad_norm, log_every
-        self.keep_best, self.monitor = keep_best, monitor
+        self.scheduler, self.ema = scheduler, ema
+        self.monitor = monitor
         self.stopped = False
         self._most: int | None = None
         self._epochs = 0
@@ -145,7 +140,7 @@ class Trainer(Run):
         self._sources = {TRAIN: Source(train)} | ({} if validation is None else {"validation": Source(validation)})
         if self.monitor is None:
             self.monitor = "loss" if validation is None else "validation/loss"
-        if self.checkpointer is not None and self.keep_best:
+        if self.checkpointer is not None and self.options.keep_best:
             self.checkpointer.keep_best = self.monitor
         self.stopped, self._most, self._epochs = False, steps, epochs
         with ExitStack() as stack:
@@ -153,12 +148,12 @@ class Trainer(Run):
             if self.epoch >= epochs or self._over():
                 self._say(f"complete: {self.epoch} of {epochs} epochs, {self.step} steps are done; nothing to train")
             try:
-                for callback in self.callbacks:
+                for callback in self.options.callbacks:
                     callback.on_start(self)
                 while self.epoch < epochs and not self._over():
                     self._one_epoch()
                 self._finish()
-                for callback in self.callbacks:
+                for callback in self.options.callbacks:
                     callback.on_end(self)
             except Interrupted as interrupted:
                 self._leave(interrupted)
@@ -177,7 +172,7 @@ class Trainer(Run):
         The model is in evaluation mode meanwhile. Afterwards, also after an error or an interruption, each of its
         modules is in the mode that it had.
         """
-        mean, metrics, sums = Mean(), deepcopy(self.metrics), 0
+        mean, metrics, sums = Mean(), deepcopy(self.options.metrics), 0
         for metric in metrics.values():
             metric.reset()
         with mode(self.model, training=False), nullcontext() if self.ema is None else self.ema.swapped():
@@ -226,15 +221,15 @@ class Trainer(Run):
     def _describe(self) -> Description:
         return described(
             model=self.model, loss=self.loss, optimizer=self.optimizer, scheduler=self.scheduler, ema=self.ema,
-            data=self._sources[TRAIN].batches, metrics=self.metrics, callbacks=len(self.callbacks),
-            settings=self.settings,
-            options={name: getattr(self, name) for name in ("accumulate", "clip_grad_norm", "schedule")},
+            data=self._sources[TRAIN].batches, metrics=self.options.metrics, callbacks=len(self.options.callbacks),
+            settings=self.options.settings,
+            options={name: getattr(self.options, name) for name in ("accumulate", "clip_grad_norm", "schedule")},
         )  # fmt: skip
 
     def _total(self, epochs: int) -> int | None:
         """How many steps the run will have made, where that is known."""
         count = self._sources[TRAIN].count
-        known = [] if count is None else [-(-count // self.accumulate) * epochs]
+        known = [] if count is None else [-(-count // self.options.accumulate) * epochs]
         return min(known + ([] if self._most is None else [self._most]), default=None)
 
     def _over(self) -> bool:
@@ -245,14 +240,14 @@ class Trainer(Run):
         self.model.train()
         batches = self._waited(self._sources[TRAIN])
         while self._phase == TRAIN:
-            group = tuple(islice(batches, self.accumulate))
-            if len(group) < self.accumulate:
+            group = tuple(islice(batches, self.options.accumulate))
+            if len(group) < self.options.accumulate:
                 self._phase = EVALUATE
             if group:
                 self._step(group)
             self._mark()
-            if group and self.callbacks:
-                for callback in self.callbacks:
+            if group and self.options.callbacks:
+                for callback in self.options.callbacks:
                     callback.on_step(self)
                 self._mark()
             self._keep_up()
@@ -289,22 +284,22 @@ class Trainer(Run):
             else:
                 self._window.update(loss, over.count)
             with modes.no_grad():
-                for metric in self.metrics.values():
+                for metric in self.options.metrics.values():
                     metric.update(outputs, targets)
         if added is not None:
             self._window.update(added)
         self._mend(together.factor)
-        if self.clip_grad_norm is not None:
-            self._norm = clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        if self.options.clip_grad_norm is not None:
+            self._norm = clip_grad_norm_(self.model.parameters(), self.options.clip_grad_norm)
         self.optimizer.step()
-        if self.scheduler is not None and self.schedule == "step" and not self._wants_metric:
+        if self.scheduler is not None and self.options.schedule == "step" and not self._wants_metric:
             self.scheduler.step()
         if self.ema is not None:
             self.ema.update()
         self.step += 1
         if self._bar is not None:
             self._bar.advance(total)
-        if self.step % self.log_every == 0:
+        if self.step % self.options.log_every == 0:
             self._note()
 
     def _mend(self, factor: Any) -> None:
@@ -336,7 +331,7 @@ class Trainer(Run):
         if not self._sums[1] and not self._window.state_dict():
             raise ValueError(f"Trainer.fit: there are no batches in epoch {self.epoch + 1}")
         results = {"loss": self._sums[0] / self._sums[1] if self._sums[1] else nan}
-        results |= {name: metric.compute() for name, metric in self.metrics.items()}
+        results |= {name: metric.compute() for name, metric in self.options.metrics.items()}
         if "validation" in self._sources:
             with nullcontext() if self._bar is None else self._bar.paused("validation"):
                 found = self.evaluate(self._sources["validation"])
@@ -345,23 +340,23 @@ class Trainer(Run):
 
     def _end_epoch(self, results: dict[str, float]) -> None:
         self.results = results
-        if self.keep_best:
+        if self.options.keep_best:
             self._monitored()
         self.epoch, self._phase, self._sums = self.epoch + 1, TRAIN, [0.0, 0.0]
-        for metric in self.metrics.values():
+        for metric in self.options.metrics.values():
             metric.reset()
         if self.scheduler is not None and self._wants_metric:
             self.scheduler.step(self._monitored())
-        elif self.scheduler is not None and self.schedule == "epoch":
+        elif self.scheduler is not None and self.options.schedule == "epoch":
             self.scheduler.step()
         self._write({name: value for name, value in results.items() if name != "loss"}, self.epoch)
         if self._bar is not None:
             self._bar.epoch_line(results)
         self._mark()
-        for callback in self.callbacks:
+        for callback in self.options.callbacks:
             callback.on_epoch(self, results)
         self._mark()
-        self._keep_up(results, always=self.keep_best)
+        self._keep_up(results, always=self.options.keep_best)
 
     def _waited(self, source: Any) -> Iterator[Batch]:
         """Batches; asking for one is where a run ends that was told to go, at once or in the midst of the wait."""

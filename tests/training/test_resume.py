@@ -187,7 +187,8 @@ def test_on_another_kind_of_device(way, tmp_path, request):
         for devices in (("cpu", "cpu"), way):
             for device, steps in zip(devices, (23, 50), strict=True):
                 with gg.default_device(device):
-                    run = trainer(tmp_path / "-".join(devices), dropout=0.3)
+                    # No Adam: it makes whole steps of the rounding that is the gradient of a bias before BatchNorm.
+                    run = trainer(tmp_path / "-".join(devices), "sgd", dropout=0.3)
                     run.fit(*loaders(), epochs=9, steps=steps)
                     numbers[devices] = {name: value.numpy() for name, value in run.model.state_dict().items()}
                     assert {p.device.type for p in run.model.parameters()} == {device}

@@ -164,9 +164,8 @@ def test_averaged_weights_are_evaluated_and_the_others_trained(device):
 
 @pytest.mark.parametrize(("schedule", "rate"), [("step", 0.1 * 0.5**12), ("epoch", 0.1 * 0.5**2)])
 def test_when_the_schedule_is_stepped(schedule, rate):
-    run = trainer()
-    run = trainer(run.model)
-    run.scheduler, run.schedule = optim.lr_scheduler.ExponentialLR(run.optimizer, 0.5), schedule
+    run = trainer(schedule=schedule)
+    run.scheduler = optim.lr_scheduler.ExponentialLR(run.optimizer, 0.5)
     run.fit(batches(), epochs=2)
     assert run.optimizer.param_groups[0]["lr"] == pytest.approx(rate)
 
