@@ -1,12 +1,14 @@
 """What a sliding window sees, side by side as columns (*im2col*), and columns added up again (*col2im*).
 
 Both go along one axis after the other: for a window of k x k, 2 k copies in the place of k^2. All but those along the
-last axis are of rows that lie together in memory, so they run at its speed even where images are small.
+last axis are of rows that lie together in memory, so they run at its speed even where images are small. With a compiler
+for the CPU both are one loop (``compiled_windows.py``).
 """
 
 from __future__ import annotations
 
 from ..backend import Array, Namespace
+from . import compiled_windows
 from .windows import Window
 
 ALL = slice(None)
@@ -21,6 +23,9 @@ def gathered(xp: Namespace, x: Array, window: Window, buffers: dict[int, Array])
         window: what slides over its last axes.
         buffers: of an earlier call with the same shapes; they are written again, and their borders are 0 already.
     """
+    found: Array = compiled_windows.gathered(x, window, buffers)
+    if found is not NotImplemented:
+        return found
     ndim = len(window.inner)
     place = (ALL,) * (ndim + 1)  # in front of the axis, counted from the one that is done first
     for axis in reversed(range(ndim)):
@@ -40,6 +45,8 @@ def gathered(xp: Namespace, x: Array, window: Window, buffers: dict[int, Array])
 
 def added(xp: Namespace, columns: Array, x: Array, window: Window) -> None:
     """Add columns of shape ``(C, *kernel, N, *outer)`` to ``x``, shape ``(C, N, *inner)``, in their places."""
+    if compiled_windows.added(columns, x, window):
+        return
     ndim = len(window.inner)
     place = (ALL,) * (ndim + 1)
     for axis in range(ndim):

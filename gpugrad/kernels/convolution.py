@@ -7,7 +7,8 @@ For each image the columns ``(C K, P)`` hold, for C channels and K offsets of th
     filters    W' = g columns(x)^T           the transpose of convolve by W
 
 The columns are K times as large as the image. So on the CPU a few images at a time go through one buffer that stays in
-the cache; on a GPU as many as fit into a fixed share of memory. Source: Chellapilla, Puri and Simard 2006, "High
+the cache; on a GPU as many as fit into a fixed share of memory. With a compiler for the CPU, a convolution of each
+channel with one filter needs no columns (``compiled_windows.py``). Source: Chellapilla, Puri and Simard 2006, "High
 performance convolutional neural networks for document processing".
 """
 
@@ -18,6 +19,7 @@ from math import prod
 
 from .. import backend
 from ..backend import Array, Namespace
+from . import compiled_windows
 from .columns import added, gathered
 from .indexing import _atomic as atomic
 from .windows import Window
@@ -59,6 +61,12 @@ def _columns(xp: Namespace, x: Array, window: Window, groups: int) -> Iterator[t
         yield images, positions, xp.reshape(columns, (groups, channels // groups * window.size, size))
 
 
+def _depthwise(x: Array, w: Array, groups: int) -> bool:
+    """Whether each channel has one filter of its own."""
+    shape = w.shape
+    return bool(groups == shape[0] == x.shape[1] and shape[1] == 1)
+
+
 def _by_channel(xp: Namespace, g: Array, images: slice, positions: slice, groups: int) -> Array:
     """Some images of ``g``, shape ``(N, O, P)``, as ``(groups, O/groups, n P)``."""
     part = xp.swapaxes(g[images, :, positions], 0, 1)
@@ -76,6 +84,10 @@ def convolve(xp: Namespace, x: Array, w: Array, bias: Array | None, window: Wind
 
     Shapes: ``(N, C, *inner)``, ``(O, C/groups, *kernel)`` and ``(O,)`` to ``(N, O, *outer)``.
     """
+    if _depthwise(x, w, groups):
+        found: Array = compiled_windows.depthwise(x, w[:, 0], bias, window)
+        if found is not NotImplemented:
+            return found
     outputs = w.shape[0]
     matrices = _matrices(xp, w, groups)
     offset = None if bias is None else xp.reshape(bias, (groups, outputs // groups, 1))
@@ -108,6 +120,10 @@ def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window
 
     Shapes: ``(N, O, *outer)``, ``(O, C/groups, *kernel)`` and ``(C,)`` to ``(N, C, *inner)``.
     """
+    if _depthwise(g, w, groups):
+        found: Array = compiled_windows.depthwise_back(g, w[:, 0], bias, window)
+        if found is not NotImplemented:
+            return found
     count, channels = g.shape[0], w.shape[1] * groups
     if window.plain or (set(window.stride) <= {1} and w.shape[0] <= channels):  # reading is faster than adding up
         return convolve(xp, g, _mirrored(xp, w, groups), bias, window.mirrored, groups)
@@ -136,12 +152,16 @@ def filters(xp: Namespace, x: Array, g: Array, window: Window, groups: int) -> A
     Shapes: ``(N, C, *inner)`` and ``(N, O, *outer)`` to ``(O, C/groups, *kernel)``.
     """
     outputs, channels = g.shape[1], x.shape[1] // groups
-    w = xp.zeros((groups, outputs // groups, channels * window.size), dtype=xp.result_type(x.dtype, g.dtype))
+    if channels == 1 and outputs == groups:
+        found: Array = compiled_windows.depthwise_filters(x, g, window)
+        if found is not NotImplemented:
+            return found[:, None]
+    w = xp.zeros((groups, channels * window.size, outputs // groups), dtype=xp.result_type(x.dtype, g.dtype))
     flat = xp.reshape(g, (g.shape[0], outputs, window.positions))
     for images, positions, columns in _columns(xp, x, window, groups):
         upstream = _by_channel(xp, flat, images, positions, groups)
-        xp.add(w, xp.matmul(upstream, xp.swapaxes(columns, 1, 2)), out=w)
-    return xp.reshape(w, (outputs, channels, *window.kernel))
+        xp.add(w, xp.matmul(columns, xp.swapaxes(upstream, 1, 2)), out=w)  # BLAS likes this order better
+    return xp.reshape(xp.swapaxes(w, 1, 2), (outputs, channels, *window.kernel))
 
 
 @atomic

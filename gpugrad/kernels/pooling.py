@@ -1,7 +1,8 @@
 """Pooling: the largest element under each window, or the sum of all, and the ways back.
 
 Maxima and sums over a window of k x k are taken along one axis after the other: 2 k passes instead of k^2. On the CPU
-the planes of one image after the other go through all passes while they are in the cache.
+the planes of one image after the other go through all passes while they are in the cache; with a compiler for it there
+is one pass (``compiled_windows.py``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
+from . import compiled_windows
 from .indexing import _atomic as atomic
 from .shapes import Shape
 from .windows import Window
@@ -67,9 +69,11 @@ def largest(xp: Namespace, x: Array, window: Window) -> Array:
     """The largest element under each window; NaN wins. Shape ``(..., *inner)`` to ``(..., *outer)``."""
     ndim = len(window.inner)
     planes = _planes(xp, x, ndim)
-    y = xp.empty((planes.shape[0], *window.outer), dtype=x.dtype)
-    for some in _some(window, planes.shape[0], x):
-        y[some] = _reduced(xp, planes[some], window, xp.maximum, _lowest(xp, x))
+    y = compiled_windows.pooled("max", planes, window, -inf)
+    if y is NotImplemented:
+        y = xp.empty((planes.shape[0], *window.outer), dtype=x.dtype)
+        for some in _some(window, planes.shape[0], x):
+            y[some] = _reduced(xp, planes[some], window, xp.maximum, _lowest(xp, x))
     return xp.reshape(y, (*x.shape[: x.ndim - ndim], *window.outer))
 
 
@@ -82,6 +86,9 @@ def winners(xp: Namespace, x: Array, y: Array, window: Window) -> Array:
     """
     dtype = xp.uint8 if window.size < 256 else xp.int32
     planes, tops = _planes(xp, x, len(window.inner)), _planes(xp, y, len(window.inner))
+    compiled = compiled_windows.winners(planes, tops, window)
+    if compiled is not NotImplemented:
+        return xp.reshape(compiled, y.shape)
     which = xp.full(tops.shape, xp.iinfo(dtype).max, dtype=dtype)
     for some in _some(window, planes.shape[0], x):
         part, top, found = planes[some], tops[some], which[some]
@@ -107,6 +114,9 @@ def returned(xp: Namespace, g: Array, which: Array, window: Window) -> Array:
     """Zeros, with each element of ``g`` added at its offset ``which``. Shape ``(..., *outer)`` to ``(..., *inner)``."""
     ndim = len(window.outer)
     gradients, numbers = _planes(xp, g, ndim), _planes(xp, which, ndim)
+    x = compiled_windows.returned(gradients, numbers, window)
+    if x is not NotImplemented:
+        return xp.reshape(x, (*g.shape[: g.ndim - ndim], *window.inner))
     x = xp.zeros((gradients.shape[0], *window.inner), dtype=g.dtype)
     for some in _some(window, gradients.shape[0], g):
         part, found, whole = gradients[some], numbers[some], x[some]
@@ -161,6 +171,9 @@ def average(xp: Namespace, x: Array, window: Window, counts: Counts) -> Array:
     """The sum under each window, divided by ``counts``. Shape ``(..., *inner)`` to ``(..., *outer)``."""
     ndim = len(window.inner)
     planes = _planes(xp, x, ndim)
+    y = compiled_windows.pooled("sum", planes, window, 0)
+    if y is not NotImplemented:
+        return xp.reshape(_divided(xp, y, counts), (*x.shape[: x.ndim - ndim], *window.outer))
     y = xp.empty((planes.shape[0], *window.outer), dtype=x.dtype)
     for some in _some(window, planes.shape[0], x):
         y[some] = _reduced(xp, planes[some], window, xp.add, 0)
@@ -173,6 +186,9 @@ def average_back(xp: Namespace, g: Array, window: Window, counts: Counts) -> Arr
     """The transpose of :func:`average`. Shape ``(..., *outer)`` to ``(..., *inner)``."""
     ndim = len(window.inner)
     planes = _planes(xp, g, ndim)
+    if compiled_windows.usable(window, planes.size, planes):
+        x = compiled_windows.spread_out(_divided(xp, xp.array(planes, copy=True), counts), window)
+        return xp.reshape(x, (*g.shape[: g.ndim - ndim], *window.inner))
     x = xp.empty((planes.shape[0], *window.inner), dtype=g.dtype)
     for some in _some(window, planes.shape[0], g):
         part = _divided(xp, xp.array(planes[some], copy=True), counts)
