@@ -1,8 +1,8 @@
 """Attention in tiles: no array of all queries times all keys is ever held, forward or backward.
 
 A tile is some queries of some heads, against every key they may see. On a CPU its scores stay in a core's cache, and
-the gradient computes them again from the logarithms of their sums, which are kept; on a GPU a tile is as large as
-:data:`ON_DEVICE` allows, and its softmax is one launch, forward and again in the gradient.
+the gradient computes them again from what each query's softmax subtracted and divided by, which is kept; on a GPU a
+tile is as large as :data:`ON_DEVICE` allows, and its softmax is one launch, forward and again in the gradient.
 
 Bytes moved, for H heads, L queries and S keys of E elements of s bytes: on a CPU about ``2 H (L + S) E s`` forward and
 ``5 H (L + S) E s`` backward, since scores do not leave the cache.
@@ -69,26 +69,34 @@ def scores(xp: Namespace, query: Array, key: Array, mask: Array | None, causal: 
 def attention_forward(
     xp: Namespace, query: Array, key: Array, value: Array, mask: Array | None, /, causal: bool, scale: float
 ) -> tuple[Array, Array | None]:
-    """``softmax(scale q k^T + mask) v``, and the logarithm of each query's sum where the gradient reads that."""
+    """``softmax(scale q k^T + mask) v``, and for the gradient ``m`` and ``sum exp(s - m)`` of each query's scores.
+
+    Not the logarithm of the sum, which is one number: ``m + log(sum)`` would round the sum away where m is large.
+    """
     s = scores(xp, query, key, mask, causal, scale)
     largest = shift_of(xp, top(xp, s, -1))
     e = xp.exp(s - largest)
     total = total_of(xp, e, -1)
-    return (e / total) @ value, largest + xp.log(total)
+    return (e / total) @ value, xp.concat([largest, total], axis=-1)
 
 
 @Tiled
 def attention_backward(
-    xp: Namespace, g: Array, query: Array, key: Array, value: Array, mask: Array | None, y: Array,
-    logs: Array | None, /, causal: bool, scale: float,
+    xp: Namespace, g: Array, query: Array, key: Array, value: Array, mask: Array | None,
+    sums: Array | None, /, causal: bool, scale: float,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """The gradients of query, key and value, with the axes that broadcast: ``ds = p (g v^T - sum g y)``."""
+    """The gradients of query, key and value, with the axes that broadcast: ``ds = p (d - sum p d)`` with ``d = g v^T``.
+
+    The sum is that of the tile's own products, not ``g y``: where one key has all the weight, they cancel exactly.
+    """
     s = scores(xp, query, key, mask, causal, scale)
-    if logs is None:
-        logs = shift_of(xp, top(xp, s, -1))
-        logs = logs + xp.log(total_of(xp, xp.exp(s - logs), -1))
-    p = xp.exp(s - logs)
-    d = p * (g @ transposed(xp, value) - xp.sum(g * y, axis=-1, keepdims=True))
+    if sums is None:
+        p = xp.exp(s - shift_of(xp, top(xp, s, -1)))
+        p = p / total_of(xp, p, -1)
+    else:
+        p = xp.exp(s - sums[..., :1]) / sums[..., 1:]
+    d = g @ transposed(xp, value)
+    d = p * (d - xp.sum(p * d, axis=-1, keepdims=True))
     return (d @ key) * scale, transposed(xp, d) @ (query * scale), transposed(xp, p) @ g
 
 
@@ -155,20 +163,20 @@ class Tiles:
 def forward_tiles(
     xp: Namespace, on_host: bool, query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float
 ) -> tuple[Array, Array | None]:
-    """As the reference, tile by tile; the logarithms are kept for the CPU's gradient alone."""
+    """As the reference, tile by tile; the sums are kept for the CPU's gradient alone."""
     tiles = Tiles(xp, on_host, query, key, value, mask, causal)
     if tiles.one:
         s = tiles.scores((), tiles.query * scale, tiles.columns(tiles.key, ()), 0, tiles.steps, tiles.keys)
         return softmax_forward(xp, s, -1) @ tiles.value, None
     y = xp.empty((*tiles.lead, tiles.steps, value.shape[-1]), dtype=query.dtype)
-    logs = xp.empty((*tiles.lead, tiles.steps, 1), dtype=query.dtype) if tiles.on_host else None
+    sums = xp.empty((*tiles.lead, tiles.steps, 2), dtype=query.dtype) if tiles.on_host else None
     for at in tiles.heads():
         keys = tiles.columns(tiles.key, at)
         for first, last, n in tiles.queries():
             rows = (*at, ..., slice(first, last), slice(None))
             s = tiles.scores(at, tiles.query[rows] * scale, keys, first, last, n)
             v = tiles.value[at][..., :n, :]
-            if logs is None:
+            if sums is None:
                 y[rows] = softmax_forward(xp, s, -1) @ v
                 continue
             largest = shift_of(xp, top(xp, s, -1))
@@ -176,13 +184,14 @@ def forward_tiles(
             xp.exp(s, out=s)
             total = total_of(xp, s, -1)
             xp.divide(s @ v, total, out=y[rows])
-            logs[rows] = largest + xp.log(total)
-    return y, logs
+            part = sums[rows]
+            part[..., :1], part[..., 1:] = largest, total
+    return y, sums
 
 
 def backward_tiles(
-    xp: Namespace, on_host: bool, g: Array, query: Array, key: Array, value: Array, mask: Array | None, y: Array,
-    logs: Array | None, causal: bool, scale: float,
+    xp: Namespace, on_host: bool, g: Array, query: Array, key: Array, value: Array, mask: Array | None,
+    sums: Array | None, causal: bool, scale: float,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """As the reference, tile by tile."""
     tiles = Tiles(xp, on_host, query, key, value, mask, causal)
@@ -193,7 +202,8 @@ def backward_tiles(
         return (d @ tiles.key) * scale, transposed(xp, d) @ q, transposed(xp, p) @ g
     dq = xp.empty(tiles.query.shape, dtype=query.dtype)
     dk, dv = (xp.zeros(x.shape, dtype=query.dtype) for x in (tiles.key, tiles.value))
-    handed = None if logs is None else xp.sum(g * y, axis=-1, keepdims=True)
+    if sums is not None:  # dividing g by the sums leaves exponentials in the place of probabilities
+        g = g / sums[..., 1:]
     for at in tiles.heads():
         keys, values = tiles.columns(tiles.key, at), tiles.columns(tiles.value, at)
         for first, last, n in tiles.queries():
@@ -201,13 +211,13 @@ def backward_tiles(
             q, up = tiles.query[rows] * scale, g[rows]
             p = tiles.scores(at, q, keys, first, last, n)
             d = up @ values[..., :n]
-            if logs is None or handed is None:
+            if sums is None:
                 p = softmax_forward(xp, p, -1)
                 d = softmax_backward(xp, d, p, -1)
             else:
-                p -= logs[rows]
+                p -= sums[rows][..., :1]
                 xp.exp(p, out=p)
-                d -= handed[rows]
+                d -= (p[..., None, :] @ d[..., None])[..., 0] / sums[rows][..., 1:]
                 d *= p
             seen = (*at, ..., slice(None, n), slice(None))
             dv[seen] += transposed(xp, p) @ up

@@ -17,7 +17,7 @@ def _reference(
     return softmax.on(xp, s, axis=-1) @ value
 
 
-@primitive(batch="matrices", residuals=("logs",), reference=_reference)
+@primitive(batch="matrices", residuals=("sums",), reference=_reference)
 def attention(
     xp: Namespace, query: Array, key: Array, value: Array, mask: Array | None = None, /, *, causal: bool, scale: float
 ) -> tuple[Array, ...]:
@@ -44,9 +44,9 @@ def attention(
 @attention.joint_vjp
 def _attention(
     xp: Namespace, g: Array, wanted: tuple[str, ...], query: Array, key: Array, value: Array, mask: Array | None,
-    y: Array, logs: Array | None, causal: bool, scale: float,
+    sums: Array | None, causal: bool, scale: float,
 ) -> list[Array]:  # fmt: skip
-    d = kernels.attention_backward(xp, g, query, key, value, mask, y, logs, causal, scale)
+    d = kernels.attention_backward(xp, g, query, key, value, mask, sums, causal, scale)
     by_name = dict(zip(("query", "key", "value"), d, strict=True))
     return [by_name[name] for name in wanted]
 

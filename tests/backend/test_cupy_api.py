@@ -38,7 +38,7 @@ FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/loop
                 "kernels/reductions.py", "tracing/recorder.py"}  # fmt: skip
 """Files that see NumPy's arrays alone, or look which ones they have."""
 
-OF_TRACERS = {"arithmetic", "expression"}
+OF_TRACERS = {"arithmetic", "expression", "read"}
 """What an ``xp`` of symbols has beside an array library's names."""
 
 BESIDE = {"special": "special", "matrix_functions": "linalg"}
