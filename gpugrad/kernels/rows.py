@@ -60,7 +60,7 @@ class Known(NamedTuple):
 
 
 class Rows(Kernel):
-    """A kernel over the rows of contiguous arrays ``(..., N)``, where N may be several axes.
+    """A kernel over the rows of arrays ``(..., N)``, where N may be several axes; it copies those not contiguous.
 
     Args:
         reference: ``f(xp, *arrays, /, **more)``, with the reduced axes called ``axis`` or ``axes``; without such a
@@ -100,12 +100,13 @@ class Rows(Kernel):
         split = self._split(more, len(shape))
         if split is None:
             return NotImplemented
-        lead, row = shape[:split], shape[split:]
+        lead, row, whole = shape[:split], shape[split:], True
         for a, name in zip(arrays, self.arrays, strict=True):
             if a is None:
                 continue
-            if type(a) is not kind or not a.flags.c_contiguous:
+            if type(a) is not kind:
                 return NotImplemented
+            whole = whole and a.flags.c_contiguous
             axes, own = self.axes[name], a.shape
             if axes == "c":
                 extra = len(own) - len(row)
@@ -127,6 +128,8 @@ class Rows(Kernel):
             block, threads = (WARP_BLOCK, rows * 32) if short else (LONG_BLOCK, rows * LONG_BLOCK)
             numbers = [float(more[s]) for s in self.scalars]
             given = [a for a in arrays if a is not None]
+            if not whole:  # such as the gradient of a mean, which is one number, repeated
+                given = [xp.ascontiguousarray(a) for a in given]
             source = known.short if short else known.long
             owner.launch(source, self.name, threads, (*given, *outputs.values(), *numbers, rows, n), block)
         elif any(how < 2 for _, _, how in known.made):
