@@ -3,12 +3,18 @@
 #   make train DATA=mnist              its data set
 #   make test ARGS="-k linear"         arguments for pytest
 #   make test WORKERS=0                in one process (on a GPU, that is what happens)
+#   make gpu BUDGET=480 OUT=folder     seconds for everything; the folder for the results
+#   make gpu DEVICE=simulator          a rehearsal without a GPU
 #   make train PYTHON=python3.12       another Python for .venv
 
 PYTHON ?= python3
 VENV ?= .venv
 DATA ?=
 ARGS ?=
+BUDGET ?= 480
+OUT ?= build/gpu
+DEVICE ?= cuda
+SMALL ?= $(filter simulator,$(DEVICE))
 WORKERS ?= $(if $(findstring cuda,$(ARGS)),0,auto)
 
 BIN := $(VENV)/bin
@@ -21,7 +27,7 @@ CUDA_MAJOR = $(shell nvidia-smi 2>/dev/null | sed -n 's/.*CUDA[A-Za-z ]*Version:
 CUDA_EXTRA = $(shell v="$(CUDA_MAJOR)"; if [ -n "$$v" ] && [ "$$v" -ge 13 ]; then echo ,cuda13; \
 	elif [ "$$v" = 12 ]; then echo ,cuda12; fi)
 
-.PHONY: help train test lint types check docs clean
+.PHONY: help train test gpu lint types check docs clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,6 +44,11 @@ train: $(INSTALLED) ## train a two-layer network on handwritten digits, print it
 
 test: $(INSTALLED) ## the whole test suite
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+# Nothing is installed: the Python of .venv where it runs, else PYTHON, with the packages that it has.
+gpu: ## check a GPU within BUDGET seconds: kernels, races, the suite, speed; results go into the folder OUT
+	@python=$(BIN)/python; "$$python" -c 'import numpy' 2>/dev/null || python=$(PYTHON); set -x; \
+		"$$python" tools/gpu --device $(DEVICE) --budget $(BUDGET) --out $(OUT) $(if $(SMALL),--small) $(ARGS)
 
 lint: $(INSTALLED_DEV) ## ruff: lint and format
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Each fused kernel against its reference, both on the GPU: microseconds and bytes per second. Needs a GPU.
 
 Interleaved repeats, timed with events on the stream, medians. Bytes are those a kernel has to move: each array read or
-written once.
+written once. The file is written after each row, the largest sizes first.
 
     python benchmarks/kernels.py --out benchmarks/results/kernels-NAME.json
 """
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,34 @@ ROW = 1_000
 
 
 def arguments(kernel: Kernel, size: int, dtype: Any) -> tuple[Any, ...]:
-    """Positive random arrays, and plausible scalars, for a kernel."""
-    shape = (size // ROW, ROW) if isinstance(kernel, Rows) else (size,)
-    arrays = [gg.random.uniform(0.1, 1.0, shape, dtype=dtype).data for _ in kernel.arrays]
-    return (*arrays, *(-1 if name == "axis" else 0.5 for name in kernel.scalars))
+    """Positive random arrays, and plausible scalars, for a kernel: of one over rows, its first variant."""
+    if not isinstance(kernel, Rows):
+        arrays = [gg.random.uniform(0.1, 1.0, (size,), dtype=dtype).data for _ in kernel.arrays]
+        return (*arrays, *(0.5 for _ in kernel.scalars))
+    variant, known = kernel.variants[0], {"axis": -1, "axes": (-1,)}
+    arrays = [
+        None if variant.get(name, name) is None else row_array(kernel, name, size // ROW, getattr(gg, own))
+        for name, own in zip(kernel.arrays, kernel.typed(dtype.name), strict=True)
+    ]
+    return (*arrays, *(variant.get(name, known.get(name, 0.5)) for name in kernel.parameters))
+
+
+def row_array(kernel: Rows, name: str, rows: int, dtype: Any) -> Any:
+    """An array of a kernel over rows: labels are integers, and sums that an earlier kernel keeps are columns."""
+    kept = kernel.types.get(name) == "wide"
+    shape = {"rc": (rows, ROW), "c": (ROW,), "r": (rows, 1) if kept else (rows,)}[kernel.axes[name]]
+    if dtype.kind == "i":
+        return gg.random.integers(0, ROW, shape, dtype=dtype).data
+    return gg.random.uniform(0.1, 1.0, shape, dtype=dtype).data
+
+
+def moved(kernel: Kernel, given: tuple[Any, ...], result: Any) -> int:
+    """The bytes of what a kernel reads and writes."""
+    arrays = [a for a in given[: len(kernel.arrays)] if a is not None]
+    changes = len(getattr(kernel, "changes", ()))
+    made = [y for y in (result if isinstance(result, tuple) else (result,)) if y is not None]
+    written = arrays[:changes] if changes else made
+    return sum(int(a.nbytes) for a in (*arrays, *written))
 
 
 def microseconds(cupy: Any, run: Any, times: int) -> float:
@@ -55,13 +81,12 @@ def measure(cupy: Any, kernel: Kernel, size: int, dtype: Any, repeats: int) -> d
             if repeat >= 2:  # the first ones compile and warm up
                 found[name].append(elapsed)
     medians = {name: statistics.median(times) for name, times in found.items()}
-    changes = getattr(kernel, "changes", ())
-    moved = size * dtype.itemsize * (len(kernel.arrays) + (len(changes) or 1))
+    size_moved = moved(kernel, given, kernel(cupy, *given))
     return {
         "kernel": kernel.name, "dtype": dtype.name, "elements": size,
         "kernel_us": round(medians["kernel"], 2), "reference_us": round(medians["reference"], 2),
         "speedup": round(medians["reference"] / medians["kernel"], 2),
-        "kernel_gb_per_s": round(moved / medians["kernel"] / 1000, 1),
+        "kernel_gb_per_s": round(size_moved / medians["kernel"] / 1000, 1),
     }  # fmt: skip
 
 
@@ -69,11 +94,14 @@ def machine(cupy: Any) -> dict[str, Any]:
     """What it ran on."""
     properties = cupy.cuda.runtime.getDeviceProperties(0)
     root = Path(__file__).parent.parent
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=root)
+    commit = ""
+    if shutil.which("git"):
+        asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=root)
+        commit = asked.stdout.strip()
     return {
         "date": date.today().isoformat(), "gpu": properties["name"].decode(), "cupy": cupy.__version__,
         "driver": cupy.cuda.runtime.driverGetVersion(), "runtime": cupy.cuda.runtime.runtimeGetVersion(),
-        "python": sys.version.split()[0], "gpugrad": gg.__version__, "commit": commit.stdout.strip(),
+        "python": sys.version.split()[0], "gpugrad": gg.__version__, "commit": commit,
     }  # fmt: skip
 
 
@@ -89,15 +117,14 @@ def main() -> None:
         sys.exit(f"this benchmark needs a GPU: {error}")
     gg.set_default_device("cuda")
     gg.random.seed(0)
-    rows = []
-    for kernel in REGISTRY.values():
-        for dtype in (gg.float32, gg.float16):
-            for size in options.sizes:
-                rows.append(measure(cupy, kernel, size, dtype, options.repeats))
-                print(" ".join(f"{value!s:>12}" for value in rows[-1].values()), flush=True)
-    result = {"machine": machine(cupy), "kernels": rows}
-    if options.out:
-        options.out.write_text(json.dumps(result, indent=2) + "\n")
+    about, rows = machine(cupy), []
+    for dtype, size, kernel in product(
+        (gg.float32, gg.float16), sorted(options.sizes, reverse=True), REGISTRY.values()
+    ):
+        rows.append(measure(cupy, kernel, size, dtype, options.repeats))
+        print(" ".join(f"{value!s:>12}" for value in rows[-1].values()), flush=True)
+        if options.out:  # after each one: whatever ends it, what was measured is there
+            options.out.write_text(json.dumps({"machine": about, "kernels": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ no entry of the table, are listed at the end.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import multiprocessing
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -227,22 +229,27 @@ def unmeasured() -> list[str]:
     )
 
 
+def version_of(package: str) -> str | None:
+    """The version of what can be imported; None of what cannot."""
+    if importlib.util.find_spec(package) is None:
+        return None
+    return str(importlib.import_module(package).__version__)
+
+
 def machine(threads: int) -> dict[str, Any]:
     """What it ran on."""
-    import torch
-
-    import gpugrad
-
     info = Path("/proc/cpuinfo")
     cpu = platform.processor() or platform.machine()
     if info.exists():
         cpu = next((line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line), cpu)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT)
+    commit = ""
+    if shutil.which("git"):
+        asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT)
+        commit = asked.stdout.strip()
     return {
         "date": date.today().isoformat(), "cpu": cpu, "cores": os.cpu_count(), "threads": threads,
         "python": platform.python_version(),
-        "versions": {"numpy": numpy.__version__, "torch": torch.__version__, "gpugrad": gpugrad.__version__},
-        "commit": commit.stdout.strip(),
+        "versions": {name: version_of(name) for name in ("numpy", "torch", "gpugrad")}, "commit": commit,
     }  # fmt: skip
 
 

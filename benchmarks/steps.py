@@ -358,6 +358,15 @@ def installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
 
+def has_torch(device: str) -> bool:
+    """Whether PyTorch is installed and has the device."""
+    if device != "cuda" or not installed("torch"):
+        return installed("torch")
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", help="parts of names")
@@ -379,8 +388,8 @@ def main() -> None:
         return
     if options.jax and options.jax_python == sys.executable and not installed("jax"):
         sys.exit("JAX is not installed: name an interpreter that has it with --jax-python")
-    libraries = ["gpugrad", *(["torch"] if installed("torch") else [])]
-    libraries += ["torch.compile"] if options.compiled else []
+    libraries = ["gpugrad", *(["torch"] if has_torch(options.device) else [])]
+    libraries += ["torch.compile"] if options.compiled and "torch" in libraries else []
     libraries += ["jax"] if options.jax else []
     results = {}
     for network in SMALL if options.small else NETWORKS:
@@ -398,9 +407,9 @@ def main() -> None:
             found = measured(network, libraries, options)
             print_times(network.name, found)
         results[network.name] = found
-    if options.json:
-        whole = {"machine": machine(options.threads), "device": options.device, "steps": results}
-        options.json.write_text(json.dumps(whole, indent=1) + "\n")
+        if options.json:  # after each network: whatever ends it, what was measured is there
+            whole = {"machine": machine(options.threads), "device": options.device, "steps": results}
+            options.json.write_text(json.dumps(whole, indent=1) + "\n")
 
 
 if __name__ == "__main__":
