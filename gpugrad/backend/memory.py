@@ -6,9 +6,10 @@ import re
 from typing import Any
 from weakref import ref
 
+from .. import formats
 from .device import Device
 from .registry import BACKENDS, device_of
-from .usage import Usage, size_text
+from .usage import Usage
 
 LARGEST = 10
 """How many tensors are listed."""
@@ -47,20 +48,20 @@ live = Live()
 def largest(device: Device, most: int = LARGEST) -> list[str]:
     """A line for each of the largest arrays on ``device`` that debug mode has seen being made."""
     here = [(array, line) for array, line in live.arrays() if type(array) in BACKENDS and device_of(array) == device]
-    return [f"{size_text(a.nbytes):>12}  {a.dtype} {a.shape}, made at {line}" for a, line in here[:most]]
+    return [f"{formats.size(a.nbytes):>12}  {a.dtype} {a.shape}, made at {line}" for a, line in here[:most]]
 
 
 def out_of_memory(error: BaseException, device: Device, usage: Usage) -> str:
     """An array library's error, told with what was asked for, what is in use, and the largest tensors."""
     asked = re.search(r"allocating ([\d,]+) bytes", str(error))
-    wanted = f"{size_text(int(asked[1].replace(',', '')))} asked for" if asked else str(error)
-    parts = [f"{size_text(usage.used)} in use"]
+    wanted = f"{formats.size(int(asked[1].replace(',', '')))} asked for" if asked else str(error)
+    parts = [f"{formats.size(usage.used)} in use"]
     if usage.held is not None:
-        parts.append(f"{size_text(usage.held)} held by the pool")
-    parts.append(f"{size_text(usage.free)} of {size_text(usage.total)} free")
+        parts.append(f"{formats.size(usage.held)} held by the pool")
+    parts.append(f"{formats.size(usage.free)} of {formats.size(usage.total)} free")
     limit = re.search(r"limit set to: ([\d,]+) bytes", str(error))
     if limit:
-        parts.append(f"the pool's limit is {size_text(int(limit[1].replace(',', '')))}")
+        parts.append(f"the pool's limit is {formats.size(int(limit[1].replace(',', '')))}")
     listed = largest(device)
     more = "".join("\n" + line for line in ["the largest tensors:", *listed]) if listed else \
         "; gg.debug() shows the largest tensors and the lines that made them"  # fmt: skip

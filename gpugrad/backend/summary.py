@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from .. import formats
 from .device import Device
 from .memory import largest
 from .selection import backend_for, default_device
-from .usage import size_text
 
 
 def memory_summary(device: Device | str | None = None) -> str:
@@ -37,6 +37,6 @@ def memory_summary(device: Device | str | None = None) -> str:
     rows = [("in use", usage.used), ("free", usage.free), ("total", usage.total)]
     if usage.held is not None:
         rows.insert(1, ("held by the pool", usage.held))
-    lines = [str(place), *(f"  {name:<18}{size_text(size):>12}" for name, size in rows)]
+    lines = [str(place), *(f"  {name:<18}{formats.size(size):>12}" for name, size in rows)]
     listed = largest(place)
     return "\n".join([*lines, "  largest tensors made in debug mode", *listed] if listed else lines)

@@ -39,18 +39,3 @@ def process_memory() -> Usage:
 
             used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Usage(used=used, free=free, total=total)
-
-
-def size_text(size: int | None) -> str:
-    """Bytes in words.
-
-    >>> size_text(512), size_text(3 * 2**20), size_text(None)
-    ('512 B', '3.00 MiB', 'unknown')
-    """
-    if size is None:
-        return "unknown"
-    value, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while value >= 1024 and len(units) > 1:
-        value /= 1024
-        units.pop(0)
-    return f"{size} B" if units[0] == "B" else f"{value:.2f} {units[0]}"

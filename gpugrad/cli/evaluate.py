@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..training.reporting.progress import shown_number
+from ..formats import measured
 from .build import data_sets, unshuffled
 from .out import say
 from .trained import Trained, arguments, dataset_of, opened
@@ -40,7 +40,7 @@ def evaluate(args: argparse.Namespace) -> int:
     say(f"{run.folder} at {run.state}, on {what}{count}:")
     width = max(map(len, results))
     for name, value in results.items():
-        say(f"{name:<{width}}  {shown_number(name, value)}")
+        say(f"{name:<{width}}  {measured(name, value)}")
     return 0
 
 

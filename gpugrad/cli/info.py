@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from importlib import metadata, util
 from typing import Any
 
-from .. import backend
-from ..backend import compiler, driver, llvm, threads, usage
+from .. import backend, formats
+from ..backend import compiler, driver, llvm, threads
 from ..ops.creation import zeros
 from ..version import __version__
 from .out import fail, say
@@ -124,7 +124,7 @@ def _devices(cupy: Any) -> Iterator[Row]:
             free, total = runtime.memGetInfo()
         yield (
             f"cuda:{index}",
-            f"{name}, {usage.size_text(total)}, {usage.size_text(free)} free, {capability}",
+            f"{name}, {formats.size(total)}, {formats.size(free)} free, {capability}",
         )
 
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ...formats import short
+
 DEAD = 0.25
 """Share of the units of a ReLU layer that no sample activates, from which it is said."""
 SATURATED = 0.5
@@ -273,15 +275,6 @@ def _through(found: Diagnosis) -> None:
                 f"{back} grow {factor:.1e} times; use smaller weights, normalization, or clip them "
                 "(gg.nn.utils.clip_grad_norm_).",
             )  # fmt: skip
-
-
-def short(x: float | None) -> str:
-    """A number in few letters.
-
-    >>> short(0.012345), short(None)
-    ('0.0123', '')
-    """
-    return "" if x is None else f"{x:.3g}"
 
 
 def table(rows: list[tuple[str, ...]]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...core import Tensor
 from ...core.modes import no_grad
+from ...formats import size
 from ..attention import MultiheadAttention
 from ..cells import _Cell
 from ..convolution import _Kernels
@@ -77,7 +78,9 @@ class Summary:
             label += f" (called {row.calls} times)" if row.calls > 1 else ""
             shapes = ", ".join(map(str, row.output_shapes)) if row.calls else "not called"
             numbers = [f"{n:,}" if n else "" for n in (row.parameters, row.multiply_adds)]
-            cells.append((label, shapes, *numbers, size(row.activation_bytes) if row.activation_bytes else ""))
+            cells.append(
+                (label, shapes, *numbers, size(row.activation_bytes, digits=1) if row.activation_bytes else "")
+            )
         wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
             "  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, wide, strict=True)))
@@ -85,10 +88,11 @@ class Summary:
         ]
         rule = "-" * (sum(wide) + 2 * (len(wide) - 1))
         total = [
-            f"parameters:    {self.parameters:,} ({self.trainable:,} trainable), {size(self.parameter_bytes)}"
-            + (f"; buffers {size(self.buffer_bytes)}" if self.buffer_bytes else ""),
+            f"parameters:    {self.parameters:,} ({self.trainable:,} trainable), {size(self.parameter_bytes, digits=1)}"
+            + (f"; buffers {size(self.buffer_bytes, digits=1)}" if self.buffer_bytes else ""),
             f"multiply-adds: {self.multiply_adds:,}",
-            f"memory:        inputs {size(self.input_bytes)}, activations {size(self.activation_bytes)}",
+            f"memory:        inputs {size(self.input_bytes, digits=1)}, "
+            f"activations {size(self.activation_bytes, digits=1)}",
         ]
         return "\n".join(line.rstrip() for line in [lines[0], rule, *lines[1:], rule, *total])
 
@@ -213,18 +217,3 @@ def tensors(value: Any) -> list[Tensor]:
     if isinstance(value, dict):
         value = list(value.values())
     return [x for part in value for x in tensors(part)] if isinstance(value, tuple | list) else []
-
-
-def size(n: float) -> str:
-    """A number of bytes for people.
-
-    >>> size(12), size(2048)
-    ('12 B', '2.0 KiB')
-    """
-    if n < 1024:
-        return f"{n} B"
-    for unit in ("KiB", "MiB", "GiB"):
-        n /= 1024
-        if n < 1024 or unit == "GiB":
-            break
-    return f"{n:.1f} {unit}"

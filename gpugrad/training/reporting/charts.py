@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
+from ...formats import number
+
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 640.0, 300.0
@@ -289,12 +291,3 @@ def _line(curve: Curve, x: _Axis, y: _Axis, logarithmic: bool) -> list[str]:
 def _summary(curve: Curve) -> str:
     (_, first), (_, last) = curve.points[0], curve.points[-1]
     return f"{curve.name} from {number(first)} to {number(last)}"
-
-
-def number(value: float) -> str:
-    """A number with four digits, as short as it goes.
-
-    >>> [number(v) for v in (0.5, 1234.5678, 1e-7, 0.0)]
-    ['0.5', '1235', '1e-07', '0']
-    """
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.3g}"

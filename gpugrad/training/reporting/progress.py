@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from ... import backend
+from ... import backend, formats
 from ...backend import Device, logger
-from ...backend.usage import Usage, size_text
+from ...backend.usage import Usage
 
 REFRESH = 0.2
 """Seconds between two pictures on a terminal."""
@@ -131,7 +131,7 @@ class Progress:
             self.line()
             return
         ordered = {name: self.values[name] for name in self._order() if name in results}
-        shown = [f"{_short(name)} {shown_number(name, value)}" for name, value in ordered.items()]
+        shown = [f"{_short(name)} {formats.measured(name, value)}" for name, value in ordered.items()]
         self.line("  ".join(part for part in (self._position()[0], *shown, self._time(self.left)) if part))
 
     @contextmanager
@@ -222,7 +222,7 @@ class Progress:
         return min(self.done / self.total, 1.0) if self.total else 1.0 if self.total == 0 else 0.0
 
     def _shown_values(self) -> list[str]:
-        return [f"{_short(name)} {shown_number(name, self.values[name])}" for name in self._order()]
+        return [f"{_short(name)} {formats.measured(name, self.values[name])}" for name in self._order()]
 
     def _order(self) -> list[str]:
         """The names of the values: the loss, what else there is of the training, then the validation."""
@@ -232,7 +232,7 @@ class Progress:
         rate, left = self.rate, self.left
         cost = self.cost
         return [
-            "" if rate is None else f"{_speed(rate)} samples/s",
+            "" if rate is None else f"{formats.rate(rate)} samples/s",
             self._time(left),
             self._memory(),
             "" if cost is None else f"{self.currency}{cost:,.{2 if cost >= 1 else 4}f}",
@@ -241,8 +241,8 @@ class Progress:
     def _time(self, left: float | None) -> str:
         """Until the end; at the end, how long it took."""
         if self.total is not None and self.done >= self.total:
-            return f"{_duration(self.seconds)} in all"
-        return "" if left is None else f"{_duration(left)} left"
+            return f"{formats.clock(self.seconds)} in all"
+        return "" if left is None else f"{formats.clock(left)} left"
 
     def _memory(self) -> str:
         place = self.device or backend.default_device()
@@ -251,8 +251,8 @@ class Progress:
         if used is None:
             return ""
         if place.is_host:
-            return f"memory {size_text(used)}"
-        return f"GPU {size_text(used)} of {size_text(usage.total)}"
+            return f"memory {formats.size(used)}"
+        return f"GPU {formats.size(used)} of {formats.size(usage.total)}"
 
     def _show(self, now: float) -> None:
         if self._live is None:
@@ -285,7 +285,9 @@ class Progress:
         )
         grid.add_row(head, bar, Text("  ".join(part for part in (*more, left) if part)))
         values = [
-            Text.assemble((_bound(f"{_short(name)} "), "dim"), (_bound(shown_number(name, self.values[name])), "cyan"))
+            Text.assemble(
+                (_bound(f"{_short(name)} "), "dim"), (_bound(formats.measured(name, self.values[name])), "cyan")
+            )
             for name in self._order()
         ]
         facts = [Text(_bound(part)) for part in (rate, memory) if part]
@@ -316,25 +318,6 @@ def _short(name: str) -> str:
     return " ".join(WORDS.get(part, part) for part in name.replace("_", " ").split("/"))
 
 
-def shown_number(name: str, value: Any) -> str:
-    """A value as people read it; one between 0 and 1 whose name says accuracy, in percent."""
-    value = value.item() if hasattr(value, "item") else value
-    if not isinstance(value, float):
-        return str(value)
-    if "accuracy" in name and 0 <= value <= 1:
-        return f"{100 * value:.2f} %"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or not value else f"{value:.3g}"
-
-
 def _bound(text: str) -> str:
     """Text that no line is broken in."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _speed(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"

@@ -17,7 +17,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from .charts import Chart, Curve, left_margin, number, smoothed, svg
+from ...formats import duration, number, percent
+from .charts import Chart, Curve, left_margin, smoothed, svg
 from .log import ROWS, Row, merged, read_events, read_rows, read_settings, replaced, writable
 
 REPORT = "report.html"
@@ -157,7 +158,7 @@ def _facts(rows: list[Row], events: list[Row], settings: dict[str, Any]) -> str:
     if epochs:
         facts.append(("epochs", f"{max(epochs):,}"))
     if seconds:
-        facts.append(("time", _duration(seconds)))
+        facts.append(("time", duration(seconds)))
     price = settings.get("price_per_hour")
     if isinstance(price, int | float) and not isinstance(price, bool) and seconds:
         facts.append(("money", f"{settings.get('currency', '$')}{seconds / 3600 * price:,.2f}"))
@@ -227,7 +228,7 @@ def _is_share(name: str, series: Series) -> bool:
 
 
 def _value(value: float, share: bool) -> str:
-    return f"{100 * value:.2f} %" if share and math.isfinite(value) else number(value)
+    return percent(value) if share else number(value)
 
 
 def _shown(value: Any) -> str:
@@ -240,14 +241,6 @@ def _shown(value: Any) -> str:
 
 def _float(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    if hours >= 100:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{seconds:.1f} s"
 
 
 STYLE = """
