@@ -216,7 +216,7 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
                 params = {**op.defaults, **dict(zip(op.positional, args[1:], strict=False)), **kwargs}
             kept = plan.rules[0].pack([
                 a.shape if source == "shape" else params[key] if source == "static" else a if source == "input"
-                else y if source == "y" else backend.device_of(a)
+                else y if source == "y" else _turned(a) if source == "turned" else backend.device_of(a)
                 for source, key in plan.rules[0].sources
             ])  # fmt: skip
         else:
@@ -444,6 +444,8 @@ def _edges(
                 values.append(y)
             elif source == "residual":
                 values.append(residuals[key])
+            elif source == "turned":
+                values.append(tuple(map(_turned, arrays)) if several else _turned(arrays[key]))
             else:
                 values.append(backend.device_of(arrays[key]))
         kept.append(rule.pack(values))
@@ -454,6 +456,12 @@ def _edges(
 
 def _shape(array: Any) -> tuple[int, ...]:
     return getattr(array, "shape", ())
+
+
+def _turned(array: Any) -> bool:
+    """Whether the columns of a matrix lie together in memory, and not its rows."""
+    strides: tuple[int, ...] = getattr(array, "strides", ())
+    return len(strides) == 2 and strides[0] < strides[1]
 
 
 def _node(op: Primitive, parent: Node | None, line: str | None, *record: Any) -> Node:

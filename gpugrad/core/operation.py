@@ -11,8 +11,9 @@
 
 The parameters before the slash are the arrays, those after it are static. A rule takes ``xp``, the upstream gradient
 ``g``, and then *names what it needs*: inputs, the output ``y``, residuals that the forward returned beside it, static
-parameters, or ``<input>_shape`` and ``<input>_device``. The graph keeps exactly the values that the rules to be run
-name. A rule for an input that needs no gradient is neither run nor kept for.
+parameters, or ``<input>_shape``, ``<input>_device`` and ``<input>_turned`` (whether the columns of a matrix lie
+together in memory, not its rows). The graph keeps exactly the values that the rules to be run name. A rule for an input
+that needs no gradient is neither run nor kept for.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from .tensor import Tensor
 P = ParamSpec("P")
 RuleFunction = Callable[..., Any]
 Batch = str | tuple[Any, ...] | None
-METADATA = ("_shape", "_device")
+METADATA = ("_shape", "_device", "_turned")
 
 OPERATIONS: WeakValueDictionary[str, Any] = WeakValueDictionary()
 """Every operation that was declared, by module and name; the tests look through it."""

@@ -90,14 +90,17 @@ def _matmul_x1(xp: Namespace, g: Array, x2: Array, x1_shape: Shape, x2_shape: Sh
     return xp.squeeze(d, axis=-2) if len(x1_shape) == 1 else d
 
 
-def _matmul_x2(xp: Namespace, g: Array, x1: Array, x1_shape: Shape, x2_shape: Shape) -> Array:
+def _matmul_x2(
+    xp: Namespace, g: Array, x1: Array, x1_shape: Shape, x2_shape: Shape, x2_turned: bool
+) -> Array:  # fmt: skip
     g = _matrices(xp, g, x1_shape, x2_shape)
     if len(x1_shape) == 1:
         d = xp.expand_dims(x1, axis=-1) * g
-    elif len(x2_shape) <= 2 and len(x1_shape) > 2:
-        d = _T(xp, _rows(xp, x1)) @ _rows(xp, g)
     else:
-        d = _T(xp, x1) @ g
+        if len(x2_shape) <= 2 and len(x1_shape) > 2:
+            x1, g = _rows(xp, x1), _rows(xp, g)
+        # a parameter that is turned gets a gradient that, turned back, lies in memory as the parameter does
+        d = _T(xp, _T(xp, g) @ x1) if x2_turned else _T(xp, x1) @ g
     return xp.squeeze(d, axis=-1) if len(x2_shape) == 1 else d
 
 

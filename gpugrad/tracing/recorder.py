@@ -366,6 +366,7 @@ class Recorded:
     dtype = property(lambda self: self.example.dtype)
     ndim = property(lambda self: self.example.ndim)
     size = property(lambda self: self.example.size)
+    strides = property(lambda self: self.example.strides)
     base = property(lambda self: None)
 
     def __repr__(self) -> str:

@@ -131,3 +131,18 @@ def test_products_of_short_floats_with_batch_axes(left, right, dtype, device, rn
     for got, want in zip(gg.grad(product, (0, 1))(a, b), gg.grad(product, (0, 1))(*wide), strict=True):
         assert got.dtype == dtype
         numpy.testing.assert_allclose(got.astype("float64").numpy(), want.numpy(), rtol=0.01)
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (4,), (2, 7, 4), (0, 4)])
+def test_gradients_lie_in_memory_as_their_parameters_do(shape, rng):
+    """An optimizer copies them side by side; one that is turned would be copied element by element."""
+    x = gg.tensor(rng.standard_normal(shape))
+    for turned in (False, True):
+        w = gg.tensor(rng.standard_normal((3, 4) if turned else (4, 3)), requires_grad=True)
+        y = x @ (w.T if turned else w)
+        g = rng.standard_normal(y.shape)
+        (y * gg.tensor(g)).sum().backward()
+        d = x.numpy().reshape((-1, 4)).T @ g.reshape((-1, 3))
+        numpy.testing.assert_allclose(w.grad.numpy(), d.T if turned else d, atol=1e-12)
+        if len(shape) > 1:
+            assert w.grad.data.flags.c_contiguous
