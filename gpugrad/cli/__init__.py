@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from ..starting import started
 from ..version import __version__
 from . import completion, evaluate, info, init, precompile, predict, train
+from .out import UnwritableError, fail, silence
 
 COMMANDS = (init, train, evaluate, predict, info, precompile, completion)
 
@@ -28,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(argv)
     except KeyboardInterrupt:
         return 130
+    except UnwritableError as error:
+        return fail(str(error))
+    finally:
+        silence()
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..backend import compiler
 from ..kernels import all_sources
-from .out import fail
+from .out import fail, say
 
 
 def add(commands: Any) -> None:
@@ -61,10 +60,10 @@ def precompile(args: argparse.Namespace) -> int:
             else:
                 failures.append(made)
                 result = "  FAILED"
-            sys.stdout.write(f"{name:<34}{variant:<34}{architecture:<8}{result}\n")
+            say(f"{name:<34}{variant:<34}{architecture:<8}{result}")
     done = f"{len(jobs) - len(failures)} of {len(jobs)} compiled: {len(jobs) // len(architectures)} CUDA sources x "
     done += f"{', '.join(architectures)}; {total} bytes, NVRTC {version}"
-    sys.stdout.write(f"{done}{', nothing kept' if args.check else f', kept in {compiler.folder()}'}\n")
+    say(f"{done}{', nothing kept' if args.check else f', kept in {compiler.folder()}'}")
     return fail(*failures) if failures else 0
 
 

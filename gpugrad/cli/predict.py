@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -21,7 +20,7 @@ from ..ops.creation import asarray
 from ..training.reporting.log import replaced
 from .build import unshuffled
 from .config import ConfigError
-from .out import fail, say
+from .out import fail, note, say
 from .trained import Trained, arguments, opened
 
 BATCH = 256
@@ -215,9 +214,9 @@ def _fitting(array: Array, expected: Expected, where: str) -> Array:
     span = (expected.high - expected.low) or 1.0
     low, high = float(array.min()), float(array.max())
     if high > expected.high + FAR * span or low < expected.low - FAR * span:
-        sys.stderr.write(
-            f"gpugrad: {where} has values from {low:g} to {high:g}, the data of the run from {expected.low:g} to "
-            f"{expected.high:g}: scale it in the same way\n"
+        note(
+            f"{where} has values from {low:g} to {high:g}, the data of the run from {expected.low:g} to "
+            f"{expected.high:g}: scale it in the same way"
         )
     return array.reshape(-1, *expected.shape).astype(expected.dtype)
 

@@ -20,7 +20,7 @@ from ..core import modes
 from ..training.checkpoints.stores import masked
 from ..training.run import opening, resuming
 from .config import Config, ConfigError, named, parsed
-from .out import fail, say
+from .out import fail, note, say
 from .run import Run
 
 WRONG = 2
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
         description="Train from a TOML file, or by calling a function of a script. The same command starts a run, and "
         "resumes it where it was stopped.",
         epilog="Exit status: 0 done; 1 it failed; 2 arguments or configuration are wrong; 75 stopped on request "
-        "(SIGTERM, a preemption notice), saved, to be started again; 130 Ctrl-C, saved.",
+        "(SIGTERM, SIGHUP, a preemption notice), saved, to be started again; 130 Ctrl-C, saved.",
     )
     start.add_argument("target", metavar="CONFIG.toml|SCRIPT.py:FUNCTION", help="what to train")
     start.add_argument("--out", metavar="DIR", help="folder or URL (gs://, s3://) of checkpoints, log and report")
@@ -107,7 +107,7 @@ def resume(args: argparse.Namespace) -> int:
     program = Path(known.target.rpartition(":")[0] if known.text is None else known.target)
     if not program.resolve().is_relative_to(Path(args.folder).resolve()):
         what = f"the function {known.target}" if known.text is None else f"run.json, with the files in {program.parent}"
-        sys.stderr.write(f"gpugrad: resuming {args.folder} runs {what}\n")
+        note(f"resuming {args.folder} runs {what}")
     return started(replace(known, changes=(*changes, f"out={json.dumps(known.out)}")), args)
 
 

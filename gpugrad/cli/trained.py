@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,9 +65,6 @@ def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
     def guarded(args: argparse.Namespace) -> int:
         try:
             return run(args)
-        except BrokenPipeError:  # whoever reads has read enough, as head does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         except (ConfigError, ImportError, FileNotFoundError, ValueError, TypeError, LookupError) as error:
             return fail(str(error.args[0] if isinstance(error, LookupError) and error.args else error), status=2)
         except (CheckpointError, OSError) as error:

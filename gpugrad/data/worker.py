@@ -31,7 +31,7 @@ SMALL = 16_384
 
 def run(connection: Connection, fetcher: Fetcher | None = None) -> None:
     """The whole life of a worker. The fetcher comes through the pipe, unless the worker was forked with it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, _left_to_the_parent)
     threading.Thread(target=_watch, name="gpugrad-parent", daemon=True).start()
     try:

@@ -30,11 +30,17 @@ BY_HAND = 130
 """The exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
+HANGUP = getattr(signal, "SIGHUP", None)
+"""The terminal is closed, or the connection to it is lost; Windows has no such signal."""
+
+HANDLED = tuple(number for number in (signal.SIGTERM, signal.SIGINT, HANGUP) if number is not None)
+
+
 class Interrupted(SystemExit):
     """The run ends here, in good order; uncaught, it ends the process with the status ``code``.
 
     Attributes:
-        reason: "SIGTERM", "SIGINT" or "preempted".
+        reason: "SIGTERM", "SIGINT", "SIGHUP" or "preempted".
         code: 75, or 130 after SIGINT.
 
     >>> Interrupted("SIGTERM").code, Interrupted("SIGINT").code
@@ -47,7 +53,7 @@ class Interrupted(SystemExit):
 
 
 class Preemption:
-    """Notice SIGTERM, SIGINT, and that Google Compute Engine takes the machine back, inside a ``with`` block.
+    """Notice SIGTERM, SIGINT, SIGHUP, and that Google Compute Engine takes the machine back, inside a ``with`` block.
 
     Args:
         grace: the seconds from a notice to the end of the process, come what may; 20 of the 30 that clouds give. After
@@ -57,7 +63,8 @@ class Preemption:
 
     Handlers are installed in the main thread only, and those before are back after the block. A signal that was ignored
     (a program in the background) stays ignored. After the first signal, the next one of either kind ends the process at
-    once, as if there were no handler; a notice of the cloud, which a signal follows as a rule, does not count.
+    once, as if there were no handler; a notice of the cloud, which a signal follows as a rule, does not count, nor does
+    SIGHUP, which a terminal that is closed sends more than once.
 
     >>> with Preemption(grace=10) as going:
     ...     for batch in going.batches([1, 2]):  # a wait for a batch ends when a notice comes
@@ -89,7 +96,7 @@ class Preemption:
         self._watch.start()
         self._main = threading.current_thread() is threading.main_thread()
         if self._main:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in HANDLED:
                 before = signal.getsignal(number)
                 if before not in (signal.SIG_IGN, None):
                     self._before[number] = before
@@ -178,8 +185,12 @@ class Preemption:
             raise Interrupted(self.reason or name)
 
     def _last_warning(self, number: int) -> None:
-        """The next signal ends the process, whatever it is doing, in C as well."""
-        for other in self._before:
+        """The next signal ends the process, whatever it is doing, in C as well; SIGHUP does nothing more."""
+        if HANGUP in self._before:
+            signal.signal(HANGUP, signal.SIG_IGN)
+        if number == HANGUP:
+            return
+        for other in self._before.keys() - {HANGUP}:
             if os.getpid() == 1:  # which ignores signals that it does not handle
                 signal.signal(other, lambda number, frame: os._exit(128 + number))
             else:

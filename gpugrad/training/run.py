@@ -328,7 +328,7 @@ class Run:
         report = f"report: {masked(self._place.name)}/report.html" if self._place is not None and self._reported else ""
         for line in filter(None, (first, report, last)):
             if self._bar is None and resuming.get() is not None:  # whoever typed a command is told without a bar too
-                sys.stdout.write(f"{line}\n")
+                Progress(plain=True).line(line)
             else:
                 self._say(line)
 

@@ -61,6 +61,17 @@ def test_sigint(runs, uninterrupted, tmp_path, place):
     assert runs.finished(folder=tmp_path) == uninterrupted
 
 
+def test_a_terminal_that_is_closed_says_so_more_than_once(runs, uninterrupted, tmp_path):
+    process = runs.start(folder=tmp_path, slow="forward", at=7, seconds=0.5)
+    runs.marked()
+    runs.kill(process, signal.SIGHUP)
+    time.sleep(0.1)
+    runs.kill(process, signal.SIGHUP)
+    assert runs.wait() == GOING, runs.out.read_text()
+    assert newest(tmp_path) == runs.state()[0]
+    assert runs.finished(folder=tmp_path) == uninterrupted
+
+
 def test_a_second_signal_quits_at_once(runs, uninterrupted, tmp_path):
     process = runs.start(folder=tmp_path, slow="save", at=7, seconds=60, asynchronous=False)
     runs.marked()

@@ -49,6 +49,25 @@ def test_lines_tell_everything(clock, out, device):
     assert ("memory" if device.is_host else "GPU") in line
 
 
+class Gone(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_display_that_nobody_can_see_ends_nothing(clock, caplog, plain):
+    before = sys.stdout
+    with Progress(4, every=0, file=Gone(), clock=clock, device="cpu", plain=plain) as progress:
+        for _ in range(4):
+            progress.advance(1)
+    assert progress.done == 4
+    assert sys.stdout is before
+    assert caplog.text.count("the progress is not shown any more, it cannot be written: ") == 1
+
+
 def test_lines_come_every_so_often_and_when_asked_for(clock, out):
     progress = Progress(100, every=10, file=out, clock=clock, device="cpu")
     progress.start()

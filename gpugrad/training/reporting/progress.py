@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -84,6 +84,7 @@ class Progress:
         self._samples = 0
         self._shown = -math.inf
         self._live: Any = None
+        self._blind = False
 
     # ---------------------------------------------------------------- telling
 
@@ -93,6 +94,9 @@ class Progress:
         self._started = self._shown = self._clock()
         self._marks.clear()
         self._marks.append((self._started, self._samples, self.done))
+        self._draw(self._begin)
+
+    def _begin(self) -> None:
         self._live = _display(self.file, self._plain, self._render)
 
     def advance(self, samples: int, steps: int = 1) -> None:
@@ -118,10 +122,11 @@ class Progress:
     def line(self, text: str | None = None) -> None:
         """Say something now: ``text``, or how far the run is; it stays on a terminal, above the display."""
         text = self.text() if text is None else text
-        if self._live is None:
-            print(text, file=self.file or sys.stdout, flush=True)
+        live = self._live
+        if live is None:
+            self._draw(lambda: print(text, file=self.file or sys.stdout, flush=True))
         else:
-            self._live.console.print(text, highlight=False, markup=False)
+            self._draw(lambda: live.console.print(text, highlight=False, markup=False))
         self._shown = self._clock()
 
     def epoch_line(self, results: Mapping[str, Any]) -> None:
@@ -151,7 +156,8 @@ class Progress:
         """Show the last state, and leave the terminal as it was; finishing twice is allowed."""
         if self._live is not None:
             self._refresh()
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()  # it gives back the streams that it has taken, also where nothing can be written
             self._live = None
         if self._started is not None:
             self._before = self.seconds
@@ -262,8 +268,23 @@ class Progress:
         self._shown = now
 
     def _refresh(self) -> None:
-        if self._live is not None:
-            self._live.update(self._render(), refresh=True)
+        live = self._live
+        if live is not None:
+            self._draw(lambda: live.update(self._render(), refresh=True))
+
+    def _draw(self, draw: Callable[[], object]) -> None:
+        """Write; where that fails (a terminal or pipe that is gone, a full disk), show nothing any more.
+
+        Training is not to end because nobody watches.
+        """
+        stream = self.file or sys.stdout
+        if self._blind or stream is None or getattr(stream, "closed", False):
+            return
+        try:
+            draw()
+        except OSError as error:
+            self._blind = True
+            logger.warning("the progress is not shown any more, it cannot be written: %s", error.strerror or error)
 
     def _render(self) -> Any:
         """For rich: the bar, the values, and what the machine does."""
@@ -309,9 +330,14 @@ def _display(file: TextIO | None, plain: bool | None, render: Callable[[], Any])
             return None
         raise ImportError("the progress display is drawn by rich: pip install 'gpugrad[train]'") from error
     console = Console(file=stream, force_terminal=True if plain is False else None)
+    console.on_broken_pipe = _nobody_reads  # its own ends the process
     live = Live(render(), console=console, auto_refresh=False)
     live.start(refresh=True)
     return live
+
+
+def _nobody_reads() -> None:
+    raise BrokenPipeError("nobody reads it")
 
 
 def _short(name: str) -> str:
