@@ -108,6 +108,8 @@ def init(args: argparse.Namespace) -> int:
         except (OSError, ValueError) as error:
             return fail(str(error), status=2)
         data, shape = args.images, {"channels": 3, "size": 64, "classes": len(names)}
+        if len(names) < 2:
+            return fail(f"expected a folder for each of at least 2 classes in {args.images}, found one", status=2)
     there = [path for path in (folder / CONFIG, folder / MODEL) if path.exists()]
     if there and not args.force:
         return fail(f"{there[0]} is there already: choose another folder, or --force", status=2)
@@ -116,7 +118,7 @@ def init(args: argparse.Namespace) -> int:
         (folder / CONFIG).write_text(configuration(data, shape, folder.name or Path(CONFIG).stem), encoding="utf-8")
         (folder / MODEL).write_text(NETWORK.format(config=CONFIG), encoding="utf-8")
     except OSError as error:
-        return fail(str(error))
+        return fail(f"nothing can be written to {folder}: {error.strerror or error}", status=2)
     command = shlex.quote(str(folder / CONFIG))
     say(f"written: {folder / CONFIG} and {folder / MODEL}")
     say(f"next:    gpugrad train {command} --dry-run     # check it")

@@ -290,6 +290,10 @@ def report(args: argparse.Namespace) -> int:
         place.fetch()
         path = write_report(place.local)
         place.push()
+    except FileNotFoundError:
+        return fail(
+            f"there is no log.jsonl in {place.name}: gpugrad train --out {place.name} starts a run there", status=WRONG
+        )
     except (CheckpointError, OSError, ValueError) as error:
         return fail(str(error))
     finally:

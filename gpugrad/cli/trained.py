@@ -78,8 +78,9 @@ def opened(args: argparse.Namespace) -> Iterator[Trained]:
     """The run of a folder, inside a ``with`` block.
 
     Raises:
-        ConfigError: it is not the run of a configuration, or that no longer makes what it made.
-        CheckpointError: there is no such checkpoint, or it does not fit the model.
+        ConfigError: it is not the run of a configuration, that no longer makes what it made, or there is no such
+            checkpoint.
+        CheckpointError: there is no checkpoint yet, or it does not fit the model.
         FileNotFoundError: no run was started there.
         OSError: it cannot be read.
     """
@@ -104,7 +105,8 @@ def restored(made: build.Training, wanted: str) -> Checkpoint:
     """Give the model, and its averaged weights, what a checkpoint holds.
 
     Raises:
-        CheckpointError: there is no such checkpoint, or it does not fit.
+        ConfigError: there is no such checkpoint.
+        CheckpointError: there is none yet, or it does not fit.
     """
     trainer = made.trainer
     checkpointer = trainer.checkpointer
@@ -118,7 +120,7 @@ def restored(made: build.Training, wanted: str) -> Checkpoint:
         found = next((name for name in names if wanted in (name, name.rpartition("-")[2])), found)
         if found is None:
             lacks = f"none of them has {checkpointer.keep_best}" if wanted == "best" else f"no {wanted!r} among them"
-            raise CheckpointError(f"{checkpointer.place} has {', '.join(names) or 'no checkpoints'}: {lacks}")
+            raise ConfigError(f"--checkpoint: {checkpointer.place} has {', '.join(names) or 'no checkpoints'}: {lacks}")
         checkpoint = checkpointer.load(found)
     if checkpoint is None:
         raise CheckpointError(f"there is no checkpoint in {checkpointer.place} yet")

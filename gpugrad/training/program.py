@@ -15,8 +15,8 @@ from ..nn import Module
 
 Description = dict[str, Any]
 
-FIXED = ("callbacks", "data.batch_size", "data.drop_last", "data.length", "data.shuffle", "ema", "metrics", "optimizer",
-         "scheduler", "settings.")  # fmt: skip
+FIXED = ("callbacks", "data.batch_size", "data.classes", "data.drop_last", "data.length", "data.shuffle", "ema",
+         "metrics", "optimizer", "scheduler", "settings.")  # fmt: skip
 """What a run keeps to its end; a name with a dot at its end stands for all that begin so."""
 
 SAVED = ("optimizer.", "scheduler.", "ema.", "data.seed")
@@ -54,18 +54,26 @@ def compared(mine: Description, saved: Description) -> tuple[list[str], list[str
     """
     refused: list[str] = []
     told: list[str] = []
-    for name in sorted({*mine, *saved}):
+    twice = _said(mine, saved)
+    for name in sorted({*mine, *saved} - twice):
         here, there = mine.get(name), saved.get(name)
         if here == there:
             continue
         if name == "model" and isinstance(here, str) and isinstance(there, str):
             here, there = _first_difference(here, there)
-        text = f"{name.removeprefix('settings.')} is {here}, the run was started with {there}"
+        text = f"{name.removeprefix('settings.')} is {'not set' if here is None else here}, the run was started "
+        text += "without" if there is None else f"with {there}"
         if any(name.startswith(fixed) if fixed.endswith(".") else name == fixed for fixed in FIXED):
             refused.append(text)
         elif not any(other.startswith(name.partition(".")[0]) for other in refused):  # settings of another class
             told.append(text + ", which is used" * name.startswith(SAVED))
     return refused, told
+
+
+def _said(mine: Description, saved: Description) -> set[str]:
+    """Settings of a configuration that repeat a refused difference: ``optimizer.use``, ``loader.batch_size``."""
+    differ = [name for name in FIXED if mine.get(name) != saved.get(name)]
+    return {f"settings.{again}" for name in differ for again in (f"{name}.use", name.replace("data.", "loader."))}
 
 
 def _plain(value: Any) -> bool:
@@ -90,6 +98,11 @@ def _data(data: Any) -> Description:
         found["length"] = len(dataset)
     except TypeError:
         found["length"] = None
+    classes = getattr(dataset, "classes", None)
+    if isinstance(classes, list | tuple):
+        names = ", ".join(map(str, classes))
+        digest = hashlib.sha256(names.encode(errors="surrogatepass")).hexdigest()[:12]
+        found["classes"] = names if len(names) <= 200 else f"{len(classes)} classes ({digest})"
     arrays = getattr(dataset, "arrays", None)
     if isinstance(arrays, tuple) and found["length"]:
         checksum = hashlib.sha256()

@@ -86,6 +86,8 @@ class Run:
         self._saved = self._safe = Moment(0, 0, "", 0.0)
         self._began = self._spent = 0.0
         self._reported = False
+        self._unsaved = False
+        """Whether there was no checkpoint to go on from; where there is a log nevertheless, its steps are lost."""
         self._ending = self._ended = False
         """Whether an epoch is being ended (evaluation, schedule, callbacks), and whether this process has done so."""
 
@@ -240,14 +242,18 @@ class Run:
         self._going = stack.enter_context(Preemption(self.options.grace, self.options.metadata))
 
     def _greet(self, total: int | None) -> None:
-        """Say where the run goes on, unless it is complete."""
+        """Say where the run goes on, unless it is complete, or that what was done before is lost."""
         if self.step and (total is None or self.step < total or self._phase == EVALUATE):
             self._say(f"resuming from step {self.step}, epoch {self.epoch + 1}")
+        elif self._unsaved and self._spent:
+            self._say("starting again from step 0: the run that was here ended before it had saved")
 
     def _restore(self, checkpointer: Checkpointer) -> None:
         if not self.options.resume:
             checkpointer.begin_anew()
-        elif checkpointer.restore(check=self._compare) is not None:
+        elif checkpointer.restore(check=self._compare) is None:
+            self._unsaved = True
+        else:
             logger.info("resuming from step %d, epoch %d", self.step, self.epoch + 1)
 
     def _compare(self, checkpoint: Checkpoint) -> None:

@@ -25,7 +25,8 @@ class Place:
 
     Raises:
         ImportError: the URL needs a package that is not installed.
-        ValueError: there is no name, it is the root of a disk or of a store, or there can be no such place.
+        ValueError: there is no name, it is the root of a disk or of a store, a file is in the way, or there can be
+            no such place.
 
     >>> Place("runs/a").checkpoints
     'runs/a/checkpoints'
@@ -38,6 +39,12 @@ class Place:
         bare = "\0" not in rest and (rest.strip() and Path(rest).resolve().name if local else rest.strip("/"))
         if not bare:
             raise ValueError(f"expected the name of a folder for the run, such as runs/first, got {masked(given)!r}")
+        if local:
+            above = next((path for path in (Path(rest), *Path(rest).parents) if os.path.lexists(path)), Path())
+            if not above.is_dir():
+                raise ValueError(
+                    f"expected a folder for the run, {above} is {'a broken link' if above.is_symlink() else 'a file'}"
+                )
         self.name = given.rstrip("/")
         self.checkpoints = f"{self.name}/{CHECKPOINTS}"
         found = store(self.name)

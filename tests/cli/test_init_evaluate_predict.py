@@ -202,7 +202,7 @@ def test_checkpoints_are_chosen(folder, capsys):
     (name,) = (path.name for path in (folder / "runs/t/checkpoints").glob("*-step-6"))
     assert "at step 6" in said(capsys, "evaluate", "runs/t", "--checkpoint", name)
     assert "at step 9" in said(capsys, "evaluate", "runs/t", "--checkpoint", "best")
-    assert "no '5' among them" in said(capsys, "evaluate", "runs/t", "--checkpoint", "5", status=1)
+    assert "no '5' among them" in said(capsys, "evaluate", "runs/t", "--checkpoint", "5", status=2)
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*")}
     said(capsys, "evaluate", "runs/t")
     assert {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*")} == before, "nothing is written"

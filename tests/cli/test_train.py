@@ -181,7 +181,7 @@ def test_told_to_go_it_saves_and_says_how_to_resume(folder):
 
 def test_a_folder_that_cannot_be_written(folder, capsys):
     (folder / "runs").write_text("a file")
-    assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 1
+    assert cli.main(["train", "train.toml", "--out", "runs/a"]) == 2
     assert capsys.readouterr().err.startswith("gpugrad: ")
 
 
@@ -391,7 +391,7 @@ def test_a_record_that_is_damaged(folder, capsys):
 
 
 def test_no_log_no_report(folder, capsys):
-    assert cli.main(["report", "runs/none"]) == 1
+    assert cli.main(["report", "runs/none"]) == 2
     assert "there is no" in capsys.readouterr().err
 
 

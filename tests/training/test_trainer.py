@@ -400,7 +400,7 @@ def test_options_out_of_range(options):
         ),
         ({"metrics": {"accuracy": Accuracy()}}, {}, r"metrics is \[\], the run was started with \['accuracy'\]"),
         ({"callbacks": [Callback()]}, {}, "callbacks is 0, the run was started with 1"),
-        ({}, {"settings": {"a": 1}}, "a is 1, the run was started with None"),
+        ({}, {"settings": {"a": 1}}, "a is 1, the run was started without"),
         ({}, {"model": nn.Linear(4, 3)}, "does not fit model"),
     ],
 )
@@ -442,7 +442,7 @@ CHANGES = {
     "lr": (lambda: {"lr": 0.5}, r"optimizer.lr is 0.5, the run was started with 0.01, which is used", False),
     "weight decay": (lambda: {"wd": 0.3}, "optimizer.weight_decay is 0.3", False),
     "optimizer": (lambda: {"kind": optim.AdamW}, "optimizer is AdamW, the run was started with Adam", True),
-    "clipping": (lambda: {"clip_grad_norm": 0.1}, "clip_grad_norm is 0.1, the run was started with None$", False),
+    "clipping": (lambda: {"clip_grad_norm": 0.1}, "clip_grad_norm is 0.1, the run was started without$", False),
     "accumulation": (lambda: {"accumulate": 2}, "accumulate is 2", False),
     "length": (lambda: {"n": 24}, "data.length is 24, the run was started with 32", True),
     "batch size": (lambda: {"size": 16}, "data.batch_size is 16, the run was started with 8", True),
@@ -451,8 +451,8 @@ CHANGES = {
     "data": (lambda: {"scale": 2.0}, "data.content is ", False),
     "dropout": (lambda: {"p": 0.5}, r"model is .*Dropout\(p=0.5.*the run was started with .*p=0.1", False),
     "loss": (lambda: {"loss": nn.functional.mse_loss}, "loss is mse_loss", False),
-    "schedule added": (lambda: {"cosine": 50}, "scheduler is CosineAnnealingLR, the run was started with None", True),
-    "average removed": (lambda: {"average": False}, "ema is None, the run was started with ExponentialMovingA", True),
+    "schedule added": (lambda: {"cosine": 50}, "scheduler is CosineAnnealingLR, the run was started without", True),
+    "average removed": (lambda: {"average": False}, "ema is not set, the run was started with Exponential", True),
     "metrics": (lambda: {"metrics": {"f1": F1()}}, r"metrics is \['f1'\]", True),
 }  # fmt: skip
 

@@ -29,6 +29,9 @@ MANIFEST = "manifest.json"
 LOCAL = ("file", "local")
 """The schemes of URLs that are local folders."""
 
+EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}
+"""The extra of gpugrad that brings what reaches a scheme."""
+
 PASSWORD = re.compile(r"(\w[\w+.-]*://[^\s/:@]*):[^\s/'\"]*@")
 SECRET = re.compile(r"([?&][\w.-]*(?:token|sig|signature|secret|password|key|credential)=)[^&\s'\"]+", re.IGNORECASE)
 HIDDEN = "***"
@@ -67,7 +70,11 @@ def store(place: str | os.PathLike[str]) -> Store:
         raise ImportError(f"{masked(text)} is reached through fsspec: pip install 'gpugrad[train]'") from error
     try:
         files, root = url_to_fs(text)
-    except (ImportError, OSError):
+    except ImportError as error:
+        extra = EXTRAS.get(scheme)
+        hint = f": pip install 'gpugrad[{extra}]'" if extra else ""
+        raise ImportError(f"{masked(text)} needs a package that is not installed ({error}){hint}") from error
+    except OSError:
         raise
     except Exception as error:  # storage libraries have classes of their own
         raise ValueError(f"{masked(text)} cannot be reached: {masked(str(error))}") from error
