@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from . import (
     activation,
+    affine,
     bounds,
     cells,
     compiled_rows,
@@ -38,8 +39,8 @@ from .kernel import REGISTRY, Kernel
 from .rows import rows
 
 __all__ = [
-    "REGISTRY", "Kernel", "activation", "all_sources", "cells", "compiled_rows", "composed", "elementwise", "host",
-    "labels", "labels_host", "normalize_host", "optim", "recurrent", "rows", "softmax", "softmax_host",
+    "REGISTRY", "Kernel", "activation", "affine", "all_sources", "cells", "compiled_rows", "composed", "elementwise",
+    "host", "labels", "labels_host", "normalize_host", "optim", "recurrent", "rows", "softmax", "softmax_host",
 ]  # fmt: skip
 
 COMMON_AXES = (1, 2, 3, 4)

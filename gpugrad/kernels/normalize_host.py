@@ -1,7 +1,8 @@
 """Normalization as NumPy routines: few passes, sums by BLAS.
 
 Where a weight is the same for a whole *row*, the last axes together, all sums are first taken over rows, two products
-of BLAS; what else there is to sum has few numbers. A gradient is then ``k1 g + k2 x + k3`` with factors for each row.
+of BLAS; what else there is to sum has few numbers. A gradient is then ``k1 g + k2 x + k3`` with factors for each row,
+which is one kernel where kernels are compiled.
 Layer normalization has a weight for each element of a row instead, and a function of its own.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from . import composed
+from . import affine, composed
 from .host import BITS, SMALL, Array
 
 Axes = tuple[int, ...]
@@ -119,9 +120,7 @@ def _standardized(x: Array, weight: Any, bias: Any, mean: Any, var: Any, axes: A
     second = bias
     if mean is not None:
         second = -mean * first if bias is None else bias - mean * first
-    y = x * first
-    if second is not None:
-        y += second
+    y = x * first if second is None else affine.scaled_shifted(numpy, x, first, second)
     return y, numpy.zeros_like(rstd) if mean is None else mean, rstd
 
 
@@ -156,7 +155,10 @@ def _layer(x: Array, weight: Array, bias: Any, axes: Axes, eps: float, centred: 
 def _standardized_back(
     g: Array, x: Array, shift: Array, rstd: Array, weight: Any, axes: Axes, centred: bool, by_x: bool
 ) -> Any:
-    if not by_x or g.shape != x.shape or not (fits(x, weight) and fits(g, x)) or (centred and far(shift, rstd)):
+    if not by_x or g.shape != x.shape or not fits(x, weight):
+        return NotImplemented
+    g = numpy.ascontiguousarray(g)  # that of a sum is one number for all
+    if not fits(g, x) or (centred and far(shift, rstd)):
         return NotImplemented
     behind = row_axis(x.ndim, axes, weight)
     if behind is None:
@@ -169,11 +171,8 @@ def _standardized_back(
     wg, wp = (total, products) if weight is None else (total * weight, products * weight)
     first = rstd if weight is None else rstd * weight
     second = rest(wp, axes, behind) * rstd * rstd * rstd / -count
-    d = x * second
-    if centred:
-        d -= rest(wg, axes, behind) * rstd / count + second * shift
-    d += g * first
-    return d, products * rstd, total
+    third = -(rest(wg, axes, behind) * rstd / count + second * shift) if centred else numpy.zeros_like(second)
+    return affine.combined(numpy, g, x, first, second, third), products * rstd, total
 
 
 def _layer_back(

@@ -6,6 +6,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from itertools import cycle
 
 import numpy
 import pytest
@@ -163,7 +164,7 @@ def test_elementwise_layouts(cupy, kernel, dtype):
 def test_elementwise_mixed_and_broadcast(cupy, kernel, dtype):
     full = sample(kernel.arrays, (13, 40), DTYPES[dtype])
     first, *others = full.values()
-    layouts = ("packed", "8 bytes", "transposed")
+    layouts = cycle(("packed", "8 bytes", "transposed"))
     run_pure(cupy, kernel, [place(cupy, v, how) for v, how in zip(full.values(), layouts, strict=False)], dtype)
     for shape in ((13, 1), (1, 40), (40,), (1, 1), (), (1,)):
         small = sample("x", shape, DTYPES[dtype])["x"]

@@ -207,6 +207,16 @@ def test_normalization(shape, axes, of_weight, dtype, centred, offset, rng):
         assert a is b is None or (a == b).all()
 
 
+def test_the_gradient_of_a_sum_is_normalized_by_the_routine(rng):
+    """It is one number, broadcast."""
+    x, w = rng.standard_normal((8, 6, 50)).astype("f4"), rng.standard_normal((1, 6, 1)).astype("f4")
+    g = numpy.broadcast_to(numpy.float32(0.5), x.shape)
+    _, mean, rstd = composed.standardized.reference(numpy, x, w, None, None, None, (0, 2), 1e-5, True)
+    got, expected = (composed.standardized_back.routine(a, x, mean, rstd, w, (0, 2), True, True) for a in (g, g.copy()))
+    for a, b in zip(got, expected, strict=True):
+        numpy.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("axes", [(0, 2), (2,)])
 def test_a_mean_far_from_0_costs_no_digits(axes, rng):
     """Elements minus their mean keep digits that differences of sums do not."""
