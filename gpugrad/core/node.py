@@ -22,7 +22,7 @@ NOTHING, ELSEWHERE = -1, -2
 """In a plan: a rule that names no value, and one whose values only the general path of a call knows."""
 
 
-class Plan(Protocol):
+class WayBack(Protocol):
     """Which operation a node is, and which rules lead back from it."""
 
     name: str
@@ -66,7 +66,7 @@ class Node:
     line: str | None = None
     """The user's line that made it, in debug mode."""
 
-    def __init__(self, plan: Plan | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> None:
+    def __init__(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> None:
         self.age = age()
         self.plan = plan
         self.parents = parents

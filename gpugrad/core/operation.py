@@ -127,7 +127,7 @@ class Plan:
         )
 
     def through_reference(self, node: Node) -> tuple[list[Tensor], Callable[[], Any]] | None:
-        """See :meth:`gpugrad.core.node.Plan.through_reference`."""
+        """See :meth:`gpugrad.core.node.WayBack.through_reference`."""
         op = self.op
         if not op.residuals:
             return None

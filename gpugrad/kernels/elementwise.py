@@ -85,7 +85,7 @@ class Elementwise(Kernel):
         self.outputs = () if changes else outputs
         self.rounds = len(self.outputs)
         self.types = dict(types or {})
-        self._plans: dict[Any, Plan] = {}
+        self._plans: dict[Any, Launch] = {}
         self._compiled = Compiled(self)
 
     def _wide(self, xp: Namespace, arguments: tuple[Any, ...]) -> Any:
@@ -143,13 +143,13 @@ class Elementwise(Kernel):
         owner.launch(source, self.name, threads, (*inputs, *outputs, *scalars, numbers))
         return outputs or None
 
-    def _remember(self, key: Any, plan: Plan) -> Plan:
+    def _remember(self, key: Any, plan: Launch) -> Launch:
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
         self._plans[key] = plan
         return plan
 
-    def _plan(self, owner: Backend, inputs: tuple[Any, ...], odd: int) -> Plan:
+    def _plan(self, owner: Backend, inputs: tuple[Any, ...], odd: int) -> Launch:
         """How to launch the kernel on such inputs; ``odd`` has the bits by which addresses are no multiples of 16."""
         known = self._learnt(inputs)
         if known is None:
@@ -165,11 +165,11 @@ class Elementwise(Kernel):
             source = self.packed(types, wide=True) if size > MOST_NARROW else packed
             turned = contiguous(shape[::-1])[::-1]
             order = "C" if not size or steps[0] == contiguous(shape) else "F" if steps[0] == turned else "K"
-            return Plan(source, -(-size // per_piece), shape, order, results, size)
+            return Launch(source, -(-size // per_piece), shape, order, results, size)
         if axes > MOST_AXES or any(a.data.ptr % n for a, n in zip(inputs, sizes, strict=True)):
             return LEFT  # many axes, or inside a record
         source = self.strided(types, axes, wide)
-        return Plan(source, numbers[-1], shape, "C", results, owner.struct(numbers, wide))
+        return Launch(source, numbers[-1], shape, "C", results, owner.struct(numbers, wide))
 
     def _learnt(self, inputs: tuple[Any, ...]) -> Known | None:
         types = tuple(name_of(a.dtype) for a in inputs)
@@ -337,7 +337,7 @@ class Elementwise(Kernel):
         return "\n".join(lines) + "\n"
 
 
-class Plan(NamedTuple):
+class Launch(NamedTuple):
     """What a launch of a kernel on arrays of certain dtypes, shapes and strides needs."""
 
     source: str | None
@@ -353,7 +353,7 @@ class Plan(NamedTuple):
     """The last argument: the size, or the struct of sizes and strides."""
 
 
-LEFT = Plan(None, 0, (), "C", [], 0)
+LEFT = Launch(None, 0, (), "C", [], 0)
 """What is left to the reference."""
 
 

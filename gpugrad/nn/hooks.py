@@ -1,7 +1,7 @@
 """Hooks of modules: functions that see, and may change, what goes into a module, comes out, and flows back.
 
 A module without hooks pays one look at an attribute. The gradients of a whole module are caught by two nodes in the
-graph, one before its inputs and one after its outputs, each its own plan (see :class:`gpugrad.core.node.Plan`): the
+graph, one before its inputs and one after its outputs, each its own plan (see :class:`gpugrad.core.node.WayBack`): the
 rule of such a node calls the hooks and hands on what they say. Names and arguments are those of ``torch.nn.Module``.
 """
 

@@ -55,7 +55,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 class Segment:
     """One call of a checkpointed function: a node whose gradient rule runs the function again.
 
-    It is its own plan (see :class:`gpugrad.core.node.Plan`): several parents, one joint rule, several outputs.
+    It is its own plan (see :class:`gpugrad.core.node.WayBack`): several parents, one joint rule, several outputs.
     """
 
     name = "checkpoint"
