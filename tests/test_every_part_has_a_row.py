@@ -12,6 +12,8 @@ from gpugrad.optim import lr_scheduler, swa_utils
 TESTS = Path(__file__).parent
 HELPERS = {"dropout_probability", "known_reduction"}
 """Checks of arguments, which the tests of layers and losses call in every row."""
+BEYOND = "optim/test_beyond_pytorch.py"
+"""Optimizers and schedules that PyTorch does not have, against their formulas in NumPy; there only if there are any."""
 
 
 def mentioned(tree):
@@ -51,15 +53,26 @@ def public(module, base):
     return {name for name, value in classes.items() if issubclass(value, base) and value is not base}
 
 
+def beyond_pytorch():
+    path = TESTS / BEYOND
+    return set(mentioned(ast.parse(path.read_text(encoding="utf-8")))) if path.exists() else set()
+
+
 def test_optimizers():
+    optimizers = public(optim, optim.Optimizer)
     rows = {name for name, _ in ast.literal_eval(table("optim/test_against_torch.py", "ROWS"))}
-    assert public(optim, optim.Optimizer) == rows, "add a row to ROWS of optim/test_against_torch.py"
+    assert rows <= optimizers, "a row for an optimizer that is not there"
+    where = f"add a row to ROWS of optim/test_against_torch.py, or, where PyTorch has none, a test to {BEYOND}"
+    assert lacking(optimizers, rows | beyond_pytorch()) == [], where
+    for file, name in (("optim/test_optimizer.py", "MAKERS"), ("tracing/test_steps.py", "OPTIMIZERS")):
+        assert lacking(optimizers, set(mentioned(table(file, name)))) == [], f"add a row to {name} of {file}"
 
 
 def test_schedules():
     rows = set(mentioned(table("optim/test_lr_scheduler.py", "ROWS"))) | {"ReduceLROnPlateau"}
     schedules = public(lr_scheduler, lr_scheduler.LRScheduler)
-    assert lacking(schedules, rows) == [], "add a row to ROWS of optim/test_lr_scheduler.py"
+    where = f"add a row to ROWS of optim/test_lr_scheduler.py, or, where PyTorch has none, a test to {BEYOND}"
+    assert lacking(schedules, rows | beyond_pytorch()) == [], where
     averages = public(swa_utils, lr_scheduler.LRScheduler) - {"Scaled"}
     assert lacking(averages, names_in("optim")) == [], "add a test to optim/test_swa.py"
 

@@ -53,6 +53,8 @@ ORDERS = (0, 1, 2)
 
 def test_every_kernel_is_of_a_kind_that_is_tested_here():
     assert {*PURE, *CHANGING, *ROWS, *MATRICES} == {*REGISTRY.values()}
+    scalars = {name for kernel in (*PURE, *CHANGING) for name in kernel.scalars}
+    assert scalars - SCALARS.keys() == set(), "give each new scalar a value in SCALARS"
 
 
 @pytest.fixture(scope="module")
