@@ -186,7 +186,7 @@ class Config:
     def check(
         self, function: Callable[..., Any], arguments: Values, *path: str, taken: Iterable[str] = (), first: int = 0
     ) -> None:  # fmt: skip
-        """Raise ConfigError at the first argument that the function does not take, or that it is given elsewhere.
+        """Raise ConfigError at the first argument that is not the function's to take, or not of the type that it names.
 
         Args:
             function: what is called.
@@ -200,6 +200,10 @@ class Config:
             if key in taken or (known is not None and key not in known):
                 names = [name for name in (known or [])[first:] if name not in taken]
                 raise self.error(f"{_title(function)} takes no {key!r}{meant(key, names, 'It takes')}", *path, key)
+            kinds = _kinds(function, key)
+            if kinds and not _fits(arguments[key], kinds):
+                wanted = " or ".join(KINDS[kind] for kind in kinds if kind != "None")
+                raise self.error(f"{_title(function)}: expected {key} as {wanted}, got {arguments[key]!r}", *path, key)
 
     def called(self, *path: str, among: Iterable[ModuleType]) -> tuple[Callable[..., Any], Values]:
         """What the table at ``path`` names, and its arguments."""
@@ -212,6 +216,10 @@ class Config:
         except LookupError as error:
             raise self.error(error.args[0], *path, "use") from None
         return function, {key: value for key, value in table.items() if key != "use"}
+
+
+KINDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "None": "nothing"}
+"""What a configuration says is told by these names of types."""
 
 
 def parsed(change: str) -> tuple[tuple[str, ...], Any]:
@@ -315,6 +323,21 @@ def _parameters(function: Callable[..., Any]) -> list[str] | None:
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+
+def _kinds(function: Callable[..., Any], name: str) -> list[str]:
+    """The types that a signature names for an argument; none where they are not only the plain ones of TOML."""
+    parameter = inspect.signature(function).parameters.get(name)
+    annotation = None if parameter is None else parameter.annotation
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    kinds = [part.strip() for part in text.split("|")]
+    return kinds if all(kind in KINDS for kind in kinds) else []
+
+
+def _fits(value: Any, kinds: Iterable[str]) -> bool:
+    """Whether a value of a configuration is of one of these types; a whole number is a number too."""
+    kind = type(value).__name__
+    return kind in kinds or (kind == "int" and "float" in kinds)
 
 
 def _title(function: Callable[..., Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from .. import data
 from ..formats import measured
 from .build import data_sets, unshuffled
+from .config import ConfigError, named
 from .out import say
 from .trained import Trained, arguments, dataset_of, opened
 
@@ -64,6 +65,10 @@ def _batches(run: Trained, what: str) -> Any:
                 f"{what} is a folder, and the configuration's data is not a folder of images", "data"
             )
         return unshuffled(run.config, data.ImageFolder(what, own.size, own.channels, classes=own.classes))
+    try:
+        named(what, [data], run.config.file.parent, run.config.allow)
+    except LookupError as error:
+        raise ConfigError(f"--data {what}: {error.args[0]}") from None
     run.config.values["data"] = {"use": what}
     made = run.config.make("data", among=[data])
     return unshuffled(run.config, dataset_of(data_sets(made)[-1]))

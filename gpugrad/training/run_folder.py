@@ -40,6 +40,11 @@ class Place:
         if not bare:
             raise ValueError(f"expected the name of a folder for the run, such as runs/first, got {masked(given)!r}")
         if local:
+            home = os.path.expanduser(rest)
+            if home != rest:
+                raise ValueError(
+                    f"expected a folder for the run, got {given}, in which ~ is not replaced: write {home}"
+                )
             above = next((path for path in (Path(rest), *Path(rest).parents) if os.path.lexists(path)), Path())
             if not above.is_dir():
                 raise ValueError(

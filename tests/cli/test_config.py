@@ -195,3 +195,27 @@ def own_module(tmp_path, monkeypatch):
 
     yield write
     sys.modules.pop("ours_for_tests", None)
+
+
+def network(hidden: int, slope: float = 0.1, name: str | None = None, bias: bool = True, sizes: tuple[int, ...] = ()):
+    return hidden, slope, name, bias, sizes
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("hidden = 2.5", "network: expected hidden as a whole number, got 2.5"),
+        ("hidden = true", "expected hidden as a whole number, got True"),
+        ("hidden = 8\nslope = 'steep'", "expected slope as a number, got 'steep'"),
+        ("hidden = 8\nname = 3", "expected name as text, got 3"),
+        ("hidden = 8\nbias = 'no'", "expected bias as true or false, got 'no'"),
+        ("hidden = 8\nslope = 1\nname = 'a'\nbias = false\nsizes = [1, 2]", None),
+    ],
+)
+def test_values_are_of_the_types_that_a_function_names(said, message):
+    made = config(f"[model]\n{said}\n")
+    if message is None:
+        assert made.call(network, "model") == (8, 1, "a", False, [1, 2])
+        return
+    with pytest.raises(ConfigError, match=message):
+        made.call(network, "model")

@@ -60,7 +60,8 @@ def folder(tmp_path, monkeypatch):
     sys.modules.pop("ours_places", None)
 
 
-def test_places_that_are_none(folder, capsys):
+def test_places_that_are_none(folder, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
     (folder / "file").write_text("kept")
     (folder / "link").symlink_to("nowhere")
     (folder / "one/cats").mkdir(parents=True)
@@ -68,6 +69,7 @@ def test_places_that_are_none(folder, capsys):
         "train t.toml --out file": "expected a folder for the run, file is a file",
         "train t.toml --out file/run": "expected a folder for the run, file is a file",
         "train t.toml --out link": "expected a folder for the run, link is a broken link",
+        "train t.toml --out ~/run": "in which ~ is not replaced: write /somewhere/run",
         "report nowhere": "there is no log.jsonl in nowhere: gpugrad train --out nowhere starts a run there",
         "init file": "nothing can be written to file: File exists",
         "init mine --images one": "expected a folder for each of at least 2 classes in one, found one",
@@ -89,6 +91,10 @@ def test_a_run_that_ended_before_it_had_saved_says_that_it_begins_again(folder, 
     assert again in capsys.readouterr().out
     assert cli.main(["train", "t.toml", "--out", "run", "--fresh"]) == 0
     assert again not in capsys.readouterr().out
+    assert cli.main(["evaluate", "run", "--data", "mnits"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "gpugrad: --data mnits: there is no 'mnits' in gpugrad.data; did you mean"
+    )
 
 
 def test_a_package_for_a_store_is_named(monkeypatch):
