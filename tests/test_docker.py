@@ -63,6 +63,14 @@ def test_images_are_pinned_and_need_no_rights():
     assert re.fullmatch(r"python:3\.12\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
 
 
+def test_kernels_of_cupy_are_kept_on_a_volume():
+    image, compose = (DOCKER / "Dockerfile.cuda").read_text(), (DOCKER / "compose.yaml").read_text()
+    (folder,) = re.findall(r"CUPY_CACHE_DIR=(\S+)", image)
+    (made,) = re.findall(r"install -d -o gpugrad -g gpugrad (.+)", image)
+    assert folder in made.split()  # a new volume gets the owner of the image's folder
+    assert f"- cupy:{folder}" in compose
+
+
 def written_anew(lock):
     """The requirements of a lock: name, version, hashes."""
     text = re.sub(r"\s*\\\n\s*", " ", lock.read_text())
@@ -306,6 +314,7 @@ def test_startup(tmp_path):
     assert machine.run("bash", str(folder / "run.sh")).returncode == 0
     assert machine.calls[0].startswith("docker <run> <--name=gpugrad> ")
     assert "<--read-only>" in machine.calls[0]
+    assert "<--volume=cupy:/opt/cupy>" in machine.calls[0]
     assert "<--cap-drop=ALL> <--security-opt=no-new-privileges>" in machine.calls[0]
     assert machine.calls[0].endswith(" <eu.pkg.dev/p/i:cuda> <train> <a b.toml> <--out> <gs://b/d>")
 

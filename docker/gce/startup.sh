@@ -33,7 +33,7 @@ for device in /dev/nvidia*; do
     [ -c "\$device" ] && devices+=("--device=\$device")
 done
 exec docker run --name=gpugrad --network=host --shm-size=1g "\${devices[@]}" \\
-    --read-only --tmpfs=/tmp --tmpfs=/home/gpugrad:uid=1000,gid=1000,mode=0700 \\
+    --volume=cupy:/opt/cupy --read-only --tmpfs=/tmp --tmpfs=/home/gpugrad:uid=1000,gid=1000,mode=0700 \\
     --cap-drop=ALL --security-opt=no-new-privileges --pids-limit=4096 \\
     --volume=/var/lib/nvidia/lib64:/usr/local/nvidia/lib64:ro --env=LD_LIBRARY_PATH=/usr/local/nvidia/lib64 \\
     $(printf %q "$image") $command

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from . import cupy_cache
 from .codecache import CodeCache, distrust, make_folder
 
 logger = logging.getLogger("gpugrad")
@@ -37,6 +38,7 @@ def nvrtc() -> Any:
     Raises:
         RuntimeError: CuPy or NVRTC is not installed; the message says what to install.
     """
+    cupy_cache.make_usable()
     try:
         from cupy.cuda import nvrtc as binding
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from . import cpu, driver
+from . import cpu, cupy_cache, driver
 from .device import Device
 from .registry import BACKENDS, LOADERS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of, recorder
 
@@ -29,6 +29,7 @@ def load_cuda() -> Backend:
     Raises:
         RuntimeError: there is no driver, no CuPy or no GPU; the message says which and what helps.
     """
+    cupy_cache.make_usable()
     try:
         from . import cuda
     except ImportError as error:

@@ -10,7 +10,7 @@ from importlib import metadata, util
 from typing import Any
 
 from .. import backend, formats
-from ..backend import compiler, driver, llvm, threads
+from ..backend import compiler, cupy_cache, driver, llvm, threads
 from ..ops.creation import zeros
 from ..version import __version__
 from .out import fail, say
@@ -143,6 +143,11 @@ def _kernels() -> Iterator[Row]:
     count = len(list(path.glob("*.cubin"))) if path.is_dir() else 0
     state = "writable" if compiler.writable(path) else "cannot be written: set GPUGRAD_CACHE_DIR, or use what it holds"
     yield "kernel cache", f"{path}, {count} kernels, {state}"
+    if compiler.cupy_package() is None:
+        return
+    path = cupy_cache.folder()
+    state = "writable" if cupy_cache.writable(path) else "cannot be written: set CUPY_CACHE_DIR"
+    yield "CuPy's kernels", f"{path}, {cupy_cache.kernels(path)} kernels, {state}"
 
 
 def _cupy_version() -> str:

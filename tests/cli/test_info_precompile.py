@@ -14,8 +14,8 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import backend, cli
-from gpugrad.backend import compiler, driver, llvm
-from gpugrad.cli import info, precompile
+from gpugrad.backend import compiler, cupy_cache, driver, llvm
+from gpugrad.cli import cupy_kernels, info, precompile
 from gpugrad.testing import cuda_simulator
 
 
@@ -298,3 +298,86 @@ def test_ctrl_c_while_importing_shows_no_traceback(delay):
     if b"gpugrad" in said:  # else Python itself had only just begun
         assert b"Traceback" not in said
     assert process.returncode in (-signal.SIGINT, 130, 0)
+
+
+# -------------------------------------------------------------------- CuPy's own kernels
+
+
+def test_precompile_for_cupy_on_the_simulator(device, monkeypatch, tmp_path, capsys):
+    if not device.is_host:
+        pytest.skip("installs its own simulator")
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(tmp_path))
+    optimizers = {name for name, _ in cupy_kernels.programs() if name.startswith("optimizer ")}
+    assert {name.split(",")[0].split()[1] for name in optimizers} == {"SGD", "Adagrad", "Adam", "AdamW", "RMSprop"}
+    with cuda_simulator.installed(), cuda_simulator.count() as seen:
+        assert cli.main(["precompile", "--cupy"]) == 0
+    assert {"adam_update", "amsgrad_update", "sgd_momentum_update", "rmsprop_centered_update"} <= set(seen.kernels)
+    *programs, last = capsys.readouterr().out.splitlines()
+    assert len(programs) == len(list(cupy_kernels.programs()))
+    assert last.startswith(f"{len(programs)} programs, 0 kernels of CuPy in ")
+    assert last.endswith(f"0 are in {tmp_path}")
+
+
+def test_precompile_for_cupy_says_which_program_failed(device, monkeypatch, tmp_path, capsys):
+    if not device.is_host:
+        pytest.skip("installs its own simulator")
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(tmp_path))
+
+    def fails():
+        (tmp_path / "half.cubin").touch()
+        raise ValueError("no such function")
+
+    names = [("one", lambda: (tmp_path / "k.cubin").touch()), ("two", fails), ("three", lambda: None)]
+    monkeypatch.setattr(cupy_kernels, "programs", lambda: iter(names))
+    with cuda_simulator.installed():
+        assert cli.main(["precompile", "--cupy"]) == 1
+    said = capsys.readouterr()
+    assert [line.split()[:2] for line in said.out.splitlines()] == [
+        ["one", "1"], ["two", "1"], ["three", "0"], ["2", "programs,"]
+    ]  # fmt: skip
+    assert "two: ValueError: no such function" in said.err
+
+
+def test_precompile_for_cupy_needs_a_gpu(monkeypatch, capsys):
+    def missing():
+        raise RuntimeError("no CUDA GPU: no NVIDIA driver was found")
+
+    monkeypatch.setattr(backend, "load_cuda", missing)
+    assert cli.main(["precompile", "--cupy"]) == 1
+    assert "--cupy runs on a GPU: no CUDA GPU: no NVIDIA driver was found" in capsys.readouterr().err
+    assert cli.main(["precompile", "--cupy", "--check"]) == 1
+    assert "choose one" in capsys.readouterr().err
+
+
+def test_cupy_has_a_folder_that_it_can_write_to(monkeypatch, tmp_path):
+    filled = tmp_path / "filled"
+    filled.mkdir()
+    (filled / "k.cubin").write_bytes(b"code")
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(filled))
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    cupy_cache.make_usable()  # too late: CuPy has been imported
+    monkeypatch.delitem(sys.modules, "cupy")
+    cupy_cache.make_usable()
+    assert os.environ["CUPY_CACHE_DIR"] == str(filled)
+    monkeypatch.setattr(cupy_cache, "writable", lambda path: False)
+    cupy_cache.make_usable()
+    assert cupy_cache.folder() != filled
+    assert (cupy_cache.folder() / "k.cubin").read_bytes() == b"code"
+    monkeypatch.undo()
+    file = tmp_path / "a file"
+    file.touch()
+    assert [cupy_cache.writable(p) for p in (tmp_path / "new" / "folder", file, file / "below")] == [True, False, False]
+    monkeypatch.setenv("CUPY_CACHE_DIR", "")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert not cupy_cache.writable(cupy_cache.folder()), "a folder called ~ is not made"
+
+
+def test_info_about_the_kernels_of_cupy(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(compiler, "cupy_package", lambda: "cupy-cuda13x")
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(tmp_path))
+    (tmp_path / "k.cubin").touch()
+    assert cli.main(["info"]) == 0
+    assert rows(capsys)["CuPy's kernels"] == f"{tmp_path}, 1 kernels, writable"
+    monkeypatch.setattr(cupy_cache, "writable", lambda path: False)
+    assert cli.main(["info"]) == 0
+    assert rows(capsys)["CuPy's kernels"].endswith("1 kernels, cannot be written: set CUPY_CACHE_DIR")
