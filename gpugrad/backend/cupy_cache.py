@@ -54,6 +54,6 @@ def make_usable() -> None:
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
     if path.is_dir():
         for kernel in path.glob(f"*{SUFFIX}"):
-            shutil.copy(kernel, temporary)
+            shutil.copyfile(kernel, temporary / kernel.name)
     os.environ["CUPY_CACHE_DIR"] = str(temporary)
     logger.info("CuPy's kernels are kept for this process only: %s cannot be written", path)

@@ -34,8 +34,8 @@ DYNAMIC = {
 }  # fmt: skip
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
-FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/loops.py", "kernels/row_loops.py",
-                "kernels/reductions.py", "tracing/recorder.py"}  # fmt: skip
+FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/compiled_windows.py", "kernels/loops.py",
+                "kernels/row_loops.py", "kernels/reductions.py", "tracing/recorder.py"}  # fmt: skip
 """Files that see NumPy's arrays alone, or look which ones they have."""
 
 OF_TRACERS = {"arithmetic", "expression", "read"}
@@ -45,7 +45,7 @@ BESIDE = {"special": "special", "matrix_functions": "linalg"}
 """Functions that give a module beside the array library, and which one."""
 
 NOT_ARRAYS = {"numpy", "math", "operator", "os", "sys", "self", "cls", "ready", "name", "namespace", "text", "file",
-              "json", "pickle", "tasks", "results"}  # fmt: skip
+              "json", "pickle", "tasks", "results", "gg"}  # fmt: skip
 """Names that have attributes which arrays have as well, and are modules, queues, strings."""
 
 OF_OTHERS = {
