@@ -33,7 +33,7 @@ def code(mode: str, dtype: Any, numbers: str, stride: int) -> Code:
     elif mode in BY_POSITION and stride in (1, 2):
         name, source = positions(mode, dtype.name, stride, numbers)
     else:
-        name, source = windows(mode, dtype.name, numbers)
+        name, source = windows(mode, dtype.name, 2 if stride == 2 and mode in ("copy", "dot") else 1, numbers)
     return Code(load(name, source), f"{len(WORDS)}q", (), 1)
 
 
@@ -240,10 +240,10 @@ def depthwise_back(g: Array, w: Array, bias: Array | None, window: Window) -> An
     images, channels = g.shape[:2]
     if not usable(window, g.size, g, w, *(() if bias is None else (bias,))):
         return NotImplemented
+    g = numpy.ascontiguousarray(g)
     if set(window.stride) <= {1}:
         axes = tuple(range(1, w.ndim))
         return depthwise(g, numpy.flip(w, axes), bias, window.mirrored)
-    g = numpy.ascontiguousarray(g)
     x = numpy.empty((images, channels, *window.inner), g.dtype)
     x[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(window.inner))
     run("turn", window, g, x, numpy.ascontiguousarray(w), channels, images, (x.strides[1], 0, x.strides[0]),

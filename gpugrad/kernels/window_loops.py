@@ -22,7 +22,7 @@ for ``dot`` channels alone. Elements are added up in an order that does not depe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..expressions.llvm import maximum
@@ -233,7 +233,7 @@ def positions(mode: str, dtype: str, stride: int, numbers: str = "uint8") -> tup
     return finished(loop)
 
 
-def _seen(loop: Rows, part: Masked, pointer: str, dtype: str, stride: int, ends: list[str]) -> Value:
+def _seen(loop: Rows, part: Loop, pointer: str, dtype: str, stride: int, ends: list[str]) -> Value:
     """What a vector of positions sees: neighbours, or of twice as many elements every second one."""
     if stride == 1:
         return part.load(pointer, dtype)
@@ -278,18 +278,19 @@ def scattered(dtype: str, numbers: str) -> tuple[str, str]:
     return finished(loop)
 
 
-def windows(mode: str, dtype: str, numbers: str = "uint8") -> tuple[str, str]:
+def windows(mode: str, dtype: str, stride: int, numbers: str = "uint8") -> tuple[str, str]:
     """The name and the text of a function.
 
     Args:
         mode: what is done, see above.
         dtype: of the arrays, float32 or float64.
+        stride: between what neighbours see, in elements, where vectors are used: 1, or for ``copy`` and ``dot`` 2.
         numbers: the dtype of ``which``.
     """
     loop, word, base, table = _begun(dtype)
     vector = f"<{loop.lanes} x {ELEMENTS[dtype]}>"
     sums = (loop.variable(vector), loop.variable(f"<1 x {ELEMENTS[dtype]}>")) if mode == "dot" else ("", "")
-    together = loop.raw(f"icmp eq i64 {word['step2']}, {size(dtype)}")
+    together = loop.raw(f"icmp eq i64 {word['step2']}, {stride * size(dtype)}")
     kernel = [word[f"k{a}"] for a in range(AXES)]
     taps = loop.sum((loop.raw(f"mul i64 {kernel[0]}, {kernel[1]}"), kernel[2]))
 
@@ -312,7 +313,7 @@ def windows(mode: str, dtype: str, numbers: str = "uint8") -> tuple[str, str]:
             steps = loop.sum(*zip((p, q, first[2]), (word[f"step{a}"] for a in range(AXES)), strict=True))
             inner = loop.offset(loop.offset(base["inner"], inside), steps)
             pointers = outer, inner, which, weight
-            _runs(loop, mode, dtype, numbers, count, word["step2"], together, pointers, number, sums)
+            _runs(loop, mode, dtype, stride, numbers, count, word["step2"], together, pointers, number, sums)
 
     with loop.counted("%begin", "%end") as unit:
         if mode == "copy":
@@ -354,19 +355,18 @@ def _total(loop: Rows, dtype: str, sums: tuple[str, str], third: str, place: str
     whole = loop.raw(f"load {vector}, ptr {sums[0]}")
     single = loop.raw(f"load {element}, ptr {sums[1]}")
     total = loop.raw(f"call {element} {name}({element} {single}, {vector} {whole})")
-    loop.line(
-        f"store {element} {total}, ptr {loop.offset(third, loop.sum((place, str(size(dtype)))))}, align {size(dtype)}"
-    )
+    result = loop.offset(third, loop.sum((place, str(size(dtype)))))
+    loop.line(f"store {element} {total}, ptr {result}, align {size(dtype)}")
 
 
 Pointers = tuple[str, str, str, str]
 
 
 def _runs(
-    loop: Rows, mode: str, dtype: str, numbers: str, count: str, step: str, together: str, pointers: Pointers,
-    number: str, sums: tuple[str, str],
+    loop: Rows, mode: str, dtype: str, stride: int, numbers: str, count: str, step: str, together: str,
+    pointers: Pointers, number: str, sums: tuple[str, str],
 ) -> None:  # fmt: skip
-    """Do something with two runs of elements: with vectors where those of the inner side lie together."""
+    """Do something with two runs of elements: with vectors where those of the inner side lie so far apart."""
 
     def at(j: str, stride: str) -> Pointers:
         outer, inner, which, weight = pointers
@@ -375,22 +375,34 @@ def _runs(
         return moved[0], moved[1], moved[2], weight
 
     with loop.branch(together):
-        own = str(size(dtype))
+        own = str(stride * size(dtype))
+
+        def seen(part: Loop, at: str, stop: str) -> Value:
+            return part.load(at, dtype) if stride == 1 else _seen(loop, part, at, dtype, stride, [stop, "0"])
+
         whole = loop.raw(f"and i64 {count}, {-loop.lanes}")
         with loop.counted("0", whole, loop.lanes) as j:
-            _element(loop, mode, dtype, numbers, at(j, own), number, sums[0])
+            places = at(j, own)
+            _element(
+                loop, mode, dtype, numbers, places, number, sums[0], lambda: seen(loop, places[1], str(loop.lanes))
+            )
         rest = loop.raw(f"sub i64 {count}, {whole}")
         with loop.branch(loop.raw(f"icmp sgt i64 {rest}, 0")):
-            _element(Masked(loop, rest), mode, dtype, numbers, at(whole, own), number, sums[0])
+            part, places = Masked(loop, rest), at(whole, own)
+            _element(part, mode, dtype, numbers, places, number, sums[0], lambda: seen(part, places[1], rest))
     with loop.branch(together, wanted=False), loop.counted("0", count) as j:
-        _element(Single(loop), mode, dtype, numbers, at(j, step), number, sums[1])
+        single, places = Single(loop), at(j, step)
+        _element(single, mode, dtype, numbers, places, number, sums[1], lambda: single.load(places[1], dtype))
 
 
-def _element(loop: Loop, mode: str, dtype: str, numbers: str, pointers: Pointers, number: str, total: str) -> None:
-    """Do it with one vector of each."""
+def _element(
+    loop: Loop, mode: str, dtype: str, numbers: str, pointers: Pointers, number: str, total: str,
+    seen: Callable[[], Value],
+) -> None:  # fmt: skip
+    """Do it with one vector of each; ``seen`` reads that of the inner side."""
     outer, inner, which, weight = pointers
     if mode == "copy":
-        loop.store(loop.load(inner, dtype), outer)
+        loop.store(seen(), outer)
     elif mode == "add":
         loop.store(loop.load(inner, dtype) + loop.load(outer, dtype), inner)
     elif mode == "sum":
@@ -405,7 +417,7 @@ def _element(loop: Loop, mode: str, dtype: str, numbers: str, pointers: Pointers
     elif mode == "dot":
         vector = loop.type(dtype)
         sofar = Value(loop, loop.raw(f"load {vector}, ptr {total}"), dtype)
-        more = loop.fma(loop.load(inner, dtype), loop.load(outer, dtype), sofar)
+        more = loop.fma(seen(), loop.load(outer, dtype), sofar)
         loop.line(f"store {more.typed}, ptr {total}")
     else:
         w = loop.load_one(weight, dtype)
