@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from ..backend import Array, Backend, DType, Namespace, as_dtype
+from . import compiled_philox
 
 LOW = 0xFFFFFFFF
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)  # of the words 0 and 2
@@ -54,6 +55,9 @@ def philox(xp: Namespace, seed: int, counter: Array, attempt: int = 0, tag: int 
     >>> [hex(word) for word in philox(numpy, 0, numpy.zeros(1, numpy.uint64))[0].tolist()]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
+    compiled: Array = compiled_philox.philox(MULTIPLIERS, _keys(seed), counter, attempt, tag)
+    if compiled is not NotImplemented:
+        return compiled
     n = counter.shape[0]
     multiplied, other, product = (xp.empty((2, n), dtype=xp.uint64) for _ in range(3))
     xp.bitwise_and(counter, xp.uint64(LOW), out=multiplied[0])

@@ -4,8 +4,10 @@ import host_cuda
 import numpy
 import pytest
 
+import gpugrad as gg
 from gpugrad import backend
-from gpugrad.kernels import philox
+from gpugrad.backend import llvm
+from gpugrad.kernels import compiled_philox, philox
 
 # kat_vectors of Random123, "philox4x32 10": counter (4 words), key (2 words), answer (4 words)
 KNOWN = [
@@ -15,15 +17,38 @@ KNOWN = [
 ]
 
 
+@pytest.mark.parametrize("count", [3, 67])
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN)
-def test_known_answers(counter, key, answer):
+def test_known_answers(counter, key, answer, count):
     c, k = ([int(word, 16) for word in text.split()] for text in (counter, key))
     words = philox.philox(
-        numpy, k[0] | k[1] << 32, numpy.array([c[0] | c[1] << 32] * 3, dtype=numpy.uint64), attempt=c[2], tag=c[3]
+        numpy, k[0] | k[1] << 32, numpy.array([c[0] | c[1] << 32] * count, dtype=numpy.uint64), attempt=c[2], tag=c[3]
     )
     assert words.dtype == numpy.uint32
     for row in words:
         assert " ".join(f"{word:08x}" for word in row.tolist()) == answer
+
+
+@pytest.mark.skipif(not llvm.wanted(), reason="llvmlite is not installed, or GPUGRAD_COMPILE is 0")
+def test_machine_code_has_the_bits_of_numpy(rng, monkeypatch):
+    monkeypatch.setattr(compiled_philox, "LEAST", 1)
+    monkeypatch.setattr(compiled_philox, "LIGHT_STEP", 16 * 40)
+    compiled_philox.code.cache_clear()
+    threads = gg.get_num_threads()
+    gg.set_num_threads(3)
+    try:
+        for size in (1, 7, 8, 9, 200):
+            counters = rng.integers(0, 2**64, size, dtype=numpy.uint64)
+            for seed, attempt, tag in ((0, 0, 0), (2**64 - 5, 3, 2**32 - 1)):
+                got = compiled_philox.philox(philox.MULTIPLIERS, philox._keys(seed), counters, attempt, tag)
+                with monkeypatch.context() as patch:
+                    patch.setattr(compiled_philox, "LEAST", size + 1)
+                    numpy.testing.assert_array_equal(got, philox.philox(numpy, seed, counters, attempt, tag))
+    finally:
+        gg.set_num_threads(threads)
+        compiled_philox.code.cache_clear()
+    for odd in (counters[::2], counters[:0], counters.astype(">u8"), counters.astype("int64")):
+        assert compiled_philox.philox(philox.MULTIPLIERS, philox._keys(0), odd, 0, 0) is NotImplemented
 
 
 SCALARS = {
