@@ -67,7 +67,8 @@ def elements(dtype: str) -> None:
         gg.clip(x, 1, 3)
         gg.full(shape, 0.5 if floating else 2, dtype=dtype)
     for ndim in (2, 3, 4, 5):
-        swapped, part = gg.ones((3,) * ndim, dtype=dtype).swapaxes(0, -1), gg.ones((3,) * ndim, dtype=dtype)[..., :2]
+        cube = gg.ones((3,) * ndim, dtype=dtype)
+        swapped, part = gg.swapaxes(cube, 0, -1), cube[..., :2]
         swapped.copy(), part.copy(), part + part, part * part, part - part, swapped + part[..., :1]
 
 
