@@ -11,8 +11,13 @@ An elementwise kernel is compiled for the CPU as well, without further work. Ker
 entry in ``compiled_rows.py``. A NumPy routine for what is not compiled goes to the ``..._host.py`` of its family. A
 function that has no CUDA source is declared in ``composed.py``.
 
-``tests/kernels`` then compares it with the reference, in every variant and dtype, and compiles it for every
-architecture.
+An operation of :mod:`gpugrad.ops` calls the kernel, and has the rows in ``tests/cases``. When a walk is recorded, the
+reference of a backward kernel runs on Tensors and is itself differentiated. So it must have the right derivative
+everywhere: an ``abs`` or a ``where`` that makes a smooth function exact adds a kink. Give it the saved output instead.
+
+``tests/kernels`` finds every kernel, compares it with its reference in every variant and dtype, and compiles it for
+every architecture. A scalar with a new name needs a value in ``SCALARS`` of
+``tests/kernels/test_against_reference.py``.
 """
 
 from collections.abc import Iterator

@@ -10,11 +10,12 @@
 
 To add a layer:
 
-1. the function in :mod:`gpugrad.nn.functional`, composed of gpugrad's operations; a new operation, with its gradient,
-   goes to :mod:`gpugrad.ops`;
-2. one class in the file of its family: parameters in ``__init__``, ``forward`` calls the function, ``extra_repr`` says
-   the sizes; a docstring with formula, shapes, source and example;
-3. export it below, and add a row to the tables in ``tests/nn``, which compare it with PyTorch.
+1. write the function in the file of its family in :mod:`gpugrad.nn.functional`, composed of gpugrad's operations, and
+   export it there; a new operation, with its gradient, goes to :mod:`gpugrad.ops`;
+2. write one class in the file of its family here: parameters in ``__init__``, ``forward`` calls the function,
+   ``extra_repr`` gives the sizes; a docstring with formula, shapes, source and example; export it below;
+3. add a row to the table of its family in ``tests/nn``, which compares it with PyTorch (activations: ``CALLS`` of
+   ``test_activations.py``). A layer that PyTorch does not have gets a test of its own in that file.
 
 Nothing here names a device or an array library.
 """

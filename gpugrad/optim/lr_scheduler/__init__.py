@@ -3,9 +3,14 @@
 A schedule is made for an optimizer, sets ``group["lr"]`` at once, and again at each ``step()``, which comes after the
 optimizer's. Its state has PyTorch's keys, and either library takes the other's.
 
-To add one: a subclass of ``Scaled`` in the file of its family with ``_factor``, the rate at an epoch as a multiple of
-the first one (or of :class:`LRScheduler` with ``get_lr`` where there is no such number); a row in
-``tests/optim/test_lr_scheduler.py``; then export it below.
+To add one:
+
+1. write a subclass of ``Scaled`` in the file of its family. Its ``__init__`` sets the options and then calls that of
+   ``Scaled``, which sets the first rates; ``_factor(epoch)`` is the rate as a multiple of ``initial_lr``, a float.
+   Where there is no such number, subclass :class:`LRScheduler` and write ``get_lr``;
+2. export it below;
+3. add a row to ``ROWS`` of ``tests/optim/test_lr_scheduler.py``, or, if PyTorch does not have it, a test to
+   ``tests/optim/test_beyond_pytorch.py``.
 """
 
 from .base import LRScheduler
