@@ -202,7 +202,7 @@ def gradients(f, **leaves) -> dict[str, numpy.ndarray]:
 LAYERS = {  # a file of Caffe's src/caffe/layers, and the operation that is the same here
     "relu_layer": "activation.relu",
     "sigmoid_layer": "activation.sigmoid",
-    "tanh_layer": "functions.tanh",
+    "tanh_layer": "trigonometry.tanh",
     "elu_layer": "activation.elu",
     "exp_layer": "functions.exp",
     "log_layer": "functions.log",

@@ -34,7 +34,8 @@ DYNAMIC = {
 }  # fmt: skip
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
-FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/compiled_windows.py", "kernels/loops.py",
+FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/compiled_windows.py",
+                "kernels/compiled_philox.py", "kernels/loops.py",
                 "kernels/row_loops.py", "kernels/reductions.py", "tracing/recorder.py"}  # fmt: skip
 """Files that see NumPy's arrays alone, or look which ones they have."""
 
