@@ -126,7 +126,7 @@ def started(known: Run, args: argparse.Namespace) -> int:
         known = replace(known, out=config.value("out", str, f"runs/{config.file.stem}"))
         try:
             training = build.prepared(config, **options)
-        except (ConfigError, ConnectionError, ImportError):
+        except (ConfigError, ConnectionError, ImportError, MemoryError):
             raise
         except (OSError, SyntaxError) as error:
             return fail(str(error), status=WRONG)
@@ -140,6 +140,10 @@ def started(known: Run, args: argparse.Namespace) -> int:
             return _trained(known, training)
     except (ConfigError, OtherRunError, OwnedError, ImportError) as error:
         return fail(str(error), status=WRONG)
+    except MemoryError as error:
+        return fail(
+            f"not enough memory: {str(error) or 'it is used up'}; a smaller loader.batch_size or model needs less"
+        )
     except (CheckpointError, FloatingPointError, OSError) as error:
         return fail(str(error))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 from ..nn import Module
@@ -110,6 +111,10 @@ def _data(data: Any) -> Description:
             rows = array[:: max(1, len(array) // SAMPLED)][:SAMPLED]
             checksum.update(f"{array.dtype}{array.shape}".encode() + rows.tobytes())
         found["content"] = checksum.hexdigest()[:12]
+    paths = getattr(dataset, "paths", None)
+    if isinstance(paths, list) and paths and all(isinstance(path, PurePath) for path in paths):
+        names = "\0".join("/".join(path.parts[-2:]) for path in paths)  # the class and the file, wherever the folder is
+        found["files"] = hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:12]
     return {name: value for name, value in found.items() if _plain(value)}
 
 

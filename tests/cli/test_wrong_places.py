@@ -43,7 +43,7 @@ def both():
 
 
 def line():
-    return nn.Linear(1, 1)
+        return nn.Linear(1, 1)
 """
 
 
@@ -95,6 +95,36 @@ def test_a_run_that_ended_before_it_had_saved_says_that_it_begins_again(folder, 
     assert capsys.readouterr().err.startswith(
         "gpugrad: --data mnits: there is no 'mnits' in gpugrad.data; did you mean"
     )
+
+
+@pytest.mark.parametrize("where", ["def line():\n", "    def forward(self, x):\n"])
+def test_too_little_memory_is_one_sentence(folder, capsys, where):
+    model = "\n\nclass Line(nn.Linear):\n    def forward(self, x):\n        return super().forward(x)\n"
+    text = OWN.replace("nn.Linear(1, 1)", "Line(1, 1)") + model
+    (folder / "ours_places.py").write_text(text.replace(where, f"{where}        raise MemoryError\n"))
+    assert cli.main(["train", "t.toml", "--out", "run"]) == 1
+    said = capsys.readouterr().err
+    assert said.endswith("gpugrad: not enough memory: it is used up; a smaller loader.batch_size or model needs less\n")
+    assert "Traceback" not in said
+
+
+def test_other_files_of_the_same_number_are_told(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="images are read by Pillow: pip install 'gpugrad[images]'")
+
+    def program(name):
+        loader = data.DataLoader(data.ImageFolder(tmp_path / name, 4), 2)
+        return described(model=None, loss=None, optimizer=None, scheduler=None, ema=None, data=loader, options={},
+                         metrics=[], callbacks=0, settings={})  # fmt: skip
+
+    for kind in ("cat", "dog"):
+        (tmp_path / "a" / kind).mkdir(parents=True)
+        image.new("L", (5, 5)).save(tmp_path / "a" / kind / "0.png")
+    before = program("a")
+    (tmp_path / "a").rename(tmp_path / "elsewhere")
+    assert compared(program("elsewhere"), before) == ([], [])
+    (tmp_path / "elsewhere/dog/0.png").rename(tmp_path / "elsewhere/dog/1.png")
+    refused, told = compared(program("elsewhere"), before)
+    assert (refused, [text.partition(" is ")[0] for text in told]) == ([], ["data.files"])
 
 
 def test_a_package_for_a_store_is_named(monkeypatch):
