@@ -362,7 +362,7 @@ if _TYPE_CHECKING:
     from .tracing import trace
 
 _LATER = {
-    **dict.fromkeys(("data", "fft", "linalg", "nn", "optim", "random", "special", "training")),
+    **dict.fromkeys(("custom", "data", "drawing", "fft", "linalg", "nn", "optim", "random", "special", "training")),
     **dict.fromkeys(("elementwise_kernel", "kernel_checks", "KernelMismatchError", "Launch", "raw_kernel"), "custom"),
     **dict.fromkeys(("draw", "name", "observe"), "drawing"),
     "diagnose": "nn.inspect.diagnose", "trace": "tracing",

@@ -128,6 +128,7 @@ def test_everything_is_reached_as_an_attribute():
         "import gpugrad as gg",
         "gg.set_default_device('cpu')",
         "assert set(gg.__all__) <= set(dir(gg))",
+        "assert gg.drawing.Drawing and gg.custom.elementwise_kernel",
         "assert gg.linalg.norm(gg.tensor([3.0, 4.0])).item() == 5.0",
         "assert gg.training.Trainer and gg.data.DataLoader and gg.draw and gg.observe and gg.diagnose and gg.name",
         "assert gg.draw is gg.draw and gg.random is __import__('gpugrad.random').random",
