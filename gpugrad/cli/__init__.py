@@ -1,10 +1,10 @@
 """The command line, ``gpugrad COMMAND``.
 
-To add a command: a module here with ``add(commands)``, which makes its parser and sets ``run`` to a function that takes
-the parsed arguments and returns the exit status, and a place in ``COMMANDS``.
+To add a command, write a module here and list it in ``COMMANDS``. Its ``add(commands)`` makes the parser and sets
+``run`` to a function that takes the parsed arguments and returns the exit status.
 
-Exit statuses: 0 well; 1 it failed; 2 the arguments or the configuration are wrong; 75 the training was told to go, has
-saved, and wants to be started again; 130 Ctrl-C.
+Exit statuses: 0 success; 1 failure; 2 wrong arguments or configuration; 75 stopped on request, state saved: run the
+same command to resume; 130 Ctrl-C.
 """
 
 from __future__ import annotations
