@@ -16,7 +16,7 @@ from typing import Any
 
 from ..backend import BACKENDS, Array, Backend, Namespace, llvm
 from . import cells
-from .compiled import SMALL, plain, with_rows
+from .compiled import plain, with_rows
 from .composed import Composed
 from .elementwise import Elementwise
 
@@ -31,7 +31,7 @@ class Steps(Composed):
     fused: Callable[..., Any]
     """``fused(xp, cell, *arguments)``: the loop with a kernel a step, which it calls as ``cell(kernel, *arrays)``."""
 
-    smallest = SMALL
+    smallest = 512
     """On the CPU, the fewest elements of the states for which kernels take less time than NumPy."""
 
     if llvm.wanted():
@@ -177,7 +177,7 @@ def rnn_steps_back(
     return _rows(xp, taken, not reverse), dh0
 
 
-rnn_steps.smallest = rnn_steps_back.smallest = 4 * SMALL
+rnn_steps.smallest = rnn_steps_back.smallest = 8192  # NumPy has one tanh to take
 
 
 @rnn_steps_back.loop
