@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..training import Checkpoint, CheckpointError
+from ..training.program import classes_of
 from . import build
 from .config import Config, ConfigError
 from .out import fail
@@ -105,7 +106,7 @@ def restored(made: build.Training, wanted: str) -> Checkpoint:
     """Give the model, and its averaged weights, what a checkpoint holds.
 
     Raises:
-        ConfigError: there is no such checkpoint.
+        ConfigError: there is no such checkpoint, or the data has other classes now, whose numbers mean something else.
         CheckpointError: there is none yet, or it does not fit.
     """
     trainer = made.trainer
@@ -124,6 +125,14 @@ def restored(made: build.Training, wanted: str) -> Checkpoint:
         checkpoint = checkpointer.load(found)
     if checkpoint is None:
         raise CheckpointError(f"there is no checkpoint in {checkpointer.place} yet")
+    saved = checkpoint.parts.get("trainer")
+    program = saved.get("program") if isinstance(saved, dict) else None
+    before = program.get("data.classes") if isinstance(program, dict) else None
+    classes = classes_of(dataset_of(made.batches))
+    if before is not None and classes != before:
+        raise ConfigError(
+            f"the classes of the training data are {classes or 'not named'}, the run was started with {before}"
+        )
     for name, part in (("model", trainer.model), ("ema", trainer.ema)):
         if part is None:
             continue

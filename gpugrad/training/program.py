@@ -99,11 +99,7 @@ def _data(data: Any) -> Description:
         found["length"] = len(dataset)
     except TypeError:
         found["length"] = None
-    classes = getattr(dataset, "classes", None)
-    if isinstance(classes, list | tuple):
-        names = ", ".join(map(str, classes))
-        digest = hashlib.sha256(names.encode(errors="surrogatepass")).hexdigest()[:12]
-        found["classes"] = names if len(names) <= 200 else f"{len(classes)} classes ({digest})"
+    found["classes"] = classes_of(dataset)
     arrays = getattr(dataset, "arrays", None)
     if isinstance(arrays, tuple) and found["length"]:
         checksum = hashlib.sha256()
@@ -116,6 +112,16 @@ def _data(data: Any) -> Description:
         names = "\0".join("/".join(path.parts[-2:]) for path in paths)  # the class and the file, wherever the folder is
         found["files"] = hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:12]
     return {name: value for name, value in found.items() if _plain(value)}
+
+
+def classes_of(dataset: Any) -> str | None:
+    """The names of a data set's classes in their order, where it has some; of many, their number and a checksum."""
+    classes = getattr(dataset, "classes", None)
+    if not isinstance(classes, list | tuple):
+        return None
+    names = ", ".join(map(str, classes))
+    digest = hashlib.sha256(names.encode(errors="surrogatepass")).hexdigest()[:12]
+    return names if len(names) <= 200 else f"{len(classes)} classes ({digest})"
 
 
 def _first_difference(here: str, there: str) -> tuple[str, str]:

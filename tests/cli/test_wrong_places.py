@@ -166,3 +166,23 @@ def test_a_difference_is_said_once_and_other_classes_are_refused():
     many = [f"class {i}" for i in range(100)]
     refused, _ = compared(program(Named(*many)), program(Named(*reversed(many))))
     assert "100 classes (" in refused[0]
+
+
+def test_a_model_does_not_speak_of_classes_that_were_renamed(folder, capsys):
+    (folder / "ours_places.py").write_text(
+        "import numpy\n\nfrom gpugrad import data, nn\n\n\ndef both():\n    "
+        "x = data.ArrayDataset(numpy.eye(4, dtype='f'), numpy.arange(4) % 2)\n    x.classes = ['cat', 'dog']\n    "
+        "return x, x\n\n\ndef line():\n    return nn.Linear(4, 2)\n"
+    )
+    numpy.save(folder / "x.npy", numpy.ones((1, 4), "f"))
+    wanted = ["--set", "loss.use=cross_entropy"]
+    assert cli.main(["train", "t.toml", "--out", "run", *wanted]) == 0
+    assert cli.main(["predict", "run", "x.npy"]) == 0
+    text = (folder / "ours_places.py").read_text()
+    (folder / "ours_places.py").write_text(text.replace("['cat', 'dog']", "['dog', 'zebra']"))
+    sys.modules.pop("ours_places")
+    capsys.readouterr()
+    for command in (["predict", "run", "x.npy"], ["evaluate", "run"], ["train", "t.toml", "--out", "run", *wanted]):
+        assert cli.main(command) == 2, command
+        said = capsys.readouterr().err
+        assert "dog, zebra, the run was started with cat, dog" in said
