@@ -66,7 +66,7 @@ class CUDABackend(Backend):
 
     def fetch(self, arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
         """Queued on the current stream of each device, into pinned memory: the host waits for nothing."""
-        devices = [self.device_id(array) for array in arrays]
+        devices = [0] * len(arrays) if self.count == 1 else [self.device_id(array) for array in arrays]
         parts = {}
         for device in dict.fromkeys(devices):
             downloads = self._downloads.setdefault(device, Downloads())

@@ -24,8 +24,8 @@ ALIGNMENT = 256
 
 BLOCK = 4 << 20
 """Bytes of one block of pinned memory for copies to the host."""
-BLOCKS = 16
-"""Number of such blocks per device, at most: 64 MiB."""
+BLOCKS = 14
+"""Number of such blocks per device, at most: 56 MiB. With what the writer needs, a checkpoint stays below 64 MiB."""
 
 SPARE = 8
 """Number of upload slots per device that wait for the next loader; more are freed when it takes one."""
@@ -74,22 +74,23 @@ class Downloads:
         self._queued: deque[Block] = deque()
 
     def __call__(self, arrays: Sequence[Array]) -> Callable[[], list[HostArray]]:
-        copies = [numpy.empty(array.shape, array.dtype) for array in arrays]
+        copies = Copies(arrays)
         with self._lock:
             stream = cupy.cuda.get_current_stream()
             block: Block | None = None
             try:
-                for array, copy in zip(arrays, copies, strict=True):
-                    if not copy.nbytes:
+                for i, array in enumerate(arrays):
+                    size = array.nbytes
+                    if not size:
                         continue
-                    target = copy.reshape(-1).view(numpy.uint8)
-                    for part, start in _parts(array):
-                        if block is None or not block.fits(part.nbytes):
+                    whole = size <= BLOCK and array.flags.c_contiguous
+                    for part, start in ((array, 0),) if whole else _parts(array):
+                        if block is None or block.used + part.nbytes > BLOCK:
                             if block is not None:
                                 self._close(block, stream)
                             block = None
                             block = Block(self._memory())
-                        block.queue(part, target[start : start + part.nbytes], stream)
+                        block.queue(part, copies, i, start, stream)
             finally:
                 if block is not None:
                     self._close(block, stream)
@@ -99,7 +100,7 @@ class Downloads:
             with self._lock:
                 while last is not None and not last.delivered:
                     self._deliver()
-            return copies
+            return copies.all()
 
         return wait
 
@@ -133,6 +134,38 @@ def _parts(array: Array) -> Iterator[tuple[Array, int]]:
         yield flat[start : start + count], start * flat.itemsize
 
 
+class Copies:
+    """The host's copies of arrays. Each is made when its bytes arrive, so that a loop is not held for their memory."""
+
+    __slots__ = ("_failure", "_kinds", "_made")
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self._kinds = [(array.shape, array.dtype) for array in arrays]
+        self._made: list[HostArray | None] = [None] * len(arrays)
+        self._failure: MemoryError | None = None
+
+    def put(self, i: int, start: int, received: HostArray) -> None:
+        """The bytes of array ``i`` from ``start`` on."""
+        try:
+            copy = self._copy(i)
+        except MemoryError as error:  # raised where these copies are waited for: another call may deliver them
+            self._failure = error
+            return
+        copy.reshape(-1).view(numpy.uint8)[start : start + received.size] = received
+
+    def all(self) -> list[HostArray]:
+        """Every copy, once all bytes are there."""
+        if self._failure is not None:
+            raise self._failure
+        return [self._copy(i) for i in range(len(self._made))]
+
+    def _copy(self, i: int) -> HostArray:
+        copy = self._made[i]
+        if copy is None:
+            copy = self._made[i] = numpy.empty(*self._kinds[i])
+        return copy
+
+
 class Block:
     """One pinned block with copies under way, and where each of them goes on the host."""
 
@@ -141,24 +174,21 @@ class Block:
     def __init__(self, memory: HostArray) -> None:
         self.memory = memory
         self.used = 0
-        self.parts: list[tuple[HostArray, HostArray]] = []
+        self.parts: list[tuple[Copies, int, int, int, int]] = []
         self.end: Any = None
         self.delivered = False
 
-    def fits(self, size: int) -> bool:
-        return self.used + size <= len(self.memory)
-
-    def queue(self, part: Array, target: HostArray, stream: Any) -> None:
-        """Copy ``part`` here, and to ``target`` once it has arrived."""
-        room = self.memory[self.used : self.used + part.nbytes]
-        self.used += -(-part.nbytes // ALIGNMENT) * ALIGNMENT
-        part.get(stream=stream, out=room.view(part.dtype), blocking=False)
-        self.parts.append((target, room))
+    def queue(self, part: Array, copies: Copies, i: int, start: int, stream: Any) -> None:
+        """Copy ``part`` here, and once it has arrived to array ``i`` of ``copies``, from its byte ``start`` on."""
+        end = self.used + part.nbytes
+        part.get(stream=stream, out=numpy.ndarray(part.shape, part.dtype, self.memory, self.used), blocking=False)
+        self.parts.append((copies, i, start, self.used, end))
+        self.used = -(-end // ALIGNMENT) * ALIGNMENT
 
     def deliver(self) -> None:
         self.end.synchronize()
-        for target, room in self.parts:
-            target[...] = room
+        for copies, i, start, first, end in self.parts:
+            copies.put(i, start, self.memory[first:end])
         self.parts.clear()
         self.delivered = True
 
