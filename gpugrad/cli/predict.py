@@ -228,10 +228,11 @@ def outputs_of(run: Trained, values: Array) -> Array:
     """What the model gives, with averaged weights where there are some."""
     trainer = run.training.trainer
     parts = []
+    device = next((p.device for p in trainer.model.parameters()), None)
     averaged = nullcontext() if trainer.ema is None else trainer.ema.swapped()
     with modes.no_grad(), mode(trainer.model, training=False), averaged:
         for start in range(0, len(values), BATCH):
-            y = trainer.model(asarray(values[start : start + BATCH]))
+            y = trainer.model(asarray(values[start : start + BATCH], device=device))
             if not isinstance(y, Tensor):
                 raise run.config.error(f"predict needs a model with one output, got {type(y).__name__}", "model")
             parts.append(y.numpy())

@@ -177,7 +177,8 @@ def test_a_model_does_not_speak_of_classes_that_were_renamed(folder, capsys):
     numpy.save(folder / "x.npy", numpy.ones((1, 4), "f"))
     wanted = ["--set", "loss.use=cross_entropy"]
     assert cli.main(["train", "t.toml", "--out", "run", *wanted]) == 0
-    assert cli.main(["predict", "run", "x.npy"]) == 0
+    assert cli.main(["predict", "run", "x.npy"]) == 0  # on a GPU too
+    assert cli.main(["evaluate", "run"]) == 0
     text = (folder / "ours_places.py").read_text()
     (folder / "ours_places.py").write_text(text.replace("['cat', 'dog']", "['dog', 'zebra']"))
     sys.modules.pop("ours_places")
