@@ -55,6 +55,7 @@ class Flat:
         """Whether a parameter is a run of its own."""
         self.steps = [0] * len(params)
         self.moments: dict[str, Array] = {}
+        self._moment_views: dict[str, list[Array]] = {}
         with self.owner.using(self.device):
             self.data = self.xp.zeros(self.size, dtype=self.dtype)
             self._gradient = self.xp.empty_like(self.data)
@@ -78,6 +79,17 @@ class Flat:
                     real(flat)[...] = self.initial
             self.moments[name] = flat
         return self.moments[name]
+
+    def moment_views(self, name: str) -> list[Array]:
+        """Views of each parameter's part of a moment, made once: the loop is held for them at each checkpoint."""
+        if name not in self._moment_views:
+            self._moment_views[name] = self.parts(self.moment(name))
+        return self._moment_views[name]
+
+    def forget(self) -> None:
+        """Drop the moments."""
+        self.moments.clear()
+        self._moment_views.clear()
 
     def adopt(self) -> bool:
         """Make every parameter a view again where it got other memory; False if it got another shape or place."""

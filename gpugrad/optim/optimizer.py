@@ -253,7 +253,7 @@ class Optimizer:
         found: dict[Tensor, dict[str, Any]] = {}
         for group, flats in zip(self.param_groups, self._flats, strict=True):
             for flat in flats:
-                parts = {name: flat.parts(flat.moment(name)) for name in self.moments(group)}
+                parts = {name: flat.moment_views(name) for name in self.moments(group)}
                 for i, p in enumerate(flat.params):
                     entry = self.entry(flat.steps[i], {name: Tensor(views[i]) for name, views in parts.items()})
                     if entry:
@@ -318,7 +318,7 @@ class Optimizer:
             self.param_groups[i].clear()
             self.param_groups[i].update(group)
             for flat in flats[i]:
-                flat.moments.clear()
+                flat.forget()
                 flat.initial = self.initial(group)
                 _fill(flat, stored)
 

@@ -86,3 +86,49 @@ def test_a_state_larger_than_the_pinned_blocks_arrives_in_pieces(simulator, monk
     for wait in waits[::-1]:
         for copy, array in zip(wait(), arrays, strict=True):
             numpy.testing.assert_array_equal(copy, array.get())
+
+
+def test_the_memory_of_a_checkpoint_is_bounded(simulator, monkeypatch):
+    """A state three times as large as the pinned blocks, on a device that has no room beside it."""
+    from gpugrad.backend import transfers
+
+    assert transfers.BLOCK * transfers.BLOCKS <= 60 << 20
+    monkeypatch.setattr(transfers, "BLOCK", 4096)
+    monkeypatch.setattr(backend.load_cuda(), "_downloads", {})
+    asked = []
+    make = transfers.pinned
+    monkeypatch.setattr(transfers, "pinned", lambda size: asked.append(size) or make(size))
+    arrays = [gg.full(256, i, device="cuda:0").data for i in range(transfers.BLOCKS * 12)]
+    with cuda_simulator.count() as seen:
+        waits = [backend.fetch(arrays) for _ in range(2)]
+    assert seen.allocations == 0
+    assert (len(asked), sum(asked)) == (transfers.BLOCKS, transfers.BLOCKS * 4096)
+    for wait in waits:
+        assert [int(copy[0]) for copy in wait()] == list(range(len(arrays)))
+
+
+def test_host_memory_for_copies_is_taken_when_they_arrive(simulator, monkeypatch):
+    """By whoever waits, and not while the loop is held; where there is none, the one who waits learns of it."""
+    from gpugrad.backend import transfers
+
+    made, copy_of = [], transfers.Copies._copy
+
+    def noted(copies, i):
+        made.append(i)
+        return copy_of(copies, i)
+
+    def full(copies, i):
+        raise MemoryError("none left")
+
+    monkeypatch.setattr(transfers.Copies, "_copy", noted)
+    arrays = [gg.full(100, i, device="cuda:0").data for i in range(3)]
+    wait = backend.fetch(arrays)
+    assert made == []
+    assert [int(copy[0]) for copy in wait()] == [0, 1, 2]
+    assert set(made) == {0, 1, 2}
+    refused, fine = backend.fetch(arrays), backend.fetch(arrays)
+    with monkeypatch.context() as patched:
+        patched.setattr(transfers.Copies, "_copy", full)
+        with pytest.raises(MemoryError, match="none left"):
+            refused()
+    assert [int(copy[0]) for copy in fine()] == [0, 1, 2]

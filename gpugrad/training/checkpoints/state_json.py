@@ -36,14 +36,14 @@ class Gathered:
         self.tree = self._take("", state)
 
     def _take(self, path: str, value: Any) -> Any:
-        if isinstance(value, numpy.generic):
-            return self._array(path, numpy.asarray(value), "scalar")
         if type(value) in PLAIN:
             return value
-        if isinstance(value, float):
-            return value if math.isfinite(value) else {MARK: "float", "text": repr(float(value))}
         if isinstance(value, Tensor):
             return self._array(path, value.data, "tensor")
+        if isinstance(value, numpy.generic):
+            return self._array(path, numpy.asarray(value), "scalar")
+        if isinstance(value, float):
+            return value if math.isfinite(value) else {MARK: "float", "text": repr(float(value))}
         if is_array(value):
             return self._array(path, value, "array")
         if isinstance(value, Mapping):
