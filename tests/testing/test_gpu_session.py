@@ -126,11 +126,13 @@ def test_the_suite_begins_with_the_most_telling_files(runner, monkeypatch):
     import suite
 
     with cuda_simulator.installed():
-        files = suite.files()
+        groups = suite.groups()
         assert 1 <= suite.processes(3) <= 3
-    folders = list(dict.fromkeys(path.split("/")[1] for path in files))
-    assert folders[: len(suite.FIRST)] == list(suite.FIRST)
-    assert set(files) == {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")}
+    folders = [tuple(dict.fromkeys(path.split("/")[1] for path in group)) for group in groups]
+    assert folders[:-1] == list(suite.GROUPS)
+    assert {path for group in groups for path in group} == {
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")
+    }
     del sys.modules["suite"], sys.modules["record"]
 
 
@@ -146,7 +148,7 @@ def test_the_suite_counts_in_several_processes(runner, tmp_path, monkeypatch):
     monkeypatch.setattr(suite, "processes", lambda most: most)
     (tmp_path / "test_one.py").write_text("import pytest\ndef test_a(): pass\ndef test_b(): raise ValueError('x')\n")
     (tmp_path / "test_two.py").write_text("import pytest\ndef test_c(): pytest.skip('no')\ndef test_d(): pass\n")
-    monkeypatch.setattr(suite, "files", lambda: [str(tmp_path / f"test_{n}.py") for n in ("one", "two")])
+    monkeypatch.setattr(suite, "groups", lambda: [[str(tmp_path / f"test_{n}.py") for n in ("one", "two")]])
     assert suite.main() == 1
     counted = json.loads((tmp_path / "suite.json").read_text())
     assert {k: counted[k] for k in ("passed", "failed", "errors", "skipped", "processes")} == {

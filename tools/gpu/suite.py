@@ -1,6 +1,6 @@
 """The test suite on the GPU in several processes, the most telling files first, so that a cut leaves the most.
 
-With pytest-xdist, one run with as many workers; without it, as many runs of pytest, each with its files.
+With pytest-xdist, a run with as many workers; without it, as many runs of pytest, each with its files.
 """
 
 from __future__ import annotations
@@ -21,21 +21,32 @@ from record import Record, simulated
 from gpugrad import backend
 
 ROOT = Path(__file__).parent.parent.parent
-FIRST = ("kernels", "backend", "core", "ops", "optim", "nn", "custom", "data", "training", "transforms", "tracing",
-         "standard", "lectures")  # fmt: skip
-"""Folders of tests, in the order in which a GPU tells the most. Other files follow."""
+GROUPS = (
+    ("kernels", "backend", "core"),
+    ("ops", "optim", "nn", "custom"),
+    ("data", "training", "transforms", "tracing", "standard", "lectures"),
+)
+"""Folders of tests, in the order in which a GPU tells the most. Other files follow.
+
+A group is a run of pytest of its own: its workers collect its files alone, and begin sooner.
+"""
 
 SMALL = ("tests/backend/test_bounds.py", "tests/kernels/test_philox.py")
+NOTHING = 5
+"""The exit status of pytest where no test was chosen."""
 PROCESS_BYTES = 2**30
 """Memory of the GPU for one process: its context and the arrays of its tests."""
 
 
-def files() -> list[str]:
+def groups() -> list[list[str]]:
     """All files of tests, the most telling first."""
     tests = ROOT / "tests"
-    order = {name: i for i, name in enumerate(FIRST)}
-    found = sorted(tests.rglob("test_*.py"), key=lambda p: (order.get(p.relative_to(tests).parts[0], len(FIRST)), p))
-    return [str(p.relative_to(ROOT)) for p in found]
+    place = {folder: (i, j) for i, group in enumerate(GROUPS) for j, folder in enumerate(group)}
+    found: list[list[tuple[int, str]]] = [[] for _ in (*GROUPS, "others")]
+    for path in tests.rglob("test_*.py"):
+        i, j = place.get(path.relative_to(tests).parts[0], (len(GROUPS), 0))
+        found[i].append((j, str(path.relative_to(ROOT))))
+    return [[path for _, path in sorted(group)] for group in found]
 
 
 def processes(most: int) -> int:
@@ -81,17 +92,22 @@ def main() -> int:
     record = Record()
     if importlib.util.find_spec("pytest") is None:
         record.skip("pytest is not installed")
-    paths, workers = list(SMALL) if options.small else files(), processes(options.workers)
-    results = [Path(f"{record.path or 'suite.json'}.{i}") for i in range(workers)]
-    if importlib.util.find_spec("xdist") is not None:
-        runs = [pytest(paths, results[0], *(("-n", str(workers)) if workers > 1 else ()))]
-    else:
-        runs = [pytest(paths[i::workers], results[i]) for i in range(min(workers, len(paths)))]
-    while any(run.poll() is None for run in runs):
-        time.sleep(0.5)
+    workers, together = processes(options.workers), importlib.util.find_spec("xdist") is not None
+    results: list[Path] = []
+    worst = 0
+    for paths in [list(SMALL)] if options.small else groups():
+        shares = [paths] if together else [paths[i::workers] for i in range(min(workers, len(paths)))]
+        more = ("-n", str(workers)) if together and workers > 1 else ()
+        runs = []
+        for share in shares:
+            results.append(Path(f"{record.path or 'suite.json'}.{len(results)}"))
+            runs.append(pytest(share, results[-1], *more))
+        while any(run.poll() is None for run in runs):
+            time.sleep(0.5)
+            record.put(processes=workers, **merged(results))
         record.put(processes=workers, **merged(results))
-    record.put(processes=workers, **merged(results))
-    return max(run.returncode for run in runs)
+        worst = max([worst, *(run.returncode for run in runs if run.returncode != NOTHING)])
+    return worst
 
 
 if __name__ == "__main__":
