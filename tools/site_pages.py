@@ -89,7 +89,7 @@ def on_files(files: Files, config: Any) -> Files:
     pages["examples/lectures.md"] = examples_page(ROOT / "examples" / "lectures")
     pages |= {f"examples/{path.stem}.md": script_page(path) for path in scripts()}
     pages["changelog.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    pages["contributing.md"] = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    pages["contributing.md"] = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("](docs/", "](")
     for path, content in [*pages.items(), *graphs.pages()]:
         files.append(File.generated(config, path, content=content))
     return files
