@@ -23,7 +23,12 @@ def collections():
     for found in pkgutil.walk_packages(gpugrad.__path__, "gpugrad."):
         if ".testing." in found.name or found.name.endswith("__main__"):
             continue
-        module = importlib.import_module(found.name)
+        try:
+            module = importlib.import_module(found.name)
+        except ModuleNotFoundError as error:  # CuPy, llvmlite, an extra
+            if str(error.name).startswith("gpugrad"):
+                raise
+            continue
         for name, value in vars(module).items():
             if isinstance(value, Mapping | list | tuple | set | frozenset) and not name.startswith("__"):
                 yield f"{found.name}.{name}", value
