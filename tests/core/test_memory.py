@@ -22,6 +22,15 @@ def constant(values):
     return gg.tensor(values, dtype=gg.float64)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_older():
+    """What the tests before have left is set aside: the collector would go through all of it each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def no_collector(device):
     gc.collect()
