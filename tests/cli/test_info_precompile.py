@@ -259,11 +259,11 @@ def run(*args, **environment):
 
 
 def test_check_computes_on_the_cpu(monkeypatch, capsys):
-    gg.set_default_device("cpu")
-    assert cli.main(["info", "--check"]) == 0
-    assert capsys.readouterr().out == ""
-    monkeypatch.setattr(info, "zeros", lambda shape: gg.ones(shape))
-    assert cli.main(["info", "--check"]) == 1
+    with gg.default_device("cpu"):
+        assert cli.main(["info", "--check"]) == 0
+        assert capsys.readouterr().out == ""
+        monkeypatch.setattr(info, "zeros", lambda shape: gg.ones(shape))
+        assert cli.main(["info", "--check"]) == 1
     assert "0 + 1 gave 2" in capsys.readouterr().err
 
 
@@ -277,13 +277,12 @@ def test_check_of_a_gpu_makes_no_context(device, capsys):
 
 
 def test_check_of_a_device_that_is_not_there(monkeypatch, capsys):
-    gg.set_default_device("cpu")
-
     def broken(shape):
         raise RuntimeError("cudaErrorNoDevice")
 
     monkeypatch.setattr(info, "zeros", broken)
-    assert cli.main(["info", "--check"]) == 1
+    with gg.default_device("cpu"):
+        assert cli.main(["info", "--check"]) == 1
     assert capsys.readouterr().err == "gpugrad: no device to compute on: cudaErrorNoDevice\n"
 
 
