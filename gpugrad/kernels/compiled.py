@@ -21,9 +21,9 @@ from ..expressions.node import DTYPES, walk
 from ..expressions.tracing import Formula, NotTracedError
 from . import loops
 from .loops import HEAVY
+from .shapes import Shape, merged
 
 Array = numpy.ndarray[Any, Any]
-Shape = tuple[int, ...]
 
 SMALL = 256
 """Below this many elements NumPy is as fast: a call takes 3 us, as do two or three of NumPy's functions."""
@@ -295,23 +295,7 @@ def layout(
     >>> layout((2, 3), ((2, 3), (3,), (2, 3)), ((12, 4), (8,), (12, 4)), (4, 4, 4), 2)
     ('cgc', 2, (2, 3, 12, 4, 0, 8, 12, 4))
     """
-    ndim = len(shape)
-    full = [
-        [0] * (ndim - len(s)) + [0 if n == 1 else step for n, step in zip(s, steps, strict=True)]
-        for s, steps in zip(shapes, strides, strict=True)
-    ]
-    order = sorted((k for k in range(ndim) if shape[k] != 1), key=lambda k: -abs(full[leading][k]))
-    lengths: list[int] = []
-    kept: list[list[int]] = [[] for _ in full]
-    for k in order:
-        if lengths and all(own[-1] == steps[k] * shape[k] for own, steps in zip(kept, full, strict=True)):
-            lengths[-1] *= shape[k]
-            for own, steps in zip(kept, full, strict=True):
-                own[-1] = steps[k]
-        else:
-            lengths.append(shape[k])
-            for own, steps in zip(kept, full, strict=True):
-                own.append(steps[k])
+    lengths, kept = merged(shape, shapes, strides, leading)
     if len(lengths) > MOST_AXES:
         return None
     last = [own[-1] if own else size for own, size in zip(kept, sizes, strict=True)]

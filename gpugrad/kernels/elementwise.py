@@ -21,6 +21,7 @@ from ..expressions.cuda import TYPES, statements
 from .compiled import SMALL, Compiled
 from .cuda_types import COMPUTE, PRELUDE, SIZES, STORAGE
 from .kernel import REGISTRY, Kernel
+from .shapes import Shape, merged
 
 MOST_AXES = 6
 """Arrays with more axes, after merging, are left to the reference."""
@@ -31,7 +32,6 @@ MOST_NARROW = 2**31 - 1
 MOST_PLANS = 4096
 """Number of combinations of dtypes, shapes and strides that a kernel remembers."""
 
-Shape = tuple[int, ...]
 Types = tuple[str, ...]
 """The dtypes of the arrays, in their order, by NumPy's names."""
 
@@ -391,33 +391,6 @@ def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
             raise ValueError(f"shapes {', '.join(map(str, shapes))} do not broadcast")
         result.insert(0, found.pop() if found else 1)
     return tuple(result)
-
-
-def merged(shape: Shape, shapes: Sequence[Shape], strides: Sequence[Shape]) -> tuple[list[int], list[list[int]]]:
-    """Sizes and strides with axes that lie together in all arrays merged into one; broadcast axes have stride 0.
-
-    >>> merged((2, 3, 4), [(2, 3, 4), (4,)], [(96, 32, 8), (8,)])
-    ([6, 4], [[32, 8], [0, 8]])
-    """
-    ndim = len(shape)
-    full = [
-        [0] * (ndim - len(s)) + [0 if n == 1 else step for n, step in zip(s, steps, strict=True)]
-        for s, steps in zip(shapes, strides, strict=True)
-    ]
-    sizes: list[int] = []
-    kept: list[list[int]] = [[] for _ in full]
-    for axis in range(ndim):
-        if shape[axis] == 1:
-            continue
-        if sizes and all(rows[-1] == steps[axis] * shape[axis] for rows, steps in zip(kept, full, strict=True)):
-            sizes[-1] *= shape[axis]
-            for rows, steps in zip(kept, full, strict=True):
-                rows[-1] = steps[axis]
-        else:
-            sizes.append(shape[axis])
-            for rows, steps in zip(kept, full, strict=True):
-                rows.append(steps[axis])
-    return sizes, kept
 
 
 def contiguous(shape: Shape) -> Shape:
