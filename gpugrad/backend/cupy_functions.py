@@ -360,7 +360,7 @@ TERMS = 7
 """Of the asymptotic series of the modified Bessel functions."""
 
 FAR = {"float32": 60.0, "float64": 400.0}
-"""Where so many terms are as good as the dtype, and the plain functions are still finite."""
+"""From here on the asymptotic series is exact to the dtype; CuPy's unscaled functions are still finite."""
 
 
 def _scaled(name: str, order: int, grows: bool) -> Callable[[Array], Array]:

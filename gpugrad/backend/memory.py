@@ -1,4 +1,4 @@
-"""What to say when there is no more memory: which arrays take it, as far as debug mode has seen them made."""
+"""Out-of-memory messages: the usage, and the largest live arrays that debug mode has recorded."""
 
 from __future__ import annotations
 

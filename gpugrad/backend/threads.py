@@ -87,7 +87,7 @@ class Pool:
         self._running = 0
 
     def run(self, job: Job, helpers: int) -> None:
-        """Compute a job in this thread and in up to so many others."""
+        """Run a job in this thread and in up to N others."""
         if self._running < helpers:
             self._start(helpers)
         for _ in range(helpers):

@@ -320,7 +320,7 @@ class SWALR(Scaled):
 
 
 def update_bn(loader: Iterable[Any], model: Module, device: Device | str | None = None) -> None:
-    """Make the running statistics of batch normalization anew for averaged weights, by one pass over data.
+    """Recompute the running statistics of batch normalization for averaged weights, in one pass over the data.
 
     Args:
         loader: batches; of tuples the first entry is given to the model.

@@ -1,7 +1,7 @@
 """The pytest plugin: ``pytest --device cpu|simulator|cuda``, and ``--lag N`` beside ``--device simulator``.
 
 With ``simulator``, ``import cupy`` gives :mod:`gpugrad.testing.cuda_simulator` in the whole run; with ``--lag``, the
-work of its streams is done late, by a schedule that begins anew with each test. With any of the devices, each
+work of its streams is done late, by a schedule that restarts with each test. With any of the devices, each
 test runs with gpugrad's default device set; without the option, only those that ask for the fixture ``device`` (then
 the CPU). The entry point has the module's name, so that ``pytest_plugins`` does not register it twice.
 """

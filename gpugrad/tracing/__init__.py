@@ -1,4 +1,8 @@
-"""Recording what a function does to arrays, as a program of calls on ``xp`` and kernels."""
+"""Record a function as a program: a flat list of calls on ``xp`` and of kernels.
+
+The recorder is an array kind in ``recorder.py``; programs are replayed, printed and stored in ``program.py``. To make a
+new side effect recordable, report it to ``backend.recorder()`` where it happens.
+"""
 
 from .program import Call, Input, Program, Scalar, Spec, Value
 from .recorder import Pen, Recorded, Recorder, RecordingError, recording

@@ -128,7 +128,7 @@ class Recorder:
         return self.lift(operand) if type(operand) in BACKENDS and BACKENDS[type(operand)].whole is None else operand
 
     def scalars(self, names: Sequence[str], compute: Callable[[], Sequence[Any]]) -> list[Number]:
-        """Numbers that are inputs of the program, computed anew at each run."""
+        """Numbers that are inputs of the program, recomputed at each run."""
         first = len(self.numbers)
         self.events.append((first, compute))
         self.numbers += compute()
@@ -237,7 +237,7 @@ class Recorder:
             raise refuse(what)
 
     def outside(self, what: str) -> None:
-        """Something comes from elsewhere, and anew each time.
+        """Register a value that comes from outside and changes with each run.
 
         Raises:
             RecordingError: always.

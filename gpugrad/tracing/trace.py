@@ -37,7 +37,7 @@ class Recording:
     def again(self, *args: Any) -> list[Array]:
         """Do once more what was recorded, with other arguments, on the parameters and moments as they are now.
 
-        Learning rates, steps and counters of random numbers are read anew, and move on.
+        Learning rates, steps and counters of random numbers are read again, and advance.
 
         Args:
             args: in the place of the arrays among the arguments, in order.

@@ -309,7 +309,7 @@ class Run:
         end = f"saved behind step {self.step}, where the next run goes on"
         try:
             self.save(wait=True)
-        except Exception as error:  # noqa: BLE001  the run was told to go, and has to end by saying so
+        except Exception as error:  # noqa: BLE001  the run was asked to stop and must end with that status
             logger.error("the extra save failed, the last one is still there: %s", masked(str(error)))
             end = f"stopped after step {self.step}, which is not saved"
         self._tell(interrupted.reason)

@@ -59,7 +59,7 @@ class Trainer(Run):
         keep_best: save after each epoch too, and keep the checkpoint with the best ``monitor``.
         monitor: the name of a metric; None: "validation/loss", or "loss" without validation data.
         mode: whether the smallest ("min") or the largest ("max") value of ``monitor`` is best.
-        resume: whether to go on from the newest checkpoint in ``folder`` that is whole; False begins anew.
+        resume: whether to go on from the newest checkpoint in ``folder`` that is whole; False starts a new run.
         settings: what the run is made with, for the report; going on with others is an error.
         log_every: the log has a row for so many steps, with their mean loss.
         price_per_hour: of the machine; the progress then tells the money spent.
@@ -359,7 +359,7 @@ class Trainer(Run):
         self._keep_up(results, always=self.options.keep_best)
 
     def _waited(self, source: Any) -> Iterator[Batch]:
-        """Batches; asking for one is where a run ends that was told to go, at once or in the midst of the wait."""
+        """Yield batches. If the run has been asked to stop, it stops here, even while waiting for data."""
         return iter(source) if self._going is None else self._going.batches(source)
 
     def _monitored(self) -> float:

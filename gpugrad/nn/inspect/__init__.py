@@ -1,1 +1,1 @@
-"""What a model is made of and how healthy it is: the table of its layers, and a diagnosis of one step."""
+"""Model inspection: a summary table of the layers, and a diagnosis of one training step."""

@@ -34,7 +34,7 @@ class LRScheduler:
 
     Args:
         optimizer: whose groups' ``lr`` is set. What it is now is noted as the group's ``initial_lr``.
-        last_epoch: the number of the last epoch, counted from 0; -1 begins anew.
+        last_epoch: the number of the last epoch, counted from 0; -1 starts from the beginning.
 
     "Epoch" is whatever :meth:`step` is called after; for most schedules, use one call for each optimizer step.
 
@@ -71,7 +71,7 @@ class LRScheduler:
         missing = [i for i, group in enumerate(self._groups) if "initial_lr" not in group]
         if missing:
             raise KeyError(f"group {missing[0]} has no 'initial_lr', which last_epoch={last_epoch} needs: load the "
-                           "optimizer's state first, or begin anew with last_epoch=-1")  # fmt: skip
+                           "optimizer's state first, or start from the beginning with last_epoch=-1")  # fmt: skip
         self.base_lrs: list[float] = [group["initial_lr"] for group in self._groups]
         self.last_epoch = last_epoch
         self._last_lr: list[float] = []

@@ -39,7 +39,7 @@ class CosineAnnealingLR(Scaled):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Half a cosine of ``T_0`` epochs down to ``eta_min``, then anew from the top, ``T_mult`` times as long each time.
+    """Half a cosine of ``T_0`` epochs down to ``eta_min``, then again from the top, ``T_mult`` times as long each time.
 
     Args:
         optimizer: whose rates are set.

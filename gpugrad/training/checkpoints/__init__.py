@@ -1,1 +1,4 @@
-"""What a run needs to go on as if it had never stopped: written, stored, owned by one process, verified."""
+"""Checkpoints: state files, their stores, the lease that gives a run one owner, and verified reading.
+
+To add a store, subclass ``Store`` in ``stores.py``.
+"""

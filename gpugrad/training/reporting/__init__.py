@@ -1,1 +1,1 @@
-"""What a run says: its log, the display on the terminal, and the page with its curves."""
+"""Reporting: the log files of a run, the progress display, and the HTML report with its charts."""
