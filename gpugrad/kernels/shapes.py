@@ -63,7 +63,7 @@ def merged(
     ]
     order = [axis for axis in range(ndim) if shape[axis] != 1]
     if leading is not None:
-        order.sort(key=lambda axis: -abs(full[leading][axis]))
+        order = sorted(order, key=lambda axis: -abs(full[leading][axis]))
     sizes: list[int] = []
     kept: list[list[int]] = [[] for _ in full]
     for axis in order:
