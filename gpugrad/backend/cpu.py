@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 
+from .allocator import keep_memory
 from .device import Device
 from .registry import MATRIX_FUNCTIONS, SPECIAL, Array, Backend, register_array_type, register_scalar_type
 from .usage import Usage, process_memory
@@ -56,6 +57,7 @@ class CPUBackend(Backend):
         return process_memory()
 
 
+keep_memory()
 backend = CPUBackend()
 register_array_type(numpy.ndarray, numpy, backend)
 SPECIAL[numpy] = "scipy.special"
