@@ -17,7 +17,7 @@ from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
 from . import modes
 from .errors import GradientError, explain, look_closely, user_line
 from .modes import careful, recording
-from .node import ELSEWHERE, Leaf, Located, LocatedView, Node, View, age, output_node
+from .node import ELSEWHERE, NOTHING, Leaf, Located, LocatedView, Node, View, age, output_node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def make(op: Primitive) -> Callable[..., Any]:
 
 
 def _unary(op: Primitive) -> Callable[..., Any]:
-    forward, plans = op.forward, op.plans
+    forward, plans, same = op.forward, op.plans, op.batch == "elementwise"
 
     def call(x: Any, /) -> Tensor:
         if careful.on or not isinstance(x, Tensor):
@@ -81,15 +81,23 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         plan = plans[1]
         if plan is None:
             return Tensor(y, None)
-        place = plan.places[0]
-        if place is ELSEWHERE:
-            _, kept = _edges(plan, [a], [m], y, (), {})
+        place = plan.place
+        if place == 0:
+            kept = a
+        elif place == 1:
+            kept = y
+        elif place == NOTHING:
+            kept = None
         else:
-            kept = None if place < 0 else y if place else a
-        shape = y.shape
-        node = new(Node)  # Tensor(y, Node(...)), written out: the two calls take as long as a small operation of NumPy
-        node.age, node.plan, node.parents, node.kept, node.watch = age(), plan, m, kept, None
-        node.shape, node.dtype = m.shape if shape == m.shape else shape, y.dtype
+            _, kept = _edges(plan, [a], [m], y, (), {})
+        node = Node()  # Tensor(y, Node().fill(...)), written out: calls take as long as a small operation of NumPy
+        node.age = age()
+        node.plan = plan
+        node.parents = m
+        node.kept = kept
+        node.watch = None
+        node.dtype = y.dtype
+        node.shape = m.shape if same else y.shape
         made = new(Tensor)
         made.data, made.node = y, node
         return made
@@ -153,27 +161,45 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
         if m is None:
             if n is None or not recording():
                 return Tensor(y, None)
-            plan = plans[2]
+            plan, parent = plans[2], n
         elif not recording():
             return Tensor(y, None)
+        elif n is None:
+            plan, parent = plans[1], m
         else:
-            plan = plans[1] if n is None else plans[3]
+            plan, parent = plans[3], None
         if plan is None:
             return Tensor(y, None)
-        places = plan.places
         parents: Any
         kept: Any
-        if ELSEWHERE in places:
-            parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
-        elif m is None or n is None:
-            parents, kept = m or n, (a, b, y, None)[places[0]]
+        if parent is None:
+            like, places = m.shape, plan.places  # type: ignore[union-attr]
+            if ELSEWHERE in places:
+                parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
+            else:
+                values = (a, b, y, None)
+                parents, kept = (m, n), (values[places[0]], values[places[1]])
         else:
-            values = (a, b, y, None)
-            parents, kept = (m, n), (values[places[0]], values[places[1]])
-        shape, like = y.shape, (m or n).shape  # type: ignore[union-attr]
-        node = new(Node)
-        node.age, node.plan, node.parents, node.kept, node.watch = age(), plan, parents, kept, None
-        node.shape, node.dtype = like if shape == like else shape, y.dtype
+            parents, like, place = parent, parent.shape, plan.place
+            if place == 0:
+                kept = a
+            elif place == 1:
+                kept = b
+            elif place == NOTHING:
+                kept = None
+            elif place == 2:
+                kept = y
+            else:
+                parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
+        shape = y.shape
+        node = Node()
+        node.age = age()
+        node.plan = plan
+        node.parents = parents
+        node.kept = kept
+        node.watch = None
+        node.shape = like if shape == like else shape
+        node.dtype = y.dtype
         made = new(Tensor)
         made.data, made.node = y, node
         return made
@@ -224,9 +250,14 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
         parents = m if plan.one else (m,)
         if view and isinstance(m, OWNED):
             return Tensor(y, View(m if isinstance(m, Leaf) else m.leaf, plan, parents, kept, y.shape, dtype))
-        node = new(Node)
-        node.age, node.plan, node.parents, node.kept, node.watch = age(), plan, parents, kept, None
-        node.shape, node.dtype = y.shape, dtype
+        node = Node()
+        node.age = age()
+        node.plan = plan
+        node.parents = parents
+        node.kept = kept
+        node.watch = None
+        node.shape = y.shape
+        node.dtype = dtype
         made = new(Tensor)
         made.data, made.node = y, node
         return made
@@ -271,7 +302,7 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
         if plan is None or dtype.kind in "biu":
             return Tensor(y, None)
         parents, kept = _edges(plan, arrays, nodes, y, (), {**defaults, **params} if defaults else params)
-        return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
+        return Tensor(y, Node().fill(plan, parents, kept, y.shape, dtype))
 
     return call
 
@@ -468,4 +499,4 @@ def _node(op: Primitive, parent: Node | None, line: str | None, *record: Any) ->
     if op.view and isinstance(parent, OWNED):
         leaf = parent if isinstance(parent, Leaf) else parent.leaf
         return LocatedView(line, leaf, *record) if line else View(leaf, *record)
-    return Located(line, *record) if line else Node(*record)
+    return Located(line, *record) if line else Node().fill(*record)

@@ -131,16 +131,17 @@ def walk(
     found: dict[Node, Any] = {}
     everywhere, wanted = targets is None, frozenset(targets or ())
     oldest = max([node.age for node in wanted]) if wanted else 0
-    plain: dict[type, Any] = {} if modes.careful.on else PLAIN
+    namespaces: dict[type, Any] = {} if modes.careful.on else PLAIN  # of gradients that need no care
+    kind = xp = None
 
-    following: Node | None = None  # the next node, where it is the only parent and newer than all that wait
+    following: Node | None = None  # the newest of the nodes that wait, if it is not in the heap: g is its gradient
     while following is not None or heap:
         if following is None:
-            newest, node = heappop(heap)
+            _, node = heappop(heap)
             g = waiting.pop(node)
         else:
-            newest, node, following = following.age, following, None
-        if not everywhere and newest > oldest:
+            node, following = following, None
+        if not everywhere and node.age > oldest:
             break  # older than every target: nothing more can reach one
         if node.watch is not None:
             g = arrive(node.watch, g, keep=everywhere)
@@ -156,14 +157,34 @@ def walk(
                 "pass retain_graph=True the first time"
             )
         for position in plan.guards:
-            if (parents if plan.one else parents[position]).changed < newest:
+            if (parents if plan.one else parents[position]).changed < node.age:
                 raise changed_leaf(node, position)
-        xp = plain.get(type(g))
+        if type(g) is not kind:
+            kind = type(g)
+            xp = namespaces.get(kind)
+        if plan.one and xp is not None:  # as below, for one edge: written out, since most nodes have one
+            try:
+                h = plan.apply(xp, g, node.kept)
+                if h.shape != parents.shape:
+                    h = unbroadcast(xp, h, parents.shape, node)
+                if h.dtype is not parents.dtype and h.dtype != parents.dtype:
+                    h = converted(xp, h, parents.dtype)
+            except Exception as error:
+                raise failed(node, error) from error
+            if not retain_graph:
+                node.parents = node.kept = None
+            if parents in waiting:
+                waiting[parents] = waiting[parents] + h
+            elif heap and heap[0][0] < parents.age:
+                waiting[parents] = h
+                heappush(heap, (parents.age, parents))
+            else:
+                following, g = parents, h
+            continue
         edges: Iterable[tuple[Node, Any, Any]]
         if xp is None or plan.joint is not None:
             g, xp, edges = prepare(node, g)
-        elif plan.one:
-            edges = ((parents, plan.applies[0], node.kept),)
+            kind = None
         else:  # nearly always two: written out, since zip takes longer than most rules
             rules, values = plan.applies, node.kept
             edges = ((parents[0], rules[0], values[0]), (parents[1], rules[1], values[1]))
@@ -171,6 +192,7 @@ def walk(
                 edges = zip(parents, rules, values, strict=True)
         if not retain_graph:
             node.parents = node.kept = None
+        ahead: Any = None  # the gradient of the one that follows
         for parent, rule, kept in edges:
             try:
                 h = rule(xp, g, kept)
@@ -180,13 +202,22 @@ def walk(
                     h = converted(xp, h, parent.dtype)
             except Exception as error:
                 raise failed(node, error) from error
-            if parent in waiting:
-                waiting[parent] = waiting[parent] + h if plain else total(waiting[parent], h)
-            elif plan.one and (not heap or parent.age < heap[0][0]):
-                following, g = parent, h
-            else:
+            if parent is following:
+                ahead = ahead + h if namespaces else total(ahead, h)
+            elif parent in waiting:
+                waiting[parent] = waiting[parent] + h if namespaces else total(waiting[parent], h)
+            elif following is None:
+                following, ahead = parent, h
+            else:  # the newer one follows
+                if parent.age < following.age:
+                    parent, h, following, ahead = following, ahead, parent, h
                 waiting[parent] = h
                 heappush(heap, (parent.age, parent))
+        if following is not None and heap and heap[0][0] < following.age:
+            waiting[following] = ahead
+            heappush(heap, (following.age, following))
+            following = None
+        g = ahead
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from ..backend import Array, DType
 
@@ -30,6 +30,8 @@ class WayBack(Protocol):
     guards: tuple[int, ...]
     joint: Any
     one: bool
+    apply: Any
+    """The rule, where ``one``: there is no other."""
 
     @property
     def applies(self) -> tuple[Any, ...]:
@@ -66,14 +68,18 @@ class Node:
     line: str | None = None
     """The user's line that made it, in debug mode."""
 
-    def __init__(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> None:
+    watch: Watch | None
+
+    def fill(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> Self:
+        """Set the attributes. It is no constructor: ``Node()`` is faster where the class has none."""
         self.age = age()
         self.plan = plan
         self.parents = parents
         self.kept = kept
         self.shape = shape
         self.dtype = dtype
-        self.watch: Watch | None = None
+        self.watch = None
+        return self
 
     def __lt__(self, other: Node) -> bool:  # pragma: no cover - ages are unique; a heap never gets here
         return self.age < other.age
@@ -100,7 +106,7 @@ class Leaf(Node):
     __slots__ = ("changed",)
 
     def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
-        super().__init__(None, (), None, shape, dtype)
+        self.fill(None, (), None, shape, dtype)
         self.changed = NEVER
         self.watch = Watch(keep=True)
 
@@ -114,7 +120,7 @@ class Argument(Node):
     __slots__ = ()
 
     def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
-        super().__init__(None, (), None, shape, dtype)
+        self.fill(None, (), None, shape, dtype)
         self.watch = Watch(keep=True)
 
 
@@ -124,7 +130,7 @@ class View(Node):
     __slots__ = ("leaf",)
 
     def __init__(self, leaf: Leaf, plan: Any, parents: Any, kept: Any, shape: Any, dtype: Any) -> None:
-        Node.__init__(self, plan, parents, kept, shape, dtype)
+        self.fill(plan, parents, kept, shape, dtype)
         self.leaf = leaf
 
     @property
@@ -138,7 +144,7 @@ class Located(Node):
     __slots__ = ("line",)
 
     def __init__(self, line: str, *record: Any) -> None:
-        super().__init__(*record)
+        self.fill(*record)
         self.line = line
 
 
@@ -189,6 +195,7 @@ class OutputPlan:
 
     def __init__(self) -> None:
         self.applies: tuple[Any, ...] = (_part,)
+        self.apply = _part
 
     def recorded(self, node: Node) -> tuple[Any, ...]:
         return (node.kept,)
@@ -202,7 +209,7 @@ def output_node(node: Node, index: int, part: Array) -> Node:
     kept = (index, node.shape)
     if isinstance(node, View):
         return View(node.leaf, _output_plan, node, kept, part.shape, part.dtype)
-    return Node(_output_plan, node, kept, part.shape, part.dtype)
+    return Node().fill(_output_plan, node, kept, part.shape, part.dtype)
 
 
 def _part(xp: Any, g: Array, kept: tuple[int, tuple[Any, ...]]) -> Parts:

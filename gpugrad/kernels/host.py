@@ -60,11 +60,15 @@ NEAR = 1800.0
 """Numbers whose squares add up to less are below 43, and the square of their hyperbolic cosine is a float32."""
 
 
+_square_sum: Any = getattr(numpy.vdot, "_implementation", numpy.vdot)
+"""Without a warning of an overflow, as dot would give; and without the search for other libraries' arrays."""
+
+
 def _few(x: Any) -> bool:
     """Return whether these are few elements, so near 0 that no exponential overflows."""
     if type(x) is not numpy.ndarray or x.size >= SMALL or x.dtype not in BITS:
         return False
-    return bool(numpy.vdot(x, x) < NEAR)  # without a warning of an overflow, as dot would give
+    return _square_sum(x, x) < NEAR  # type: ignore[no-any-return]
 
 
 @kernels.sigmoid_forward.on_host

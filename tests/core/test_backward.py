@@ -54,6 +54,50 @@ def test_every_node_is_walked_once_and_only_when_its_gradient_is_complete():
     same(x.grad, 12.0)
 
 
+def test_gradients_of_random_graphs_are_the_numbers_of_paths():
+    """Nodes of one to three parents, some of them the same, in any order of age: integers, so exactly."""
+    walked = []
+
+    @gg.primitive
+    def total(xp, *xs):
+        return sum(xs)
+
+    @total.joint_vjp
+    def _(xp, g, wanted, xs):
+        return [g for _ in wanted]
+
+    @gg.primitive
+    def noted(xp, x, /):
+        return xp.positive(x)
+
+    noted.vjp(x=lambda xp, g: (walked.append(1), g)[1])
+    for seed in range(60):
+        random = numpy.random.default_rng(seed)
+        x, w = variable(1.0), variable(1.0)
+        values, paths = [x, w], [numpy.array([1, 0]), numpy.array([0, 1])]
+        walked.clear()
+        for _ in range(random.integers(1, 25)):
+            i, j, k = random.integers(len(values), size=3)
+            kind = random.integers(4)
+            if kind == 0:
+                values.append(noted(values[i]))
+                paths.append(paths[i])
+            elif kind == 1:
+                values.append(values[i] - values[j] * 2)
+                paths.append(paths[i] - paths[j] * 2)
+            elif kind == 2:
+                values.append(values[i] + values[j])
+                paths.append(paths[i] + paths[j])
+            else:
+                values.append(total(values[i], values[j], values[k]))
+                paths.append(paths[i] + paths[j] + paths[k])
+        values[-1].backward()
+        counted = len(walked)
+        grads = [0 if v.grad is None else v.grad.item() for v in (x, w)]
+        assert grads == paths[-1].tolist(), seed
+        assert counted <= sum(v.node is not None and v.node.name == "noted" for v in values), seed
+
+
 def test_gradients_of_two_walks_add_up():
     x = variable(2.0)
     (x * x).backward()
