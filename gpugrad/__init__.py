@@ -358,6 +358,7 @@ if _TYPE_CHECKING:
     from . import data, fft, linalg, nn, optim, random, special, training
     from .custom import KernelMismatchError, Launch, elementwise_kernel, kernel_checks, raw_kernel
     from .drawing import draw, name, observe
+    from .jit.function import jit
     from .nn.inspect.diagnose import diagnose
     from .tracing import trace
 
@@ -365,7 +366,7 @@ _LATER = {
     **dict.fromkeys(("custom", "data", "drawing", "fft", "linalg", "nn", "optim", "random", "special", "training")),
     **dict.fromkeys(("elementwise_kernel", "kernel_checks", "KernelMismatchError", "Launch", "raw_kernel"), "custom"),
     **dict.fromkeys(("draw", "name", "observe"), "drawing"),
-    "diagnose": "nn.inspect.diagnose", "trace": "tracing",
+    "diagnose": "nn.inspect.diagnose", "jit": "jit.function", "trace": "tracing",
 }  # fmt: skip
 """What is imported when it is first used, and the module that it is in; None for a module itself."""
 
@@ -413,7 +414,7 @@ __all__ = [
     "greater_equal", "heaviside", "hessian", "histogram", "hsplit", "hstack", "hvp", "hypot", "iinfo", "imag", "inf",
     "inner", "insert", "int16", "int32", "intersect1d",
     "int64", "int8", "interp", "invert", "is_grad_enabled", "isclose", "iscomplex", "isdtype", "isfinite", "isin",
-    "isinf", "isnan", "isneginf", "isposinf", "isreal", "isscalar", "jacobian", "jvp",
+    "isinf", "isnan", "isneginf", "isposinf", "isreal", "isscalar", "jacobian", "jit", "jvp",
     "kernel_checks", "KernelMismatchError", "kron", "Launch", "ldexp", "left_shift", "less", "less_equal",
     "lexsort", "linalg", "linspace", "log",
     "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",

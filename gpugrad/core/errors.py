@@ -89,10 +89,15 @@ _OPERATOR = dis.opmap["BINARY_OP"]
 _REMAINDERS = [i for i, (_, symbol) in enumerate(opcode._nb_ops) if symbol in ("%", "%=")]  # type: ignore[attr-defined]
 
 
+def is_own_file(path: str) -> bool:
+    """Whether a file of Python is one of this library."""
+    return path.startswith(_PACKAGE)
+
+
 def is_library(frame: FrameType) -> bool:
     """Whether a frame is one of this library, of the standard library or of the array libraries."""
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return frame.f_code.co_filename.startswith(_PACKAGE) or package in LIBRARIES
+    return is_own_file(frame.f_code.co_filename) or package in LIBRARIES
 
 
 def user_line() -> str:

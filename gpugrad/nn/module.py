@@ -431,8 +431,10 @@ class Module(Hooked):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of the parameters; with ``set_to_none=False`` fill those there are with zeros."""
         for parameter in self.parameters():
-            if parameter.grad is not None:
-                parameter.grad = None if set_to_none else zeros_like(parameter)
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad = zeros_like(parameter)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Say of all parameters whether they are to be learned; False freezes them."""

@@ -190,8 +190,10 @@ class Optimizer:
         """
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    p.grad = None if set_to_none else zeros_like(p.grad)
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = zeros_like(p.grad)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
@@ -224,6 +226,7 @@ class Optimizer:
                         if writer is None:
                             xp, scalars = flat.xp, self.scalars(group, flat.steps[run.indices[0]] + 1)
                         else:
+                            writer.depends(partial(self._memory, group, flat, run))
                             xp, arrays = writer.owner.xp, [writer.lift(a) for a in arrays]
                             numbers = [f"{type(self).__name__} {name}" for name in rule.scalars]
                             scalars = writer.scalars(numbers, partial(self._scalars, group, flat, run))
@@ -238,6 +241,13 @@ class Optimizer:
 
     def _scalars(self, group: Group, flat: Flat, run: Run) -> tuple[float, ...]:
         return self.scalars(group, flat.steps[run.indices[0]] + 1)
+
+    def _memory(self, group: Group, flat: Flat, run: Run) -> tuple[Any, ...]:
+        """What a recorded step depends on: kernel, arrays, and that the parameters take their steps together."""
+        first = self.step_key(group, flat.steps[run.indices[0]])
+        together = all(self.step_key(group, flat.steps[i]) == first for i in run.indices)
+        mine = any(flat is one for flats in self._flats for one in flats)
+        return self.rule(group), together, mine, flat.data, *[flat.moment(name) for name in self.moments(group)]
 
     def _advance(self, group: Group, flat: Flat, run: Run) -> None:
         """Note that the parameters of a run have taken a step."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy
 
@@ -62,9 +63,12 @@ class Recorder:
         program: what has been written down so far.
         captured: the arrays of the inputs.
         before: copies of them.
+        made: the arrays that are still used, by number.
         numbers: the values of the scalars.
         events: what the host has to do at each run, in order: compute scalars, ``(number of the first, function)``, or
             ``(None, function)``.
+        actors: the objects that these functions change.
+        conditions: functions whose value the program depends on: with another one, another program would be recorded.
     """
 
     owner: Backend
@@ -78,7 +82,10 @@ class Recorder:
         self.sources: list[Tensor | None] = []
         self.numbers: list[Any] = []
         self.events: list[tuple[int | None, Callable[[], Any]]] = []
+        self.actors: list[Any] = []
+        self.conditions: list[tuple[Callable[[], tuple[Any, ...]], tuple[Any, ...]]] = []
         self.open = True
+        self.made: WeakValueDictionary[int, Recorded] = WeakValueDictionary()
         self._known: dict[int, tuple[Array, Recorded]] = {}
         self._leaves: dict[int, Tensor] = {}
         self._acting = False
@@ -137,6 +144,9 @@ class Recorder:
 
     def effect(self, act: Callable[[], Any]) -> None:
         """Do something on the host, now and at each run."""
+        self.actors.append(
+            getattr(getattr(act, "func", act), "__self__", None) or next(iter(getattr(act, "args", ())), None)
+        )
         if self._acting:  # a part of one that is noted
             act()
             return
@@ -146,6 +156,10 @@ class Recorder:
             act()
         finally:
             self._acting = False
+
+    def depends(self, value: Callable[[], tuple[Any, ...]]) -> None:
+        """Note that what is recorded holds only while ``value()`` gives the objects that it gives now."""
+        self.conditions.append((value, value()))
 
     # ---------------------------------------------------------------- calls
 
@@ -203,7 +217,8 @@ class Recorder:
     def _made(self, array: Array) -> Recorded:
         value = Value(len(self.program.specs))
         self.program.specs.append(Spec(array.dtype.name, tuple(array.shape)))
-        return Recorded(self, value, array)
+        one = self.made[value.number] = Recorded(self, value, array)
+        return one
 
     def kernel(self, kernel: Any, arguments: Sequence[Any]) -> Any:
         """A kernel, seen whole."""

@@ -37,7 +37,7 @@ def flatten(tree: Any, path: str = "argument") -> tuple[list[Any], Rebuild]:
         return [], lambda leaves: None
     if is_leaf(tree):
         return [tree], next
-    opened = _opened(tree, path)
+    opened = container(tree, path)
     if opened is None:
         raise TypeError(
             f"{path}: expected an array, a number, or lists, tuples, dicts and dataclasses of them, "
@@ -49,7 +49,7 @@ def flatten(tree: Any, path: str = "argument") -> tuple[list[Any], Rebuild]:
     return leaves, lambda given: make([rebuild(given) for _, rebuild in taken])
 
 
-def _opened(tree: Any, path: str) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]] | None:
+def container(tree: Any, path: str) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]] | None:
     """What a container holds, each with its name, and a function that fills such a container; None for others."""
     if isinstance(tree, Mapping):
         keys = list(tree)
@@ -86,7 +86,7 @@ def map_tensors(f: Callable[[Tensor], Any], value: Any) -> Any:
     """
     if isinstance(value, Tensor):
         return f(value)
-    opened = _opened(value, "")
+    opened = container(value, "")
     if opened is None:
         return value
     parts, make = opened

@@ -1,0 +1,195 @@
+"""``gg.jit``: a function with its programs, one for each kind of call."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from threading import RLock
+from typing import Any
+
+from .. import backend
+from ..backend import BACKENDS
+from ..backend.selection import _chosen
+from ..core import Tensor
+from ..core.errors import user_line
+from ..core.modes import careful, debugging, inside, observer, recording
+from ..transforms.arguments import check_function
+from ..transforms.gradient import _inside
+from .session import Session
+from .signature import Taken, static_key, taken_apart
+from .surroundings import STATE, Wrapper
+from .variant import Given, Variant
+
+MANY = 10
+"""Programs of one function from which it is said that there are many."""
+
+MOST = 64
+"""Programs that are kept."""
+
+
+class Programs:
+    """The programs of one function, or of one method of one object."""
+
+    def __init__(self) -> None:
+        self.found: dict[Any, list[Variant]] = {}
+        self.count = 0
+        self.lock = RLock()
+
+    def __deepcopy__(self, memo: Any) -> Programs:
+        return Programs()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Programs, ()
+
+
+class Jitted(Wrapper):
+    """A function that is recorded at its first call, and replayed afterwards; see :func:`jit`."""
+
+    def __init__(self, function: Callable[..., Any], static: Sequence[str] = ()) -> None:
+        check_function("jit", function)
+        if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+            raise TypeError(f"jit: expected a function that returns its value, got the generator or coroutine "
+                            f"{function.__name__}")  # fmt: skip
+        update_wrapper(self, function)
+        self.static = (static,) if isinstance(static, str) else tuple(static)
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(function)
+        except (TypeError, ValueError):
+            self._signature = None
+        if self.static:
+            unknown = [n for n in self.static if self._signature is None or n not in self._signature.parameters]
+            if unknown:
+                raise TypeError(f"jit: {function} has no parameter {unknown[0]!r} to be static")
+        self._programs = Programs()
+
+    def __repr__(self) -> str:
+        return f"jit({getattr(self.__wrapped__, '__qualname__', self.__wrapped__)!s})"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(self._programs, None, args, kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        found = vars(instance).setdefault(STATE, {})
+        name = self.__wrapped__.__name__
+        if name not in found:
+            found[name] = Programs()
+        return Bound(self, instance, found[name])
+
+    # ---------------------------------------------------------------- a call
+
+    def _call(self, programs: Programs, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        function = self.__wrapped__ if instance is None else self.__wrapped__.__get__(instance)
+        if backend.recorder() is not None or (careful.on and (debugging() or observer() is not None)):
+            return function(*args, **kwargs)
+        given, statics = self._bound(args, kwargs, instance is not None)
+        taken = Taken()
+        key = (
+            recording(),
+            backend.default_dtype.get(),
+            _chosen.get(),
+            _inside.get(),
+            inside(),
+            [static_key(value, name) for name, value in statics] if statics else None,
+            [taken.key(value) for value in given[0]],
+            [(k, taken.key(given[1][k])) for k in given[1]],
+        )
+        leaves = taken.leaves
+        arrays = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        if any(BACKENDS[type(a)].whole is not None for a in arrays):
+            return function(*args, **kwargs)
+        ids = list(map(id, arrays))
+        pattern = tuple(map(ids.index, ids)) if len(set(ids)) < len(ids) else None
+        key = _hashable((key, pattern))
+        with programs.lock:
+            found = programs.found.get(key)
+            for variant in found or ():
+                if variant.fits():
+                    if variant.mixes(arrays):
+                        return function(*args, **kwargs)
+                    return variant.run(leaves, arrays)
+            return self._record(programs, key, function, given, statics, taken)
+
+    def _bound(self, args: Any, kwargs: Any, method: bool) -> tuple[tuple[Any, Any], list[tuple[str, Any]]]:
+        """Arguments by their place where they have one, without the static ones; and these."""
+        if (not kwargs and not self.static) or self._signature is None:
+            return (args, kwargs), []
+        bound = self._signature.bind(*((None, *args) if method else args), **kwargs)
+        if not self.static:
+            return (bound.args[1:] if method else bound.args, bound.kwargs), []
+        bound.apply_defaults()
+        statics = [(name, bound.arguments[name]) for name in self.static]
+        for name in self.static:
+            bound.arguments[name] = None
+        return (bound.args[1:] if method else bound.args, bound.kwargs), statics
+
+    def _record(
+        self, programs: Programs, key: Any, function: Any, given: Any, statics: list[tuple[str, Any]], taken: Taken
+    ) -> Any:
+        found, rebuild = taken_apart(given, lambda value: isinstance(value, Tensor) or backend.is_array(value))
+        assert len(found) == len(taken.leaves)
+
+        def call(leaves: Any) -> Any:
+            args, kwargs = rebuild(iter(leaves))
+            return function(*args, **kwargs) if not statics else self._with(function, args, kwargs, statics)
+
+        roots = [("", function), *[(type(one).__name__.lower(), one) for one in taken.objects]]
+        plain = bool(found) and not any(isinstance(leaf, Tensor) for leaf in found)
+        value, variant = Session(Given(found, call, roots, plain)).run()
+        if variant is not None:
+            variant.objects = taken.objects
+            programs.found.setdefault(key, []).insert(0, variant)
+            programs.count += 1
+            if programs.count == MANY:
+                warnings.warn(
+                    f"{self!r} was recorded {MANY} times, each for other shapes or other values of Python "
+                    f"[{user_line()}]: give numbers that change as tensors, and see {self!r}.explain()",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+        return value
+
+    def _with(self, function: Any, args: Any, kwargs: Any, statics: list[tuple[str, Any]]) -> Any:
+        assert self._signature is not None
+        method = len(self._signature.parameters) > 0 and inspect.ismethod(function)
+        bound = self._signature.bind(*((None, *args) if method else args), **kwargs)
+        for name, value in statics:
+            bound.arguments[name] = value
+        return function(*(bound.args[1:] if method else bound.args), **bound.kwargs)
+
+
+class Bound:
+    """A jitted method of one object."""
+
+    __slots__ = ("__self__", "_jitted", "_programs")
+
+    def __init__(self, jitted: Jitted, instance: Any, programs: Programs) -> None:
+        self._jitted, self.__self__, self._programs = jitted, instance, programs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._jitted._call(self._programs, self.__self__, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"{self._jitted!r} of {type(self.__self__).__name__}"
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
+
+
+def jit(function: Any = None, *, static: str | Sequence[str] = ()) -> Any:
+    """``function``, recorded at its first call and replayed afterwards, without its Python.
+
+    >>> import gpugrad as gg
+    >>> @gg.jit
+    ... def f(x, y):
+    ...     return gg.sin(x) * y
+    >>> f(gg.tensor([0.0, 1.0]), gg.tensor(2.0))
+    tensor([0.       , 1.682942])
+    """
+    if function is None:
+        return lambda decorated: Jitted(decorated, static)
+    return Jitted(function, static)
