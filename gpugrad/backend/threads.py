@@ -12,8 +12,9 @@ from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
 from threading import Condition, Lock, Thread
+from typing import Any
 
-Function = Callable[[bytes, int, int], object]
+Function = Callable[[Any, int, int], object]
 
 
 def available() -> int:
@@ -29,7 +30,7 @@ class Job:
     __slots__ = ("_active", "_arguments", "_changed", "_closed", "_error", "_function", "_next", "_parts", "_size",
                  "_step")  # fmt: skip
 
-    def __init__(self, function: Function, arguments: bytes, size: int, step: int) -> None:
+    def __init__(self, function: Function, arguments: Any, size: int, step: int) -> None:
         self._function, self._arguments, self._size, self._step = function, arguments, size, step
         self._parts = -(-size // step)
         self._next = count()
@@ -161,7 +162,7 @@ def get_num_threads() -> int:
     return _threads
 
 
-def share_out(function: Function, arguments: bytes, size: int, step: int) -> None:
+def share_out(function: Function, arguments: Any, size: int, step: int) -> None:
     """Run a kernel over ``size`` elements or rows, in ranges that are multiples of ``step``.
 
     Args:

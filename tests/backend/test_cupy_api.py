@@ -27,6 +27,7 @@ ROOTS = {"xp": "cupy", "cupy": "cupy", "cupyx": "cupyx"}
 DYNAMIC = {
     "custom/formulas.py": tuple(name for name in OPERATIONS if hasattr(numpy, name)),
     "tracing/program.py": (),  # what was recorded on the same library
+    "jit/passes/fusion.py": tuple(name for name, row in OPERATIONS.items() if hasattr(numpy, name)),
     "expressions/evaluation.py": tuple(name for name, row in OPERATIONS.items() if hasattr(numpy, name)),
     "backend/cupy_functions.py": ("all", "any", "argmax", "argmin", "count_nonzero", "max", "min", "nanargmax",
                                   "nanargmin", "nanmax", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod",
@@ -36,7 +37,8 @@ DYNAMIC = {
 
 FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/compiled_windows.py",
                 "kernels/compiled_philox.py", "kernels/loops.py",
-                "kernels/row_loops.py", "kernels/reductions.py", "tracing/recorder.py"}  # fmt: skip
+                "kernels/row_loops.py", "kernels/reductions.py", "tracing/recorder.py",
+                "jit/places.py", "jit/execution/executable.py", "jit/execution/host.py"}  # fmt: skip
 """Files that see NumPy's arrays alone, or look which ones they have."""
 
 OF_TRACERS = {"arithmetic", "expression", "read"}

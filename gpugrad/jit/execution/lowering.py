@@ -1,0 +1,440 @@
+"""From a call of a program to records of machine code, for arrays of NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...backend import llvm
+from ...expressions import (
+    BITS,
+    DTYPES,
+    STORED,
+    Expression,
+    NotTracedError,
+    astype,
+    constant,
+    make,
+    reduce,
+    variable,
+    walk,
+)  # fmt: skip
+from ...expressions.llvm import NotCompiledError, compilable
+from ...kernels import REGISTRY, loops, row_loops
+from ...kernels.compiled import HEAVY_STEP, LIGHT_STEP, layout
+from ...kernels.elementwise import Elementwise
+from ...kernels.loops import HEAVY
+from ...kernels.rows import Rows
+from ...tracing.program import Call, Program, Scalar, Value
+from ..passes.formulas import elements
+from ..passes.fusion import Fused, fused_kernel
+from ..places import Place
+from .native import Record, Word, blas, loaded, product_words
+
+MOST_ADDED = 16
+"""The rows that one pass of a sum over rows adds up."""
+
+MOST_PRODUCTS = 1024
+"""A batch with more matrices is left to NumPy."""
+
+COMPUTED = frozenset({"float32", "float64", "int32", "int64", "bool", "uint8", "int8", "int16", "uint16", "uint32",
+                      "uint64"})  # fmt: skip
+"""The dtypes that records read and write."""
+
+Records = list[Record] | None
+
+_sources: dict[Any, tuple[str, str]] = {}
+
+
+def lowered(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    """The records that do what a call does; None where there are none, and NumPy is to be called.
+
+    Args:
+        call: it.
+        program: which it is from.
+        places: of the values by their numbers.
+    """
+    if llvm.machine() is None or any(places[v.number].dtype not in COMPUTED for v in call.results):
+        return None
+    name = call.op.rpartition(".")[2]
+    rule = RULES.get(name) if not call.op.startswith("kernel.") else KERNELS.get(name)
+    try:
+        if rule is not None:
+            return rule(call, program, places)
+        kernel = program.custom.get(name) or REGISTRY.get(name) if call.op.startswith("kernel.") else None
+        if isinstance(kernel, Rows):
+            return _rows(kernel, call, places)
+        if isinstance(kernel, Elementwise) and kernel.changes:
+            return _changing(kernel, call, places)
+        return _elementwise(call, program, places)
+    except (NotTracedError, NotCompiledError):
+        return None
+
+
+# ---------------------------------------------------------------- elementwise
+
+
+def loop_record(
+    arrays: Sequence[Expression], outputs: Sequence[Expression], inputs: Sequence[Place], results: Sequence[Place],
+    scalars: Sequence[Expression] = (), numbers: Sequence[Any] = (), changes: Sequence[str] = (),
+) -> Records:  # fmt: skip
+    """The record of expressions of elements; nothing for arrays without any.
+
+    Args:
+        arrays: variables, one for each of ``inputs``.
+        outputs: the results, for ``results``; of the arrays that are changed.
+        inputs: where they are.
+        results: where those are.
+        scalars: variables of numbers.
+        numbers: their words.
+        changes: the names of the arrays that are changed; then there are no ``results``.
+    """
+    laid = [*inputs, *results]
+    shape = results[0].shape if results else inputs[[v.value for v in arrays].index(changes[0])].shape
+    size = math.prod(shape)
+    if not size:
+        return []
+    leading = len(laid) - 1 if results else [v.value for v in arrays].index(changes[0])
+    found = layout(
+        shape, tuple(p.shape for p in laid), tuple(p.strides for p in laid), tuple(BITS[p.dtype] // 8 for p in laid),
+        leading,
+    )  # fmt: skip
+    if found is None or any(y.dtype in STORED for y in (*outputs, *arrays)):
+        return None
+    kinds, axes, more = found
+    key = (tuple(arrays), tuple(scalars), tuple(outputs), kinds, axes, tuple(changes))
+    if key not in _sources:
+        _sources[key] = loops.elementwise((*arrays, *scalars), outputs, kinds, axes, changes)
+    heavy = any(node.op in HEAVY for node in walk(*outputs))
+    words = (*laid, *numbers, *more)
+    return [Record(loaded(*_sources[key]), words, size, HEAVY_STEP if heavy else LIGHT_STEP, elementwise=True)]
+
+
+def _elementwise(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    what = elements(call, program)
+    if what is None:
+        return None
+    if isinstance(program.custom.get(call.op.partition(".")[2]), Fused):
+        kernel: Fused = program.custom[call.op.partition(".")[2]]
+        count = len(kernel.arrays)
+        operands, scalars = list(call.args[:count]), list(call.args[count:])
+    else:
+        kernel, operands, scalars = fused_kernel(list(what.results), list(what.operands), program)
+    inputs, outputs = kernel.formula
+    return loop_record(
+        [e for e in inputs if e.axes], outputs, [places[v.number] for v in operands],
+        [places[v.number] for v in call.results], [e for e in inputs if not e.axes],
+        [Word(s.number) for s in scalars],
+    )  # fmt: skip
+
+
+def _changing(kernel: Elementwise, call: Call, places: Mapping[int, Place]) -> Records:
+    """A kernel that changes arrays in place: they overlap no other one, or are it."""
+    given, numbers = call.args[: len(kernel.arrays)], call.args[len(kernel.arrays) :]
+    if any(type(a) is not Value for a in given) or kernel.body is not None:
+        return None
+    inputs = [places[a.number] for a in given]
+    formula = kernel.traced(tuple(p.dtype for p in inputs))
+    if not compilable(formula.outputs):
+        return None
+    shape = inputs[kernel.arrays.index(kernel.changes[0])].shape
+    for name in kernel.changes:
+        i = kernel.arrays.index(name)
+        if inputs[i].shape != shape or not inputs[i].contiguous:
+            return None
+        if any(k != i and place.root == inputs[i].root and _meet(place, inputs[i]) for k, place in enumerate(inputs)):
+            return None
+    words = [Word(n.number) if type(n) is Scalar else float(n) for n in numbers]
+    arrays = [e for e in formula.inputs if e.axes]
+    scalars = [e for e in formula.inputs if not e.axes]
+    return loop_record(arrays, formula.outputs, inputs, [], scalars, words, kernel.changes)
+
+
+def _meet(a: Place, b: Place) -> bool:
+    """Whether two contiguous places in one memory overlap."""
+    if not (a.contiguous and b.contiguous):
+        return True
+    return a.offset < b.offset + b.nbytes and b.offset < a.offset + a.nbytes
+
+
+def copy_record(source: Place, target: Place) -> Records:
+    """The record of a copy, with another dtype if that of the target is another one."""
+    if source.dtype not in COMPUTED or target.dtype not in COMPUTED:
+        return None
+    x = variable("x0", source.dtype)
+    return loop_record([x], [astype(x, target.dtype)], [source], [target])
+
+
+def _copied(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    """A reshape or the like that is no view."""
+    source, (result,) = call.args[0], call.results
+    if type(source) is not Value:
+        return None
+    x, y = places[source.number], places[result.number]
+    if call.op in ("reshape", "ravel"):
+        # the same elements in the order of the source, into an array of its shape
+        if call.kwargs.get("order", "C") != "C" or len(call.args) > 2:
+            return None
+        y = Place(y.root, y.offset, x.shape, _strides(x.shape, x.dtype), x.dtype)
+    return copy_record(x, y) if x.shape == y.shape and x.dtype == y.dtype else None
+
+
+def _strides(shape: tuple[int, ...], dtype: str) -> tuple[int, ...]:
+    return tuple(BITS[dtype] // 8 * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def _copyto(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    if call.kwargs or len(call.args) != 2 or any(type(a) is not Value for a in call.args):
+        return None
+    target, source = (places[a.number] for a in call.args)
+    if target.root == source.root:
+        return None
+    return copy_record(source, target)
+
+
+def _concatenated(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    """Arrays side by side, along any axis, into a new array or into ``out``."""
+    out, axis = call.kwargs.get("out"), call.kwargs.get("axis", call.args[1] if len(call.args) > 1 else 0)
+    pieces = call.args[0]
+    if {*call.kwargs} - {"out", "axis"} or type(axis) is not int or any(type(p) is not Value for p in pieces):
+        return None
+    into = places[(out if out is not None else call.results[0]).number]
+    stacked = call.op == "stack"
+    axis %= len(into.shape)
+    records: list[Record] = []
+    offset = into.offset
+    for piece in pieces:
+        source = places[piece.number]
+        if source.root == into.root:
+            return None
+        shape = (*source.shape[:axis], 1, *source.shape[axis:]) if stacked else source.shape
+        if stacked:
+            source = source._replace(shape=shape, strides=(*source.strides[:axis], 0, *source.strides[axis:]))
+        target = into._replace(offset=offset, shape=shape)
+        made = copy_record(source, target)
+        if made is None:
+            return None
+        records += made
+        offset += shape[axis] * into.strides[axis]
+    return records
+
+
+# ---------------------------------------------------------------- products
+
+
+def _product(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    """Products of matrices, of batches of them, of vectors."""
+    library = blas()
+    if library is None or call.kwargs or any(type(a) is not Value for a in call.args):
+        return None
+    a, b = (places[v.number] for v in call.args)
+    out = places[call.results[0].number]
+    if a.dtype != b.dtype or a.dtype not in library.products or not (a.size and b.size and out.size):
+        return None
+    if len(a.shape) == 1:
+        a = a._replace(shape=(1, *a.shape), strides=(a.strides[0] * a.shape[0], *a.strides))
+        out = out._replace(shape=(*out.shape[:-1], 1, *out.shape[-1:]))
+        if len(call.args) == 2 and len(b.shape) == 1:
+            out = out._replace(shape=(1,))
+    if len(b.shape) == 1:
+        b = b._replace(shape=(*b.shape, 1), strides=(*b.strides, b.strides[0]))
+        out = out._replace(shape=(*out.shape, 1))
+    lead = out.shape[:-2]
+    if math.prod(lead) > MOST_PRODUCTS or out.dtype != a.dtype:
+        return None
+    rows, columns = out.shape[-2:]
+    size = BITS[out.dtype] // 8
+    records = []
+    for number in range(math.prod(lead)):
+        index: list[int] = []
+        rest = number
+        for n in reversed(lead):
+            index.insert(0, rest % n)
+            rest //= n
+        matrices = [_matrix(x, index) for x in (a, b)]
+        target = Place(out.root, out.offset + number * rows * columns * size, (rows, columns),
+                       (columns * size, size), out.dtype)  # fmt: skip
+        words = product_words(library, matrices[0], matrices[1], target)
+        if words is None:
+            return None
+        records.append(Record(library.products[a.dtype][0], words, 1, 2))
+    return records
+
+
+def _matrix(place: Place, index: list[int]) -> Place:
+    """One matrix of a batch."""
+    lead = place.shape[:-2]
+    own = index[len(index) - len(lead) :]
+    offset = sum(0 if n == 1 else i * s for i, n, s in zip(own, lead, place.strides, strict=False))
+    return place._replace(offset=place.offset + offset, shape=place.shape[-2:], strides=place.strides[-2:])
+
+
+# ---------------------------------------------------------------- reductions
+
+
+def _reduced(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    """Sums, means and extrema over axes that are the last ones, the first ones, or both."""
+    known = {"axis", "keepdims", "dtype"}
+    if {*call.kwargs} - known or len(call.args) > 2 or type(call.args[0]) is not Value:
+        return None
+    name = call.op
+    how = {"sum": "sum", "mean": "sum", "max": "max", "min": "min", "amax": "max", "amin": "min"}[name]
+    x, y = places[call.args[0].number], places[call.results[0].number]
+    axis = call.kwargs.get("axis", call.args[1] if len(call.args) > 1 else None)
+    if x.dtype != y.dtype or DTYPES[x.dtype] != "f" or not x.size or not y.size:
+        return None
+    listed = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {a % len(x.shape) for a in listed if x.shape[a] != 1}
+    left = [a for a in range(len(x.shape)) if a not in axes and x.shape[a] != 1]
+    count = math.prod(x.shape[a] for a in axes)
+    last = {a for a in axes if not left or a > left[-1]}
+    first = axes - last
+    if any(a > left[0] for a in first) if left else False:
+        return None
+    divisor = count if name == "mean" else 1
+    records: list[Record] = []
+    if last:
+        if not x.contiguous:
+            return None
+        n = math.prod(x.shape[a] for a in last)
+        if first:
+            return None
+        return row_record(how, x, y, x.size // n, n, divisor)
+    if how != "sum" and not first:
+        return None
+    if not first:  # nothing is reduced
+        return copy_record(_flat(x), _flat(y)) if x.contiguous else None
+    inner = [a for a in range(len(x.shape)) if a not in axes and x.shape[a] != 1]
+    shape = tuple(x.shape[a] for a in inner)
+    strides = tuple(x.strides[a] for a in inner)
+    target = Place(y.root, y.offset, shape, _strides(shape, y.dtype), y.dtype)
+    outer = sorted(first)
+    starts = [0]
+    for a in outer:
+        starts = [s + i * x.strides[a] for s in starts for i in range(x.shape[a])]
+    if how != "sum" or len(starts) > 256 * MOST_ADDED:
+        return None
+    acc = variable("y", x.dtype)
+    for begin in range(0, len(starts), MOST_ADDED):
+        chosen = starts[begin : begin + MOST_ADDED]
+        rows = [variable(f"x{i}", x.dtype) for i in range(len(chosen))]
+        total = rows[0] if begin == 0 else make("add", acc, rows[0])
+        for row in rows[1:]:
+            total = make("add", total, row)
+        if begin + MOST_ADDED >= len(starts) and divisor != 1:
+            total = make("divide", total, constant(divisor, x.dtype))
+        parts = [Place(x.root, x.offset + s, shape, strides, x.dtype) for s in chosen]
+        if begin == 0:
+            made = loop_record(rows, [total], parts, [target])
+        else:
+            made = loop_record([acc, *rows], [total], [target, *parts], [], changes=["y"])
+        if made is None:
+            return None
+        records += made
+    return records
+
+
+def _flat(place: Place) -> Place:
+    return place._replace(shape=(place.size,), strides=(BITS[place.dtype] // 8,))
+
+
+def row_record(how: str, x: Place, y: Place, rows: int, n: int, divisor: int = 1) -> Records:
+    """A reduction of each row."""
+    element = variable("x0", x.dtype, "rc")
+    total = reduce(how, element, "c")
+    if divisor != 1:
+        total = make("divide", total, constant(divisor, x.dtype))
+    return rows_record([element], [total], [x], [y], rows, n)
+
+
+def rows_record(
+    arrays: Sequence[Expression], outputs: Sequence[Expression], inputs: Sequence[Place], results: Sequence[Place],
+    rows: int, n: int, scalars: Sequence[Expression] = (), numbers: Sequence[Any] = (),
+) -> Records:  # fmt: skip
+    """The record of expressions over rows."""
+    if not all(place.contiguous for place in inputs):
+        return None
+    if not rows:
+        return []
+    if not n or not compilable(outputs):
+        return None
+    key = ("rows", tuple(arrays), tuple(scalars), tuple(outputs))
+    if key not in _sources:
+        _sources[key] = row_loops.rows([*arrays, *scalars], outputs)
+    heavy = any(node.op in HEAVY for node in walk(*outputs))
+    step = max(1, (HEAVY_STEP if heavy else LIGHT_STEP) // n)
+    return [Record(loaded(*_sources[key]), (*inputs, *results, *numbers, n), rows, step)]
+
+
+def _rows(kernel: Rows, call: Call, places: Mapping[int, Place]) -> Records:
+    """A kernel over rows, as :meth:`Rows.launch` has it."""
+    count = len(kernel.arrays)
+    more = dict(zip(kernel.parameters, call.args[count:], strict=True))
+    given = [places[a.number] if type(a) is Value else None for a in call.args[:count]]
+    if call.kwargs or any(type(v) in (Value, Scalar) for v in more.values()):
+        return None
+    first = given[kernel.first]
+    assert first is not None
+    split = kernel._split(more, len(first.shape))
+    if split is None or any(p is not None and p.dtype in STORED for p in given):
+        return None
+    lead, row = first.shape[:split], first.shape[split:]
+    rows, n = math.prod(lead), math.prod(row)
+    records: list[Record] = []
+    arrays = []
+    for name, place in zip(kernel.arrays, given, strict=True):
+        if place is None:
+            continue
+        axes = kernel.axes[name]
+        if axes == "c":
+            extra = len(place.shape) - len(row)
+            fits = extra >= 0 and place.shape[extra:] == row and place.shape[:extra] == (1,) * extra
+        else:
+            fits = place.shape == first.shape if axes == "rc" else place.shape in (lead, lead + (1,) * len(row))
+        if not fits or not place.contiguous:
+            return None
+        arrays.append(place)
+    static = tuple(more[name] for name in kernel.static)
+    formula, _ = kernel.traced(tuple(None if p is None else p.dtype for p in given), static)
+    wanted = [places[v.number] for v in call.results]
+    if [y.dtype for y in formula.outputs] != [p.dtype for p in wanted]:
+        return None
+    results, outputs = [], []
+    for y, place in zip(formula.outputs, wanted, strict=True):
+        if place.size != (rows * n if "c" in y.axes else rows):
+            return None
+        if "r" not in y.axes and not y.axes:
+            return None
+        results.append(place)
+        outputs.append(y)
+    made = rows_record(
+        [e for e in formula.inputs if e.axes], outputs, arrays, results, rows, n,
+        [e for e in formula.inputs if not e.axes], [float(more[s]) for s in kernel.scalars],
+    )  # fmt: skip
+    return None if made is None else records + made
+
+
+def _counted(call: Call, program: Program, places: Mapping[int, Place]) -> Records:
+    """How many labels are not to be ignored; NaN for none."""
+    labels, ignored, _ = call.args
+    x, y = places[labels.number], places[call.results[0].number]
+    if not x.contiguous or x.dtype != "int64" or DTYPES[y.dtype] != "f" or not x.size:
+        return None
+    label = variable("x0", x.dtype, "rc")
+    one = astype(make("not_equal", label, constant(ignored, x.dtype)), y.dtype)
+    total = reduce("sum", one, "c")
+    none = make("equal", total, constant(0, y.dtype))
+    return rows_record([label], [make("where", none, constant(math.nan, y.dtype), total)], [x], [y], 1, x.size)
+
+
+RULES: dict[str, Callable[[Call, Program, Mapping[int, Place]], Records]] = {
+    "matmul": _product, "sum": _reduced, "mean": _reduced, "max": _reduced, "min": _reduced, "amax": _reduced,
+    "amin": _reduced, "reshape": _copied, "ravel": _copied, "copy": _copied, "ascontiguousarray": _copied,
+    "permute_dims": _copied, "copyto": _copyto, "concatenate": _concatenated,
+    "concat": _concatenated, "stack": _concatenated,
+}  # fmt: skip
+"""How functions of the array library are lowered; all others are asked whether they are elementwise."""
+
+KERNELS: dict[str, Callable[[Call, Program, Mapping[int, Place]], Records]] = {"counted": _counted}
+"""How kernels are lowered that are neither elementwise nor over rows."""
