@@ -1,7 +1,7 @@
-"""The six networks of ``steps.py``, written once for gpugrad and PyTorch: ``lib`` is one of the two modules.
+"""The networks of ``steps.py``, written once for gpugrad and PyTorch: ``lib`` is one of the two modules.
 
-``NETWORKS`` has them in the sizes that are measured, ``SMALL`` the same in sizes for tests. JAX's are in
-``networks_jax.py``.
+``NETWORKS`` has six in the sizes that are measured, ``SMALL`` the same in sizes for tests. JAX's are in
+``networks_jax.py``. ``PUBLIC_NETWORKS`` are well-known networks for images (``public_networks.py``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
+from public_networks import PUBLIC
 
 CLASSES = 10
 HEADS = 4
@@ -25,7 +26,7 @@ class Network:
 
     Attributes:
         name: as it is printed.
-        kind: ``mlp``, ``cnn``, ``lstm`` or ``gpt``.
+        kind: ``mlp``, ``cnn``, ``lstm`` or ``gpt``, or the name of a public network.
         batch: samples in a step.
         sizes: what the kind needs to know.
     """
@@ -37,6 +38,8 @@ class Network:
 
     def build(self, lib: Any, dropout: float = 0.0) -> Any:
         """The model, a module of ``lib``; with dropout behind its hidden layers if asked for."""
+        if self.kind in PUBLIC:
+            return PUBLIC[self.kind](lib)
         return BUILDERS[self.kind](lib, dropout, **self.sizes)
 
     def data(self, seed: int = 0) -> Arrays:
@@ -45,11 +48,12 @@ class Network:
         if self.kind == "gpt":
             tokens = rng.integers(0, sizes["vocabulary"], (self.batch, sizes["length"] + 1))
             return tokens[:, :-1].copy(), tokens[:, 1:].copy()
-        shape = {
+        shapes = {
             "mlp": lambda: (sizes["widths"][0],),
             "cnn": lambda: (1, sizes["side"], sizes["side"]),
             "lstm": lambda: (sizes["length"], sizes["width"]),
-        }[self.kind]()
+        }
+        shape = shapes.get(self.kind, lambda: (3, 32, 32))()
         x = rng.standard_normal((self.batch, *shape)).astype("f4")
         return x, rng.integers(0, CLASSES, self.batch)
 
@@ -155,3 +159,5 @@ SMALL = [
     Network("LSTM 6", "lstm", 3, {"width": 6, "length": 4}),
     Network("GPT 2x8", "gpt", 2, {"layers": 2, "width": 8, "length": 5, "vocabulary": 11}),
 ]
+
+PUBLIC_NETWORKS = [Network(name, name, 32) for name in PUBLIC]

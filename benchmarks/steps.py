@@ -7,6 +7,7 @@ counted), and at the end how much memory it had at most: in all, and above what 
 
     python benchmarks/steps.py --threads 1 --json benchmarks/results/steps-1.json
     python benchmarks/steps.py --only GPT --compiled --jax
+    python benchmarks/steps.py --public --json benchmarks/results/networks.json
 
 ``--device simulator`` measures no time. It counts what a step does on the simulated GPU: launches, transfers, bytes
 read and written, multiplications and additions in products of matrices; and the same for the operators that PyTorch
@@ -41,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 from layers import machine
-from networks import NETWORKS, SMALL, Network
+from networks import NETWORKS, PUBLIC_NETWORKS, SMALL, Network
 
 ROOT = Path(__file__).parent.parent
 FIRST, LATER = 3, 21
@@ -371,6 +372,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", help="parts of names")
     parser.add_argument("--small", action="store_true", help="the small networks of the tests: does it run?")
+    parser.add_argument("--public", action="store_true", help="well-known networks for images of 32x32, batch 32")
     parser.add_argument("--repeats", type=int, default=LATER)
     parser.add_argument("--threads", type=int, default=1, help="for each library, and the cores it is pinned to")
     parser.add_argument("--device", choices=("cpu", "cuda", "simulator"), default="cpu")
@@ -383,7 +385,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.worker:
         library, name = options.worker
-        network = next(n for n in (*NETWORKS, *SMALL) if n.name == name)
+        network = next(n for n in (*NETWORKS, *PUBLIC_NETWORKS, *SMALL) if n.name == name)
         work(library, network, options.device, options.threads)
         return
     if options.jax and options.jax_python == sys.executable and not installed("jax"):
@@ -392,7 +394,7 @@ def main() -> None:
     libraries += ["torch.compile"] if options.compiled and "torch" in libraries else []
     libraries += ["jax"] if options.jax else []
     results = {}
-    for network in SMALL if options.small else NETWORKS:
+    for network in SMALL if options.small else PUBLIC_NETWORKS if options.public else NETWORKS:
         if options.only and not any(part in network.name for part in options.only):
             continue
         if options.replay:
