@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..tracing.program import Program
+from .execution import compile
 
 
 def compiled(program: Program) -> Callable[[Sequence[Any], Sequence[Any]], list[Any]]:
     """A function of the arrays and the numbers that a program takes, which gives its outputs."""
-    return program.replay
+    return compile(program)

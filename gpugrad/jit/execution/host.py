@@ -297,7 +297,7 @@ class Host:
         names = [f"m{one.value.number}" for one in program.inputs]
         if names:
             lines.append(f"    {', '.join(names)}, = arrays")
-        captured = [i for i, one in enumerate(program.inputs) if not one.name.startswith("argument")]
+        captured = [i for i, one in enumerate(program.inputs) if one.name in ("captured", "constant")]
         for i, one in enumerate(program.inputs):
             number = one.value.number
             spec = program.specs[number]
