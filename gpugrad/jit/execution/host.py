@@ -169,6 +169,7 @@ class Host:
         self.arena_values: dict[tuple[int, Place], str] = {}
         self.input_values: dict[int, dict[Place, str]] = {}
         self.others: list[str] = []
+        self.segments: dict[str, tuple[int, int]] = {}
         body: list[Any] = []
         segment: list[Record] = []
         copies = [(i, place, copy_record(place, self._fresh(i))) for i, place in self.copies]
@@ -221,7 +222,9 @@ class Host:
         tape.records[begin] = (-1, 0, moves, len(tape.moves))
         end = len(tape.records)
         large = any(r.end >= 2 * r.step for r in segment)
-        call = f"native(header, {begin}, {end})"
+        name = f"g{len(self.segments)}"
+        self.segments[name] = begin, end
+        call = f"native({name})"
         body.append(f"{call} if threads._threads == 1 else shared({begin}, {end})" if large else call)
         segment.clear()
 
@@ -291,13 +294,15 @@ class Host:
         """The text of the function, and its code."""
         program = self.program
         lines = ["def run(arrays, scalars):"]
-        slots = self._slots
+        captured = [i for i, one in enumerate(program.inputs) if one.name in ("captured", "constant")]
+        slots = self._sorted_slots({program.inputs[i].value.number for i in captured})
         kept = [(key[1], at) for key, at in slots.items() if key[0] == "memory" and key[1] not in self.made]
         numbers = [(key[1], at) for key, at in slots.items() if key[0] == "scalar"]
         names = [f"m{one.value.number}" for one in program.inputs]
         if names:
             lines.append(f"    {', '.join(names)}, = arrays")
-        captured = [i for i, one in enumerate(program.inputs) if one.name in ("captured", "constant")]
+        found: set[int] = set()
+        """The inputs whose addresses are in the table already."""
         for i, one in enumerate(program.inputs):
             number = one.value.number
             spec = program.specs[number]
@@ -313,6 +318,9 @@ class Host:
                 lines.insert(1, f"    global {', '.join([f'p{number}', f'i{number}', *views.values()])}")
                 self.constants[f"p{number}"] = None
                 inner += [f"i{number} = address(m{number})", f"p{number} = m{number}"]
+                if ("memory", number) in slots:
+                    inner.append(f"table_words[{slots['memory', number]}] = i{number}")
+                    found.add(number)
                 lines += [f"    if m{number} is not p{number}:", *(f"        {line}" for line in inner)]
             else:
                 lines += [f"    {line}" for line in inner]
@@ -330,7 +338,9 @@ class Host:
             self.constants[f"sc{i}"], self.constants[f"dc{i}"] = place.shape, as_dtype(place.dtype)
             lines.append(f"    c{i} = empty(sc{i}, dc{i})")
         words, values = [], []
-        for root, at in sorted(kept, key=lambda pair: pair[1]):
+        for root, at in kept:
+            if root in found:
+                continue
             words.append((at, "Q"))
             made = f"address(c{~root})" if root < 0 else f"address(m{root})"
             values.append(f"i{root}" if root in self.inputs else made)
@@ -339,11 +349,8 @@ class Host:
             values.append(f"scalars[{number}]")
         if words:
             pairs = sorted(zip(words, values, strict=True), key=lambda pair: pair[0][0])
-            text, position = "", 0
-            for (at, letter), _ in pairs:
-                text += f"{8 * (at - position)}x" * (at > position) + letter
-                position = at + 1
-            self.constants["pack"] = Struct("<" + text).pack_into
+            assert [at for (at, _), _ in pairs] == [*range(len(pairs))]
+            self.constants["pack"] = Struct("<" + "".join(letter for (_, letter), _ in pairs)).pack_into
             lines.append(f"    pack(table, 0, {', '.join(value for _, value in pairs)})")
         for line in body:
             if isinstance(line, tuple):
@@ -358,6 +365,14 @@ class Host:
         self.text = "\n".join(lines)
         module = compile(self.text, "<program>", "exec")
         self.code: CodeType = next(c for c in module.co_consts if isinstance(c, CodeType))
+
+    def _sorted_slots(self, captured: set[int]) -> dict[tuple[str, int], int]:
+        """The slots, those first that are written at each call, side by side."""
+        rare = {key for key in self._slots if key[0] == "memory" and (key[1] in captured or key[1] in self.made)}
+        order = sorted(self._slots, key=lambda key: (key in rare, self._slots[key]))
+        moved = {self._slots[key]: at for at, key in enumerate(order)}
+        self.tape.moves = [(word, moved[slot], offset) for word, slot, offset in self.tape.moves]
+        return {key: at for at, key in enumerate(order)}
 
     def apart(self, now: Sequence[int]) -> None:
         """See that no input that is written to overlaps another one.
@@ -384,7 +399,8 @@ class Host:
             names[name] = moved.on(arena) if place.size else numpy.empty(place.shape, as_dtype(place.dtype))
         if self.tape.records:
             laid = Laid(self.tape, low, len(self._slots))
-            names |= {"native": runner(), "header": laid.header, "laid": laid, "shared": shared(laid, self.tape)}
+            names |= {"native": runner(), "laid": laid, "shared": shared(laid, self.tape)}
+            names |= {name: laid.segment(*ends) for name, ends in self.segments.items()}
             names["table"] = memoryview(laid.table.data).cast("B")
             names["table_words"] = laid.table
         return FunctionType(self.code, names)
@@ -392,7 +408,7 @@ class Host:
 
 def shared(laid: Laid, tape: Tape) -> Callable[[int, int], None]:
     """Run records with several threads: the large ones are shared out, those between run as they are."""
-    native, header = runner(), laid.header
+    native = runner()
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     words = address(laid.words)
     large = {
@@ -401,15 +417,21 @@ def shared(laid: Laid, tape: Tape) -> Callable[[int, int], None]:
         if function != -1 and end >= 2 * step
     }
 
+    between: dict[tuple[int, int], int] = {}
+
+    def some(begin: int, end: int) -> None:
+        if begin < end:
+            if (begin, end) not in between:
+                between[begin, end] = laid.segment(begin, end)
+            native(between[begin, end])
+
     def run(begin: int, end: int) -> None:
         for i in range(begin, end):
             if i in large:
-                if begin < i:
-                    native(header, begin, i)
+                some(begin, i)
                 threads.share_out(*large[i])
                 begin = i + 1
-        if begin < end:
-            native(header, begin, end)
+        some(begin, end)
 
     return run
 

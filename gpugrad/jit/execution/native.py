@@ -20,8 +20,13 @@ from ...backend import llvm
 from ..places import Place
 
 RUN = """
-define void @NAME(ptr %header, i64 %begin, i64 %end) {
+define void @NAME(ptr %segment) {
 entry:
+  %header = load ptr, ptr %segment
+  %s1 = getelementptr i64, ptr %segment, i64 1
+  %begin = load i64, ptr %s1
+  %s2 = getelementptr i64, ptr %segment, i64 2
+  %end = load i64, ptr %s2
   %records.at = load ptr, ptr %header
   %second = getelementptr i64, ptr %header, i64 1
   %words = load ptr, ptr %second
@@ -47,7 +52,7 @@ exit:
   ret void
 }
 """
-"""Runs records; the header has the addresses of the records and of the words."""
+"""Runs the records of a segment, ``(header, begin, end)``; the header has the addresses of records and words."""
 
 MOVE = """
 define void @NAME(ptr %header, i64 %begin, i64 %end) {
@@ -189,8 +194,8 @@ def loaded(name: str, source: str) -> int:
 
 @cache
 def runner() -> Any:
-    """The function that runs records: ``run(address of the header, begin, end)``."""
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(function(RUN))
+    """The function that runs a segment of records, given its address."""
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function(RUN))
 
 
 class Blas(NamedTuple):
@@ -358,4 +363,11 @@ class Laid:
         self.moves = numpy.array(tape.moves or [(0, 0, 0)], "i8")
         header = [a.__array_interface__["data"][0] for a in (self.records, self.words, self.table, self.moves)]
         self.words[count:] = header
-        self.header = int(self.words.__array_interface__["data"][0]) + 8 * count
+        self._header = int(self.words.__array_interface__["data"][0]) + 8 * count
+        self._segments: list[Any] = []
+
+    def segment(self, begin: int, end: int) -> int:
+        """The address of a segment of records."""
+        made = numpy.array([self._header, begin, end], "u8")
+        self._segments.append(made)
+        return int(made.__array_interface__["data"][0])
