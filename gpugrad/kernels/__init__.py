@@ -31,6 +31,7 @@ from . import (
     composed,
     host,
     labels_host,
+    launched_windows,
     normalize_host,
     optim,
     philox,
@@ -77,5 +78,6 @@ def _listed() -> Iterator[tuple[str, str, str]]:
                     yield kernel.name, f"strided {dtype} {axes} axes", kernel.strided(dtype, axes)
     for name, sampler in philox.SAMPLERS.items():
         yield name, sampler.dtype.name, sampler.source()
+    yield from launched_windows.sources()
     for variant, source in bounds.sources():
         yield bounds.NAME, variant, source

@@ -2,13 +2,13 @@
 
 Both go along one axis after the other: for a window of k x k, 2 k copies in the place of k^2. All but those along the
 last axis are of rows that lie together in memory, so they run at its speed even where images are small. With a compiler
-for the CPU both are one loop (``compiled_windows.py``).
+for the CPU both are one loop (``compiled_windows.py``), on a GPU one kernel (``launched_windows.py``).
 """
 
 from __future__ import annotations
 
 from ..backend import Array, Namespace
-from . import compiled_windows
+from . import compiled_windows, launched_windows
 from .windows import Window
 
 ALL = slice(None)
@@ -24,6 +24,8 @@ def gathered(xp: Namespace, x: Array, window: Window, buffers: dict[int, Array])
         buffers: of an earlier call with the same shapes; they are written again, and their borders are 0 already.
     """
     found: Array = compiled_windows.gathered(x, window, buffers)
+    if found is NotImplemented:
+        found = launched_windows.gathered(xp, x, window, buffers)
     if found is not NotImplemented:
         return found
     ndim = len(window.inner)
@@ -45,7 +47,7 @@ def gathered(xp: Namespace, x: Array, window: Window, buffers: dict[int, Array])
 
 def added(xp: Namespace, columns: Array, x: Array, window: Window) -> None:
     """Add columns of shape ``(C, *kernel, N, *outer)`` to ``x``, shape ``(C, N, *inner)``, in their places."""
-    if compiled_windows.added(columns, x, window):
+    if compiled_windows.added(columns, x, window) or launched_windows.added(columns, x, window):
         return
     ndim = len(window.inner)
     place = (ALL,) * (ndim + 1)

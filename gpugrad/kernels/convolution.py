@@ -7,9 +7,9 @@ For each image the columns ``(C K, P)`` hold, for C channels and K offsets of th
     filters    W' = g columns(x)^T           the transpose of convolve by W
 
 The columns are K times as large as the image. So on the CPU a few images at a time go through one buffer that stays in
-the cache; on a GPU as many as fit into a fixed share of memory. With a compiler for the CPU, a convolution of each
-channel with one filter needs no columns (``compiled_windows.py``). Source: Chellapilla, Puri and Simard 2006, "High
-performance convolutional neural networks for document processing".
+the cache; on a GPU as many as fit into a fixed share of memory. A convolution of each channel with one filter needs no
+columns where windows are machine code (``compiled_windows.py``) or CUDA kernels (``launched_windows.py``).
+Source: Chellapilla, Puri and Simard 2006, "High performance convolutional neural networks for document processing".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from math import prod
 
 from .. import backend
 from ..backend import Array, Namespace
-from . import compiled_windows
+from . import compiled_windows, launched_windows
 from .columns import added, gathered
 from .indexing import _atomic as atomic
 from .windows import Window
@@ -86,24 +86,26 @@ def convolve(xp: Namespace, x: Array, w: Array, bias: Array | None, window: Wind
     """
     if _depthwise(x, w, groups):
         found: Array = compiled_windows.depthwise(x, w[:, 0], bias, window)
+        if found is NotImplemented:
+            found = launched_windows.depthwise(xp, x, w[:, 0], bias, window)
         if found is not NotImplemented:
             return found
     outputs = w.shape[0]
     matrices = _matrices(xp, w, groups)
-    offset = None if bias is None else xp.reshape(bias, (groups, outputs // groups, 1))
     dtype = xp.result_type(x.dtype, w.dtype, *(() if bias is None else (bias.dtype,)))
     y = xp.empty((x.shape[0], outputs, window.positions), dtype=dtype)
     for images, positions, columns in _columns(xp, x, window, groups):
         n, size = images.stop - images.start, positions.stop - positions.start
-        whole = n == 1 and size == window.positions
-        if whole:
-            out = xp.matmul(matrices, columns, out=xp.reshape(y[images], (groups, outputs // groups, size)))
+        place = y[images, :, positions]
+        if n == 1 and size == window.positions:
+            xp.matmul(matrices, columns, out=xp.reshape(place, (groups, outputs // groups, size)))
+            out = place
         else:
-            out = xp.matmul(matrices, columns)
-        if offset is not None:
-            out = xp.add(out, offset, out=out if out.dtype == dtype else None)
-        if not whole:
-            y[images, :, positions] = xp.swapaxes(xp.reshape(out, (outputs, n, size)), 0, 1)
+            out = xp.swapaxes(xp.reshape(xp.matmul(matrices, columns), (outputs, n, size)), 0, 1)
+        if bias is not None:
+            xp.add(out, xp.reshape(bias, (outputs, 1)), out=place)
+        elif out is not place:
+            place[...] = out
     return xp.reshape(y, (x.shape[0], outputs, *window.outer))
 
 
@@ -122,6 +124,8 @@ def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window
     """
     if _depthwise(g, w, groups):
         found: Array = compiled_windows.depthwise_back(g, w[:, 0], bias, window)
+        if found is NotImplemented:
+            found = launched_windows.depthwise_back(xp, g, w[:, 0], bias, window)
         if found is not NotImplemented:
             return found
     count, channels = g.shape[0], w.shape[1] * groups
@@ -129,19 +133,26 @@ def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window
         return convolve(xp, g, _mirrored(xp, w, groups), bias, window.mirrored, groups)
     matrices = xp.swapaxes(_matrices(xp, w, groups), 1, 2)
     dtype = xp.result_type(g.dtype, w.dtype, *(() if bias is None else (bias.dtype,)))
-    x = xp.zeros((count, channels, *window.inner), dtype=dtype)
-    if bias is not None:
+    pieces = [*_pieces(g, channels, window)]
+    fresh = launched_windows.owner_of(g, w, bias) is not None and len({piece[1].start for piece in pieces}) == 1
+    x = (xp.empty if fresh else xp.zeros)((count, channels, *window.inner), dtype=dtype)
+    if bias is not None and fresh:
+        bias = xp.ascontiguousarray(bias)
+    elif bias is not None:
         x[...] = xp.reshape(bias, (channels, *(1 for _ in window.inner)))
     moved, flat = xp.swapaxes(x, 0, 1), xp.reshape(g, (count, g.shape[1], window.positions))
     buffer = None
-    for images, positions, seen, strip in _pieces(g, channels, window):
+    for images, positions, seen, strip in pieces:
         n = images.stop - images.start
         shape = (groups, matrices.shape[1], n * strip.positions)
         if buffer is None or buffer.shape != shape:
             buffer = xp.empty(shape, dtype=dtype)
         xp.matmul(matrices, _by_channel(xp, flat, images, positions, groups), out=buffer)
         columns = xp.reshape(buffer, (channels, *window.kernel, n, *strip.outer))
-        added(xp, columns, moved[:, images, seen], strip)
+        if fresh:
+            launched_windows.added(columns, moved[:, images], window, bias, fresh)
+        else:
+            added(xp, columns, moved[:, images, seen], strip)
     return x
 
 
@@ -154,14 +165,23 @@ def filters(xp: Namespace, x: Array, g: Array, window: Window, groups: int) -> A
     outputs, channels = g.shape[1], x.shape[1] // groups
     if channels == 1 and outputs == groups:
         found: Array = compiled_windows.depthwise_filters(x, g, window)
+        if found is NotImplemented:
+            found = launched_windows.depthwise_filters(xp, x, g, window)
         if found is not NotImplemented:
             return found[:, None]
-    w = xp.zeros((groups, channels * window.size, outputs // groups), dtype=xp.result_type(x.dtype, g.dtype))
+    host = backend.device_of(x).is_host
+    w = None
     flat = xp.reshape(g, (g.shape[0], outputs, window.positions))
     for images, positions, columns in _columns(xp, x, window, groups):
         upstream = _by_channel(xp, flat, images, positions, groups)
-        xp.add(w, xp.matmul(columns, xp.swapaxes(upstream, 1, 2)), out=w)  # BLAS likes this order better
-    return xp.reshape(xp.swapaxes(w, 1, 2), (outputs, channels, *window.kernel))
+        if host:  # whose BLAS likes this order better
+            part = xp.swapaxes(xp.matmul(columns, xp.swapaxes(upstream, 1, 2)), 1, 2)
+        else:
+            part = xp.matmul(upstream, xp.swapaxes(columns, 1, 2))
+        w = part if w is None else xp.add(w, part, out=w)
+    if w is None:
+        w = xp.zeros((outputs, channels * window.size), dtype=xp.result_type(x.dtype, g.dtype))
+    return xp.reshape(w, (outputs, channels, *window.kernel))
 
 
 @atomic
@@ -176,6 +196,9 @@ def unfold(xp: Namespace, x: Array, window: Window) -> Array:
 def fold(xp: Namespace, columns: Array, window: Window) -> Array:
     """What the windows give to each place added up: shape ``(N, C K, P)`` to ``(N, C, *inner)``."""
     count, channels = columns.shape[0], columns.shape[1] // window.size
-    x = xp.zeros((count * channels, 1, *window.inner), dtype=columns.dtype)
-    added(xp, xp.reshape(columns, (count * channels, *window.kernel, 1, *window.outer)), x, window)
+    columns = xp.reshape(columns, (count * channels, *window.kernel, 1, *window.outer))
+    x = xp.empty((count * channels, 1, *window.inner), dtype=columns.dtype)
+    if not launched_windows.added(columns, x, window, fresh=True):
+        x[...] = 0
+        added(xp, columns, x, window)
     return xp.reshape(x, (count, channels, *window.inner))

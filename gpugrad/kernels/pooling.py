@@ -2,7 +2,7 @@
 
 Maxima and sums over a window of k x k are taken along one axis after the other: 2 k passes instead of k^2. On the CPU
 the planes of one image after the other go through all passes while they are in the cache; with a compiler for it there
-is one pass (``compiled_windows.py``).
+is one pass (``compiled_windows.py``), as there is on a GPU (``launched_windows.py``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, Namespace
-from . import compiled_windows
+from . import compiled_windows, launched_windows
 from .indexing import _atomic as atomic
 from .shapes import Shape
+from .wide import wider
 from .windows import Window
 
 HOST_BYTES = 2**19
@@ -71,6 +72,8 @@ def largest(xp: Namespace, x: Array, window: Window) -> Array:
     planes = _planes(xp, x, ndim)
     y = compiled_windows.pooled("max", planes, window, -inf)
     if y is NotImplemented:
+        y = launched_windows.pooled(xp, "max", planes, window)
+    if y is NotImplemented:
         y = xp.empty((planes.shape[0], *window.outer), dtype=x.dtype)
         for some in _some(window, planes.shape[0], x):
             y[some] = _reduced(xp, planes[some], window, xp.maximum, _lowest(xp, x))
@@ -86,9 +89,11 @@ def winners(xp: Namespace, x: Array, y: Array, window: Window) -> Array:
     """
     dtype = xp.uint8 if window.size < 256 else xp.int32
     planes, tops = _planes(xp, x, len(window.inner)), _planes(xp, y, len(window.inner))
-    compiled = compiled_windows.winners(planes, tops, window)
-    if compiled is not NotImplemented:
-        return xp.reshape(compiled, y.shape)
+    made = compiled_windows.winners(planes, tops, window)
+    if made is NotImplemented:
+        made = launched_windows.winners(xp, planes, tops, window)
+    if made is not NotImplemented:
+        return xp.reshape(made, y.shape)
     which = xp.full(tops.shape, xp.iinfo(dtype).max, dtype=dtype)
     for some in _some(window, planes.shape[0], x):
         part, top, found = planes[some], tops[some], which[some]
@@ -103,6 +108,10 @@ def winners(xp: Namespace, x: Array, y: Array, window: Window) -> Array:
 @atomic
 def won(xp: Namespace, x: Array, which: Array, window: Window) -> Array:
     """The element of each window at the offset ``which``. Shape ``(..., *inner)`` to ``(..., *outer)``."""
+    ndim = len(window.inner)
+    made = launched_windows.won(xp, _planes(xp, x, ndim), _planes(xp, which, ndim), window)
+    if made is not NotImplemented:
+        return xp.reshape(made, which.shape)
     y = xp.zeros(which.shape, dtype=x.dtype)
     for number, inner, outer in window.taps:
         xp.copyto(y[(..., *outer)], x[(..., *inner)], where=which[(..., *outer)] == number)
@@ -115,6 +124,8 @@ def returned(xp: Namespace, g: Array, which: Array, window: Window) -> Array:
     ndim = len(window.outer)
     gradients, numbers = _planes(xp, g, ndim), _planes(xp, which, ndim)
     x = compiled_windows.returned(gradients, numbers, window)
+    if x is NotImplemented:
+        x = launched_windows.returned(xp, gradients, numbers, window)
     if x is not NotImplemented:
         return xp.reshape(x, (*g.shape[: g.ndim - ndim], *window.inner))
     x = xp.zeros((gradients.shape[0], *window.inner), dtype=g.dtype)
@@ -166,14 +177,25 @@ def _divided(xp: Namespace, y: Array, counts: Counts) -> Array:
     return y if uniform == 1 else xp.multiply(y, 1 / uniform, out=y)
 
 
+def _factor(counts: Counts) -> tuple[bool, float]:
+    """Whether all sums are divided by one number, and what they are then multiplied with; 1 if not."""
+    uniform = all(len(numbers) == 1 for numbers in counts)
+    return uniform, 1 / prod(numbers[0] for numbers in counts) if uniform else 1.0
+
+
 @atomic
 def average(xp: Namespace, x: Array, window: Window, counts: Counts) -> Array:
     """The sum under each window, divided by ``counts``. Shape ``(..., *inner)`` to ``(..., *outer)``."""
     ndim = len(window.inner)
     planes = _planes(xp, x, ndim)
+    uniform, factor = _factor(counts)
     y = compiled_windows.pooled("sum", planes, window, 0)
     if y is not NotImplemented:
         return xp.reshape(_divided(xp, y, counts), (*x.shape[: x.ndim - ndim], *window.outer))
+    y = launched_windows.pooled(xp, "sum", planes if uniform else wider(xp, planes), window, factor)
+    if y is not NotImplemented:
+        y = y if uniform else xp.astype(_divided(xp, y, counts), x.dtype, copy=False)
+        return xp.reshape(y, (*x.shape[: x.ndim - ndim], *window.outer))
     y = xp.empty((planes.shape[0], *window.outer), dtype=x.dtype)
     for some in _some(window, planes.shape[0], x):
         y[some] = _reduced(xp, planes[some], window, xp.add, 0)
@@ -188,6 +210,11 @@ def average_back(xp: Namespace, g: Array, window: Window, counts: Counts) -> Arr
     planes = _planes(xp, g, ndim)
     if compiled_windows.usable(window, planes.size, planes):
         x = compiled_windows.spread_out(_divided(xp, xp.array(planes, copy=True), counts), window)
+        return xp.reshape(x, (*g.shape[: g.ndim - ndim], *window.inner))
+    uniform, factor = _factor(counts)
+    if launched_windows.owner_of(planes) is not None:
+        shares = planes if uniform else _divided(xp, xp.array(wider(xp, planes), copy=True), counts)
+        x = xp.astype(launched_windows.spread_out(xp, shares, window, factor), g.dtype, copy=False)
         return xp.reshape(x, (*g.shape[: g.ndim - ndim], *window.inner))
     x = xp.empty((planes.shape[0], *window.inner), dtype=g.dtype)
     for some in _some(window, planes.shape[0], g):
