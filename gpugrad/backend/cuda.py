@@ -129,11 +129,20 @@ class CUDABackend(Backend):
 
     def launch(self, source: str, name: str, threads: int, arguments: tuple[Any, ...], block: int = 256) -> None:
         if threads:
-            key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
+            key = (source, self.current_index) if self.several_devices else source
             start = self._launches.get(key)
-            if start is None:  # without RawKernel's own call, which takes longer than the launch
-                start = self._launches[key] = self._function(source, name).linear_launch
+            if start is None:
+                start = self._launches[key] = self.launcher(source, name)
             start(-(-threads // block) * block, arguments, 0, block)
+
+    def launcher(self, source: str, name: str) -> Callable[[int, tuple[Any, ...], int, int], None]:
+        """Without RawKernel's own call, which takes longer than the launch."""
+        start: Callable[[int, tuple[Any, ...], int, int], None] = self._function(source, name).linear_launch
+        return start
+
+    @property
+    def current_index(self) -> int:
+        return int(cupy.cuda.runtime.getDevice())
 
     def struct(self, numbers: tuple[int, ...], wide: bool) -> Any:
         """In the form into which CuPy would turn the array at each launch, where it has one."""
@@ -141,7 +150,7 @@ class CUDABackend(Backend):
         return made(struct_of(numbers, wide))
 
     def _function(self, source: str, name: str) -> Any:
-        key = (source, cupy.cuda.runtime.getDevice()) if self.several_devices else source
+        key = (source, self.current_index) if self.several_devices else source
         function = self._functions.get(key)
         if function is None:
             if self.look_around() and key is source:

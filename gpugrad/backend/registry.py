@@ -154,6 +154,20 @@ class Backend:
         if threads:
             self.run(source, name, (-(-threads // block),), (block,), arguments)
 
+    def launcher(self, source: str, name: str) -> Callable[[int, tuple[Any, ...], int, int], None]:
+        """Kernel ``name`` of a CUDA source on the current device, as a function to be kept and called often.
+
+        Returns:
+            ``start(threads, arguments, shared, block)``, with ``threads`` a positive multiple of ``block``, and
+            ``shared`` bytes of shared memory. It launches on the current stream.
+        """
+        raise NotImplementedError
+
+    @property
+    def current_index(self) -> int:
+        """The number of the device that is current."""
+        return 0
+
     def text(self, array: Array) -> str | None:
         """What to print for an array that shows no values of its own."""
         return None

@@ -20,7 +20,7 @@ from ..expressions import Formula, NotTracedError, trace
 from ..expressions.cuda import TYPES, statements
 from .compiled import SMALL, Compiled
 from .cuda_types import COMPUTE, PRELUDE, SIZES, STORAGE
-from .kernel import REGISTRY, Kernel
+from .kernel import BLOCK, REGISTRY, Kernel, nothing, remember
 from .shapes import Shape, merged
 
 MOST_AXES = 6
@@ -28,9 +28,6 @@ MOST_AXES = 6
 
 MOST_NARROW = 2**31 - 1
 """The largest size, and distance between elements, for 32-bit indices."""
-
-MOST_PLANS = 4096
-"""Number of combinations of dtypes, shapes and strides that a kernel remembers."""
 
 Types = tuple[str, ...]
 """The dtypes of the arrays, in their order, by NumPy's names."""
@@ -113,9 +110,11 @@ class Elementwise(Kernel):
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`."""
-        count = len(self.arrays)
-        scalars = tuple(map(float, arguments[count:])) if self.scalars else ()
-        inputs = arguments[:count]
+        inputs = arguments
+        scalars: tuple[float, ...] = ()
+        if self.scalars:
+            count = len(self.arrays)
+            inputs, scalars = arguments[:count], tuple(map(float, arguments[count:]))
         first = inputs[0]
         kind, dtype, places = type(first), first.dtype, first.data.ptr
         kinds, laid = dtype, [first.shape, first.strides]
@@ -129,25 +128,21 @@ class Elementwise(Kernel):
         if kinds is None:
             kinds = tuple([(a.dtype, a.data.ptr & 15) for a in inputs])
         key = (owner, kinds, places & 15, *laid)
+        if owner.several_devices:
+            key = (owner.current_index, *key)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._remember(key, self._plan(owner, inputs, places & 15))
-        source, threads, shape, order, results, numbers = plan
-        if source is None:
+            plan = remember(self._plans, key, self._plan(owner, inputs, places & 15))
+        start, threads, shape, order, results, numbers = plan
+        if start is None:
             return NotImplemented
         if self.rounds == 1:
             out = kind(shape, results[0]) if order == "C" else _new(owner, shape, order, results[0], first)
-            owner.launch(source, self.name, threads, (*inputs, out, *scalars, numbers))
+            start(threads, (*inputs, out, *scalars, numbers), 0, BLOCK)
             return out
         outputs = tuple([_new(owner, shape, order, result, first) for result in results])
-        owner.launch(source, self.name, threads, (*inputs, *outputs, *scalars, numbers))
+        start(threads, (*inputs, *outputs, *scalars, numbers), 0, BLOCK)
         return outputs or None
-
-    def _remember(self, key: Any, plan: Launch) -> Launch:
-        if len(self._plans) >= MOST_PLANS:
-            self._plans.clear()
-        self._plans[key] = plan
-        return plan
 
     def _plan(self, owner: Backend, inputs: tuple[Any, ...], odd: int) -> Launch:
         """How to launch the kernel on such inputs; ``odd`` has the bits by which addresses are no multiples of 16."""
@@ -165,11 +160,15 @@ class Elementwise(Kernel):
             source = self.packed(types, wide=True) if size > MOST_NARROW else packed
             turned = contiguous(shape[::-1])[::-1]
             order = "C" if not size or steps[0] == contiguous(shape) else "F" if steps[0] == turned else "K"
-            return Launch(source, -(-size // per_piece), shape, order, results, size)
+            return self._ready(owner, source, -(-size // per_piece), shape, order, results, size)
         if axes > MOST_AXES or any(a.data.ptr % n for a, n in zip(inputs, sizes, strict=True)):
             return LEFT  # many axes, or inside a record
         source = self.strided(types, axes, wide)
-        return Launch(source, numbers[-1], shape, "C", results, owner.struct(numbers, wide))
+        return self._ready(owner, source, numbers[-1], shape, "C", results, owner.struct(numbers, wide))
+
+    def _ready(self, owner: Backend, source: str, threads: int, *rest: Any) -> Launch:
+        start = owner.launcher(source, self.name) if threads else nothing
+        return Launch(start, -(-threads // BLOCK) * BLOCK, *rest)
 
     def _learnt(self, inputs: tuple[Any, ...]) -> Known | None:
         types = tuple(name_of(a.dtype) for a in inputs)
@@ -340,9 +339,10 @@ class Elementwise(Kernel):
 class Launch(NamedTuple):
     """What a launch of a kernel on arrays of certain dtypes, shapes and strides needs."""
 
-    source: str | None
-    """None for what is left to the reference."""
+    start: Callable[..., None] | None
+    """See :meth:`Backend.launcher`; None for what is left to the reference."""
     threads: int
+    """In whole blocks."""
     shape: Shape
     """Of the outputs."""
     order: str

@@ -6,11 +6,13 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..backend import BACKENDS, Backend, Namespace, is_short
 from ..backend.dtypes import COMMON
 from .wide import common, rounded, wider
+
+Plan = TypeVar("Plan")
 
 REGISTRY: dict[str, Kernel] = {}
 """Every kernel of the library by name; the compile checks and the comparison with the references go through it."""
@@ -20,6 +22,9 @@ WHOLE: dict[str, Callable[..., Any]] = {}
 
 BLOCK = 256
 """Threads in a block, where nothing else is said."""
+
+MOST_PLANS = 4096
+"""Number of combinations of dtypes, shapes and strides that a kernel remembers."""
 
 
 def named(name: str, function: Callable[..., Any]) -> None:
@@ -31,6 +36,18 @@ def named(name: str, function: Callable[..., Any]) -> None:
     if name in REGISTRY or name in WHOLE:
         raise ValueError(f"there are two kernels {name}")
     WHOLE[name] = function
+
+
+def remember(plans: dict[Any, Plan], key: Any, plan: Plan) -> Plan:
+    """Keep how a kernel is launched on arrays of certain dtypes, shapes and strides."""
+    if len(plans) >= MOST_PLANS:
+        plans.clear()
+    plans[key] = plan
+    return plan
+
+
+def nothing(threads: int, arguments: tuple[Any, ...], shared: int, block: int) -> None:
+    """Launch a kernel on empty arrays."""
 
 
 def seen_whole(xp: Namespace) -> Any:

@@ -78,7 +78,11 @@ def surprise(
 @rows(
     axes={"g": "r", "labels": "r", "weight": "c", "shift": "r", "total": "r"},
     types={"labels": "int64", "shift": "wide", "total": "wide"},
-    variants=({"weight": None, "ignore_index": -100, "label_smoothing": 0.0},),
+    repeated=("g",),
+    variants=(
+        {"weight": None, "ignore_index": -100, "label_smoothing": 0.0},
+        {"weight": None, "ignore_index": -100, "label_smoothing": 0.0, "g": "repeated"},
+    ),
 )
 def surprise_back(
     xp: Namespace, g: Array, logits: Array, labels: Array, weight: Array | None, shift: Array, total: Array, /,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple, overload
 
 from ..backend import Backend, Namespace, as_dtype
@@ -22,7 +23,7 @@ from ..expressions.cuda import TYPES, literal, statements
 from ..expressions.rows import trace_rows
 from .cuda_types import COMPUTE, PRELUDE, STORAGE
 from .elementwise import pointer
-from .kernel import REGISTRY, Kernel
+from .kernel import REGISTRY, Kernel, nothing, remember
 
 WARP_ROW = 1024
 """The longest row for one warp."""
@@ -59,6 +60,45 @@ class Known(NamedTuple):
     long: str
 
 
+class Launch(NamedTuple):
+    """What a launch on arrays of certain dtypes, shapes and strides needs.
+
+    Attributes:
+        start: see :meth:`Backend.launcher`; None for what is left to the reference.
+        threads: in whole blocks.
+        block: threads in a block.
+        made: shape and dtype of each output that is written.
+        given: takes the arrays that are not missing; None for all.
+        whole: whether all of them are contiguous.
+        places: takes the results out of the arrays, the outputs, and a None; None for the one output.
+        sizes: the last argument, a struct: the number of rows, and that of elements in each.
+    """
+
+    start: Callable[..., None] | None
+    threads: int
+    block: int
+    made: list[tuple[tuple[int, ...], Any]]
+    given: Callable[[Sequence[Any]], Sequence[Any]] | None
+    whole: bool
+    places: Callable[[Sequence[Any]], Any] | None
+    sizes: Any
+
+
+LEFT = Launch(None, 0, 0, [], None, True, None, 0)
+"""What is left to the reference."""
+
+
+def taking(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """A function that takes the values at these places.
+
+    >>> taking([2])((1, 2, 3)), taking([2, 0])((1, 2, 3))
+    ((3,), (3, 1))
+    """
+    if not places:
+        return lambda values: ()
+    return itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+
+
 class Rows(Kernel):
     """A kernel over the rows of arrays ``(..., N)``, where N may be several axes; it copies those not contiguous.
 
@@ -69,8 +109,10 @@ class Rows(Kernel):
             position in a row.
         types: the dtypes of arrays that have one of their own; ``wide`` for that of the arithmetic.
         scalars: the parameters that are numbers known at the launch. Each value of another one has its own source.
+        repeated: arrays that are often one number, repeated, as the gradient of a mean is; it is read without a copy.
         leading: the results with an element a row that do not keep the reduced axes.
-        variants: for the sources compiled in advance: the values of the other parameters, and None for missing arrays.
+        variants: for the sources compiled in advance: the values of the other parameters, None for missing arrays,
+            and "repeated" for those that are one number.
     """
 
     def __init__(
@@ -79,34 +121,61 @@ class Rows(Kernel):
         axes: Mapping[str, str] | None = None,
         types: Mapping[str, str] | None = None,
         scalars: tuple[str, ...] = (),
+        repeated: tuple[str, ...] = (),
         leading: tuple[int, ...] = (),
         variants: Sequence[Mapping[str, Any]] = ({},),
     ) -> None:
         super().__init__(reference)
         self.parameters = self.scalars
-        self.scalars = scalars
+        self.scalars, self.repeated = scalars, repeated
         self.axes = {a: (axes or {}).get(a, "rc") for a in self.arrays}
         self.types, self.leading, self.variants = dict(types or {}), leading, variants
         self.first = list(self.axes.values()).index("rc")
         self.static = tuple(n for n in self.parameters if n not in scalars and n not in ("axis", "axes"))
+        self._fixed = taking([i for i, n in enumerate(self.parameters, len(self.arrays)) if n not in scalars])
+        self._numbers = taking([len(self.arrays) + self.parameters.index(n) for n in scalars])
         self._known: dict[Any, Known | None] = {}
+        self._plans: dict[Any, Launch] = {}
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`."""
-        count = len(self.arrays)
-        arrays, more = arguments[:count], dict(zip(self.parameters, arguments[count:], strict=True))
-        first = arrays[self.first]
-        kind, shape = type(first), first.shape
+        arrays = arguments[: len(self.arrays)]
+        kind = type(arrays[self.first])
+        key = [owner, *self._fixed(arguments)]
+        for a in arrays:
+            if a is None:
+                key.append(None)
+            elif type(a) is not kind:
+                return NotImplemented
+            else:
+                key += a.dtype, a.shape, a.strides
+        if owner.several_devices:
+            key.append(owner.current_index)
+        known = tuple(key)
+        plan = self._plans.get(known)
+        if plan is None:
+            plan = remember(self._plans, known, self._plan(owner, arrays, arguments))
+        start, threads, block, made, given, whole, places, sizes = plan
+        if start is None:
+            return NotImplemented
+        inputs = arrays if given is None else given(arrays)
+        if not whole:  # such as the gradient of a mean, which is one number, repeated
+            inputs = [xp.ascontiguousarray(a) for a in inputs]
+        outputs = [kind(shape, dtype) for shape, dtype in made]
+        start(threads, (*inputs, *outputs, *map(float, self._numbers(arguments)), sizes), 0, block)
+        return outputs[0] if places is None else places((*arrays, *outputs, None))
+
+    def _plan(self, owner: Backend, arrays: tuple[Any, ...], arguments: tuple[Any, ...]) -> Launch:
+        """How to launch the kernel on such arrays."""
+        more = dict(zip(self.parameters, arguments[len(arrays) :], strict=True))
+        shape = arrays[self.first].shape
         split = self._split(more, len(shape))
         if split is None:
-            return NotImplemented
-        lead, row, whole = shape[:split], shape[split:], True
+            return LEFT
+        lead, row = shape[:split], shape[split:]
         for a, name in zip(arrays, self.arrays, strict=True):
             if a is None:
                 continue
-            if type(a) is not kind:
-                return NotImplemented
-            whole = whole and a.flags.c_contiguous
             axes, own = self.axes[name], a.shape
             if axes == "c":
                 extra = len(own) - len(row)
@@ -114,31 +183,34 @@ class Rows(Kernel):
             else:
                 fits = own == shape if axes == "rc" else own in (lead, lead + (1,) * len(row))
             if not fits:
-                return NotImplemented
+                return LEFT
         static = tuple([more[n] for n in self.static])
-        key = (tuple([None if a is None else a.dtype for a in arrays]), static)
-        known = self._known[key] if key in self._known else self._learn(key, arrays, static)
+        of = dict(zip(self.arrays, arrays, strict=True))
+        repeated = tuple([n for n in self.repeated if of[n] is not None and of[n].size > 1 and not any(of[n].strides)])
+        key = (tuple([None if a is None else a.dtype for a in arrays]), static, repeated)
+        known = self._known[key] if key in self._known else self._learn(key, arrays, static, repeated)
         if known is None:
-            return NotImplemented
-        shapes = lead, lead + (1,) * len(row), shape
-        outputs = {i: kind(shapes[how], dtype) for i, dtype, how in known.made}
+            return LEFT
         n, rows = math.prod(row), math.prod(lead)
-        if n * rows:
-            short = n <= WARP_ROW
-            block, threads = (WARP_BLOCK, rows * 32) if short else (LONG_BLOCK, rows * LONG_BLOCK)
-            numbers = [float(more[s]) for s in self.scalars]
-            given = [a for a in arrays if a is not None]
-            if not whole:  # such as the gradient of a mean, which is one number, repeated
-                given = [xp.ascontiguousarray(a) for a in given]
-            source = known.short if short else known.long
-            owner.launch(source, self.name, threads, (*given, *outputs.values(), *numbers, rows, n), block)
-        elif any(how < 2 for _, _, how in known.made):
-            return NotImplemented  # what there is of rows without elements, the reference knows
-        results = tuple([
-            None if place is None else outputs[place[1]] if place[0] == "output" else arrays[place[1]]
-            for place in known.given
-        ])  # fmt: skip
-        return results if len(results) > 1 else results[0]
+        if not n * rows and any(how < 2 for _, _, how in known.made):
+            return LEFT  # what there is of rows without elements, the reference knows
+        short = n <= WARP_ROW
+        block, threads = (WARP_BLOCK, rows * 32) if short else (LONG_BLOCK, rows * LONG_BLOCK)
+        start = owner.launcher(known.short if short else known.long, self.name) if n * rows else nothing
+        shapes = lead, lead + (1,) * len(row), shape
+        given = [i for i, a in enumerate(arrays) if a is not None]
+        output = {i: len(arrays) + k for k, (i, _, _) in enumerate(known.made)}
+        places = [-1 if p is None else output[p[1]] if p[0] == "output" else p[1] for p in known.given]
+        return Launch(
+            start,
+            -(-threads // block) * block,
+            block,
+            [(shapes[how], dtype) for _, dtype, how in known.made],
+            taking(given) if len(given) < len(arrays) else None,
+            all(arrays[i].flags.c_contiguous or self.arrays[i] in repeated for i in given),
+            None if places == [len(arrays)] else itemgetter(*places),
+            owner.struct((rows, n), wide=True),
+        )
 
     def _split(self, more: Mapping[str, Any], ndim: int) -> int | None:
         """The first of the reduced axes, if they are the last ones; else None."""
@@ -151,20 +223,24 @@ class Rows(Kernel):
         found = sorted({a % ndim for a in listed})
         return found[0] if found == [*range(ndim - len(found), ndim)] else None
 
-    def _learn(self, key: Any, arrays: tuple[Any, ...], static: tuple[Any, ...]) -> Known | None:
+    def _learn(
+        self, key: Any, arrays: tuple[Any, ...], static: tuple[Any, ...], repeated: tuple[str, ...]
+    ) -> Known | None:
         types = tuple(None if a is None else name_of(a.dtype) for a in arrays)
         made: Known | None = None
         pairs = [(self.types.get(n, "wide"), t) for n, t in zip(self.arrays, types, strict=True) if t is not None]
         if all(t in (COMPUTE if wanted == "wide" else ("int32", "int64")) for wanted, t in pairs):
             try:
-                made = self._made(types, static, {name_of(a.dtype): a.dtype for a in arrays if a is not None})
+                made = self._made(types, static, repeated, {name_of(a.dtype): a.dtype for a in arrays if a is not None})
             except NotTracedError:
                 made = None
         self._known[key] = made
         return made
 
-    def _made(self, types: Types, static: tuple[Any, ...], dtypes: Mapping[str, Any]) -> Known:
-        formula, places = self.traced(types, static)
+    def _made(
+        self, types: Types, static: tuple[Any, ...], repeated: tuple[str, ...], dtypes: Mapping[str, Any]
+    ) -> Known:
+        formula, places = self.traced(types, static, repeated)
         given = [None if p is None else self._place(formula, p) for p in places]
         made = [
             (
@@ -175,7 +251,7 @@ class Rows(Kernel):
             for i, p in enumerate(places)
             if p is not None and given[i] == ("output", p)
         ]
-        return Known(formula, given, made, *(self.source(types, short, static) for short in (True, False)))
+        return Known(formula, given, made, *(self.source(types, short, static, repeated) for short in (True, False)))
 
     def _place(self, formula: Formula, output: int) -> tuple[str, int]:
         """An output that is written, or the input that it is."""
@@ -184,7 +260,9 @@ class Rows(Kernel):
         return ("input", self.arrays.index(y.value)) if y.op == "variable" else ("output", output)
 
     @cache  # noqa: B019  kernels live as long as the program
-    def traced(self, types: Types, static: tuple[Any, ...] = ()) -> tuple[Formula, tuple[int | None, ...]]:
+    def traced(
+        self, types: Types, static: tuple[Any, ...] = (), repeated: tuple[str, ...] = ()
+    ) -> tuple[Formula, tuple[int | None, ...]]:
         """The reference as expressions, and the output of each of its results; see :func:`trace_rows`."""
         values = iter(static)
         more: dict[str, Any] = {}
@@ -193,7 +271,8 @@ class Rows(Kernel):
                 more[name] = -1 if name == "axis" else (1,)
             elif name in self.static:
                 more[name] = next(values)
-        arrays = {n: None if t is None else (t, self.axes[n]) for n, t in zip(self.arrays, types, strict=True)}
+        axes = self.axes | dict.fromkeys(repeated, "")
+        arrays = {n: None if t is None else (t, axes[n]) for n, t in zip(self.arrays, types, strict=True)}
         there: list[bool] = []
 
         def noted(*values: Any, **others: Any) -> Any:
@@ -213,9 +292,10 @@ class Rows(Kernel):
                     for n, t in zip(self.arrays, self.typed(dtype), strict=True)
                 )
                 static = tuple(variant[n] for n in self.static)
+                repeated = tuple(n for n in self.repeated if variant.get(n) == "repeated")
                 for short in (True, False):
                     name = f"{'warp' if short else 'block'} {dtype}{f' {i}' if i else ''}"
-                    yield name, self.source(types, short, static)
+                    yield name, self.source(types, short, static, repeated)
 
     def typed(self, dtype: str) -> tuple[str, ...]:
         """The dtypes of the arrays where that of the rows is ``dtype``."""
@@ -224,10 +304,12 @@ class Rows(Kernel):
         return tuple(own.get(n, dtype) for n in self.arrays)
 
     @cache  # noqa: B019
-    def source(self, dtype: str | Types, short: bool, static: tuple[Any, ...] = ()) -> str:
+    def source(
+        self, dtype: str | Types, short: bool, static: tuple[Any, ...] = (), repeated: tuple[str, ...] = ()
+    ) -> str:
         """The CUDA source with a warp (``short``) or a block for each row."""
         types = self.typed(dtype) if isinstance(dtype, str) else dtype
-        formula, _ = self.traced(types, static)
+        formula, _ = self.traced(types, static, repeated)
         arrays = [e for e in formula.inputs if e.value in self.arrays]
         written = {
             i: y for i, y in enumerate(formula.outputs) if self._place(formula, i) == ("output", i)
@@ -238,7 +320,7 @@ class Rows(Kernel):
             *(f"const {STORAGE[e.dtype]}* __restrict__ {pointer(e.value)}" for e in arrays),
             *(f"{STORAGE[y.dtype]}* __restrict__ gg_y{i}" for i, y in written.items()),
             *(f"double gg_s_{s}" for s in self.scalars),
-            "long long gg_rows", "long long gg_n",
+            "const gg_Sizes gg_sizes",
         ]  # fmt: skip
         names = {e: f"gg_{e.value}" for e in formula.inputs}
         names |= {length("c"): "gg_n", length("r"): "gg_rows", index("c"): "gg_j", index("r"): "gg_row"}
@@ -249,7 +331,9 @@ class Rows(Kernel):
                 for how, t in sorted({(e.value[0], e.dtype) for e in reductions})
                 for line in reduction(how, t, short)
             ),
+            "struct gg_Sizes { long long rows, n; };",  # one argument: CuPy takes 0.2 us for each number
             f'extern "C" __global__ void {self.name}({", ".join(parameters)}) {{',
+            "    const long long gg_rows = gg_sizes.rows, gg_n = gg_sizes.n;",
             "    const long long gg_index = (long long)blockIdx.x * blockDim.x + threadIdx.x;",
             f"    const long long gg_row = {'gg_index / 32' if short else 'blockIdx.x'};",
             f"    const int gg_lane = {'threadIdx.x % 32' if short else 'threadIdx.x'};",

@@ -105,6 +105,10 @@ def test_both_devices_are_used(cupy):
     for w, place in ((second, "cuda:1"), (again, "cuda:0")):
         assert w.grad.device == gg.device(place)
         numpy.testing.assert_array_equal(w.grad.numpy(), expected)
+    loaded = backend.load_cuda()._functions
+    on_first, on_second = ({source for source, place in loaded if place == device} for device in (0, 1))
+    assert on_second
+    assert on_second <= on_first, "each device has machine code of its own"
     with pytest.raises(ValueError, match="different devices"):
         again + second
     with pytest.raises(IndexError, match="out of bounds"):

@@ -92,7 +92,11 @@ def launched(*arrays):
     """The source and the number of threads that are asked for."""
     calls = []
     owner = backend.Backend()
-    owner.launch = lambda source, name, threads, arguments: calls.append((source, threads, arguments))
+
+    def launcher(source, name):
+        return lambda threads, arguments, shared, block: calls.append((source, threads, arguments))
+
+    owner.launcher = launcher
     owner.empty_beside = lambda array, dtype: Fake(array.shape, dtype, strides=array.strides)
     result = REGISTRY["relu_forward"].launch(None, owner, arrays)
     assert result is not NotImplemented
@@ -113,7 +117,7 @@ def launched(*arrays):
 def test_indices_are_64_bit_where_elements_are_far_apart(array, wide, threads):
     source, asked, arguments = launched(array)
     assert ("typedef long long gg_I;" in source) == wide
-    assert asked == threads
+    assert asked == -(-threads // 256) * 256, "whole blocks"
     (last,) = (a for a in arguments if not isinstance(a, Fake))
     numbers = [last] if isinstance(last, int) else numpy.frombuffer(last.tobytes(), "i8" if wide else "i4").tolist()
     assert numbers[-1] == array.size
@@ -142,7 +146,7 @@ def test_arrays_that_are_transposed_alike_are_contiguous(shape, strides, packed)
 def test_arrays_that_are_transposed_differently_are_not():
     calls = []
     owner = backend.Backend()
-    owner.launch = lambda source, name, threads, arguments: calls.append(source)
+    owner.launcher = lambda source, name: lambda *arguments: calls.append(source)
     turned, straight = Fake((4, 4), strides=(4, 16)), Fake((4, 4))
     for pair in ((turned, straight), (straight, turned), (turned, Fake((4, 4), strides=(4, 16), pointer=8))):
         assert REGISTRY["relu_backward"].launch(None, owner, pair).strides == straight.strides
@@ -157,6 +161,6 @@ def test_reach_goes_both_ways():
 
 def test_a_view_into_records_goes_to_the_reference():
     field = Fake((4,), strides=(6,))
-    assert REGISTRY["relu_forward"].launch(None, None, (field,)) is NotImplemented
+    assert REGISTRY["relu_forward"].launch(None, backend.Backend(), (field,)) is NotImplemented
     shifted = Fake((4,), pointer=(1 << 40) + 2)
-    assert REGISTRY["relu_forward"].launch(None, None, (shifted,)) is NotImplemented
+    assert REGISTRY["relu_forward"].launch(None, backend.Backend(), (shifted,)) is NotImplemented
