@@ -43,7 +43,7 @@ train: $(INSTALLED) ## train a two-layer network on handwritten digits, print it
 	@echo "  gpugrad init mine                                      # a configuration of your own"
 
 test: $(INSTALLED) ## the whole test suite
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 # Nothing is installed: the Python of .venv where it runs, else PYTHON, with the packages that it has.
 gpu: ## check a GPU within BUDGET seconds: kernels, races, the suite, speed; results go into the folder OUT

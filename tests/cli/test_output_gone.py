@@ -13,9 +13,9 @@ pytest.importorskip("safetensors", reason="checkpoints need safetensors: pip ins
 CONFIG = """\
 epochs = 4
 [data]
-use = "digits"
+use = "model.py:images"
 [loader]
-batch_size = 500
+batch_size = 15
 [model]
 use = "model.py:network"
 [loss]
@@ -24,7 +24,19 @@ use = "cross_entropy"
 use = "SGD"
 lr = 0.1
 """
-MODEL = "from gpugrad import nn\n\n\ndef network():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+MODEL = """\
+import numpy
+from gpugrad import data, nn
+
+
+def images():
+    x = numpy.random.default_rng(0).random((60, 1, 8, 8), dtype=numpy.float32)
+    return [data.ArrayDataset(x[i::2], numpy.arange(30) % 10) for i in range(2)]
+
+
+def network():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+"""
 
 
 @pytest.fixture(scope="module")

@@ -231,24 +231,24 @@ def test_thousands_of_training_steps_take_no_memory(rng, no_collector, device):
         pytest.skip("the memory of a device is looked at in tests/backend; the host's is the same on any device")
     parameters, x, t = network(rng)
     tracemalloc.start()
-    losses = [step(parameters, x, t) for _ in range(2000)]  # Python's and NumPy's stocks of small objects fill
+    losses = [step(parameters, x, t) for _ in range(1000)]  # Python's and NumPy's stocks of small objects fill
     gc.collect()
     before, _ = tracemalloc.get_traced_memory()
-    steps = 5000
+    steps = 2000
     for _ in range(steps):
         loss = step(parameters, x, t)
     assert gc.collect() == 0  # finds nothing, but empties Python's stock of unused tuples
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert loss < losses[0] / 2
-    # up to 16 kB come and go with Python's stocks, whatever the number of steps; 40 bytes a step would be 200 kB
-    assert after - before < 8 * steps
+    # up to 16 kB come and go with Python's stocks, whatever the number of steps; 40 bytes a step would be 80 kB
+    assert after - before < 16 * steps
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("walked", [True, False], ids=["walked", "dropped"])
-def test_a_chain_of_a_million_nodes(walked, device):
-    n = 1_000_000 if device.is_host else 20_000
+def test_a_long_chain_of_nodes(walked, device):
+    n = 200_000 if device.is_host else 20_000
     gc.collect()
     gc.disable()  # its passes over a growing graph take most of the time, and nothing here is for it
     try:
@@ -269,7 +269,7 @@ def test_a_chain_of_a_million_nodes(walked, device):
 def test_a_deep_graph_of_views_and_outputs_is_freed():
     x = gg.tensor([1.0, 2.0], requires_grad=True)
     y = x
-    for _ in range(20_000):
+    for _ in range(10_000):
         a, b = gg.split(y, 2)
         y = gg.concat([b, a])[::-1].reshape((2,))
     y.sum().backward()
