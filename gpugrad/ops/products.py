@@ -151,11 +151,12 @@ _cross.vjp(
 
 
 def cross(
-    x1: Array, x2: Array, /, *, axis: int | None = -1, axisa: int = -1, axisb: int = -1, axisc: int = -1
+    x1: Array, x2: Array, /, *, axis: int | None = None, axisa: int = -1, axisb: int = -1, axisc: int = -1
 ) -> Array:
     """The cross product of vectors of 3 along ``axis``, the other axes broadcast.
 
-    With ``axis=None``, as in NumPy, ``axisa``, ``axisb`` and ``axisc`` are the axes of ``x1``, ``x2`` and the result.
+    Without ``axis``, as in NumPy, ``axisa``, ``axisb`` and ``axisc`` are the axes of ``x1``, ``x2`` and the result, by
+    default the last ones.
 
     Raises:
         ValueError: another size than 3.
@@ -167,10 +168,9 @@ def cross(
     """
     if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
         x1, x2 = together("cross", x1, x2)
-    if axis is None or (axisa, axisb, axisc) != (-1, -1, -1):
-        if axis not in (None, -1):
-            raise ValueError(f"cross: expected axis or axisa, axisb and axisc, got both, with axis={axis}")
+    if axis is None and (axisa, axisb, axisc) != (-1, -1, -1):
         return moveaxis(cross(moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)), -1, axisc)
+    axis = -1 if axis is None else axis
     m, n = len(x1.shape), len(x2.shape)
     which_axis("cross", axis, min(m, n))
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:

@@ -83,7 +83,7 @@ class Call:
     def nodes(self) -> list[Node]:
         return [v.node for v in self.variables if v.node is not None]
 
-    def run(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def run(self, f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """``f``, recorded, with transforms inside it aware that they are inside."""
         token = _inside.set(True)
         where = transform_device.set(self.variables[0].device if self.variables else inside())
