@@ -1,0 +1,1 @@
+"""Interfaces of other packages over gpugrad, for programs that were written for them."""
