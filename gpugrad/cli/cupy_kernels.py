@@ -28,11 +28,14 @@ def programs() -> Iterator[Program]:
         yield f"{name}, forward and backward", partial(network, optim.SGD)
     for name in optim.__all__:
         kind = getattr(optim, name)
-        if isinstance(kind, type) and issubclass(kind, optim.Optimizer) and kind is not optim.Optimizer:
+        if isinstance(kind, type) and issubclass(kind, optim.Optimizer) and name not in BY_ITSELF:
             for options in OPTIONS.get(name, ({},)):
                 said = "".join(f", {key}" for key in options)
                 yield f"optimizer {name}{said}", partial(perceptron, kind, **options)
 
+
+BY_ITSELF = {"Optimizer", "LBFGS", "Muon"}
+"""The base class, and optimizers that take a closure, or matrices alone."""
 
 OPTIONS: dict[str, tuple[dict[str, Any], ...]] = {
     "SGD": ({}, {"momentum": 0.9}),

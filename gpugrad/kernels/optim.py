@@ -211,3 +211,154 @@ def amsgrad_update(
     """As :func:`adam_update` with ``w = max(w, v)`` in place of ``v``. Source: Reddi, Kale and Kumar 2018."""
     g = _gradient(p, g, sign, weight_decay)
     _adam(xp, p, g, m, v, w, rate, shrink, fresh1, beta2, fresh2, root, eps)
+
+
+def _mean_and_square(
+    xp: Namespace, g: Array, m: Array, v: Array, fresh1: float, beta2: float, fresh2: float
+) -> None:  # fmt: skip
+    """``m += fresh1 (g - m); v = beta2 v + fresh2 g^2``, the running means of many rules."""
+    m += (g - m) * fresh1
+    v *= beta2
+    v += g * g * fresh2
+
+
+@elementwise(changes=("p", "m", "v"))
+@_in_blocks
+def nadam_update(
+    xp: Namespace, p: Array, g: Array, m: Array, v: Array, /, rate: float, sign: float, weight_decay: float,
+    shrink: float, fresh1: float, beta2: float, fresh2: float, root: float, eps: float, ahead: float,
+) -> None:  # fmt: skip
+    """As :func:`adam_update` with the step ``(rate g + ahead m) / (sqrt(v) / root + eps)``.
+
+    Source: Dozat 2016, "Incorporating Nesterov momentum into Adam"; ``torch.optim.NAdam``.
+    """
+    g = _gradient(p, g, sign, weight_decay)
+    _mean_and_square(xp, g, m, v, fresh1, beta2, fresh2)
+    d = xp.sqrt(v) / root + eps
+    if may_differ(shrink, 1):
+        p *= shrink
+    p -= (g * rate + m * ahead) / d
+
+
+@elementwise(changes=("p", "m", "v"))
+@_in_blocks
+def radam_update(
+    xp: Namespace, p: Array, g: Array, m: Array, v: Array, /, rate: float, sign: float, weight_decay: float,
+    shrink: float, fresh1: float, beta2: float, fresh2: float, eps: float, adapted: float,
+) -> None:  # fmt: skip
+    """As :func:`adam_update` with the step ``rate m / (sqrt(v) + eps)``, or ``rate m`` while ``adapted`` is 0.
+
+    Source: Liu et al. 2020, "On the variance of the adaptive learning rate and beyond"; ``torch.optim.RAdam``.
+    """
+    g = _gradient(p, g, sign, weight_decay)
+    _mean_and_square(xp, g, m, v, fresh1, beta2, fresh2)
+    if may_differ(shrink, 1):
+        p *= shrink
+    p -= either(adapted != 0, lambda: m / (xp.sqrt(v) + eps), lambda: m) * rate
+
+
+@elementwise(changes=("p", "m", "u"))
+@_in_blocks
+def adamax_update(
+    xp: Namespace, p: Array, g: Array, m: Array, u: Array, /, rate: float, sign: float, weight_decay: float,
+    fresh1: float, beta2: float, eps: float,
+) -> None:  # fmt: skip
+    """``m += fresh1 (g - m); u = max(beta2 u, |g| + eps); p -= rate m / u``, with ``rate = lr / (1 - beta1^t)``.
+
+    Source: Kingma and Ba 2015, section 7.1; ``torch.optim.Adamax``.
+    """
+    g = _gradient(p, g, sign, weight_decay)
+    m += (g - m) * fresh1
+    u[...] = xp.maximum(u * beta2, xp.abs(g) + eps)
+    p -= m / u * rate
+
+
+@elementwise(changes=("p", "s", "a"))
+@_in_blocks
+def adadelta_update(
+    xp: Namespace, p: Array, g: Array, s: Array, a: Array, /, rate: float, sign: float, weight_decay: float,
+    rho: float, fresh: float, eps: float,
+) -> None:  # fmt: skip
+    """``s = rho s + fresh g^2; d = sqrt((a + eps) / (s + eps)) g; a = rho a + fresh d^2; p -= rate d``.
+
+    With ``fresh = 1 - rho``. Source: Zeiler 2012, "ADADELTA: an adaptive learning rate method".
+    """
+    g = _gradient(p, g, sign, weight_decay)
+    s *= rho
+    s += g * g * fresh
+    d = xp.sqrt(a + eps) / xp.sqrt(s + eps) * g
+    a *= rho
+    a += d * d * fresh
+    p -= d * rate
+
+
+@elementwise(changes=("p", "b", "s"))
+@_in_blocks
+def rprop_update(
+    xp: Namespace, p: Array, g: Array, b: Array, s: Array, /, rate: float, sign: float, fewer: float, more: float,
+    low: float, high: float, first: float,
+) -> None:  # fmt: skip
+    """Steps ``s`` (``rate`` at first) grow by ``more`` while the sign of the gradient stays, and shrink by ``fewer``.
+
+    Where the sign changed since the last gradient ``b``, the parameter waits, and ``b`` becomes 0.
+    Source: Riedmiller and Braun 1993, without going back; ``torch.optim.Rprop``.
+    """
+    if may_differ(sign, 1):
+        g = g * sign
+    turned = g * b
+    d = either(first != 0, lambda: xp.full_like(s, rate), lambda: s)
+    d = xp.where(turned > 0, d * more, xp.where(turned < 0, d * fewer, d))
+    s[...] = xp.minimum(xp.maximum(d, low), high)
+    b[...] = xp.where(turned < 0, 0.0, g)
+    p -= xp.sign(b) * s
+
+
+@elementwise(changes=("p", "a"))
+@_in_blocks
+def asgd_update(
+    xp: Namespace, p: Array, g: Array, a: Array, /, rate: float, sign: float, weight_decay: float, shrink: float,
+    fresh: float,
+) -> None:  # fmt: skip
+    """``p = shrink p - rate g; a += fresh (p - a)``, where ``fresh`` is 1 until averaging begins.
+
+    Source: Polyak and Juditsky 1992; Bottou, "Stochastic gradient tricks"; ``torch.optim.ASGD``.
+    """
+    g = _gradient(p, g, sign, weight_decay)
+    p *= shrink
+    p -= g * rate
+    a[...] = either(fresh != 1, lambda: a + (p - a) * fresh, lambda: p)
+
+
+@elementwise(changes=("p", "m"))
+@_in_blocks
+def lion_update(
+    xp: Namespace, p: Array, g: Array, m: Array, /, rate: float, sign: float, shrink: float, beta1: float,
+    fresh1: float, beta2: float, fresh2: float,
+) -> None:  # fmt: skip
+    """``p = shrink p - rate sign(beta1 m + fresh1 g); m = beta2 m + fresh2 g``, with ``fresh = 1 - beta``.
+
+    Source: Chen et al. 2023, "Symbolic discovery of optimization algorithms", algorithm 2.
+    """
+    if may_differ(sign, 1):
+        g = g * sign
+    if may_differ(shrink, 1):
+        p *= shrink
+    p -= xp.sign(m * beta1 + g * fresh1) * rate
+    m *= beta2
+    m += g * fresh2
+
+
+@elementwise(changes=("u", "m", "v"))
+@_in_blocks
+def lamb_direction(
+    xp: Namespace, u: Array, p: Array, g: Array, m: Array, v: Array, /, sign: float, weight_decay: float,
+    fresh1: float, beta2: float, fresh2: float, scale: float, root: float, eps: float,
+) -> None:  # fmt: skip
+    """Adam's direction and the decay, ``u = scale m / (sqrt(v) / root + eps) + weight_decay p``.
+
+    With ``scale = 1 / (1 - beta1^t)``. Source: You et al. 2020 (LAMB), whose step is ``u`` times a ratio of norms.
+    """
+    if may_differ(sign, 1):
+        g = g * sign
+    _mean_and_square(xp, g, m, v, fresh1, beta2, fresh2)
+    u[...] = m / (xp.sqrt(v) / root + eps) * scale + p * weight_decay

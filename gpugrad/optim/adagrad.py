@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..kernels import Kernel
 from ..kernels.optim import adagrad_update
-from .optimizer import Group, Optimizer, Params, common
+from .optimizer import Common, Group, Optimizer, Params, common
 
 
 class Adagrad(Optimizer):
@@ -20,6 +20,7 @@ class Adagrad(Optimizer):
         initial_accumulator_value: what ``s`` begins with.
         eps: keeps the quotient finite.
         maximize: follow the gradient up.
+        options: see :class:`~gpugrad.optim.optimizer.Common`.
 
     Raises:
         ValueError: a negative option.
@@ -38,12 +39,12 @@ class Adagrad(Optimizer):
 
     def __init__(
         self, params: Params, lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
-        initial_accumulator_value: float = 0, eps: float = 1e-10, *, maximize: bool = False,
+        initial_accumulator_value: float = 0, eps: float = 1e-10, *, maximize: bool = False, **options: Unpack[Common],
     ) -> None:  # fmt: skip
         super().__init__(params, {
             "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
             "initial_accumulator_value": initial_accumulator_value, "maximize": maximize,
-        })  # fmt: skip
+        }, options)  # fmt: skip
 
     def moments(self, group: Group) -> tuple[str, ...]:
         return ("sum",)

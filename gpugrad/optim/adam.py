@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from ..kernels import Kernel
 from ..kernels.optim import adam_update, amsgrad_update
-from .optimizer import Group, Optimizer, Params, common
+from .optimizer import Common, Group, Optimizer, Params, check_betas, common, decay_of
 
 
 class Adam(Optimizer):
@@ -21,6 +23,7 @@ class Adam(Optimizer):
             subtracted from ``p``.
         amsgrad: divide by the largest ``v`` so far.
         maximize: follow the gradient up.
+        options: see :class:`~gpugrad.optim.optimizer.Common`.
         decoupled_weight_decay: the weight decay of :class:`AdamW`.
 
     Raises:
@@ -42,18 +45,16 @@ class Adam(Optimizer):
     def __init__(
         self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0, amsgrad: bool = False, *, maximize: bool = False,
-        decoupled_weight_decay: bool = False,
+        decoupled_weight_decay: bool = False, **options: Unpack[Common],
     ) -> None:  # fmt: skip
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
             "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay,
-        })  # fmt: skip
+        }, options)  # fmt: skip
 
     def check(self, group: Group) -> None:
         super().check(group)
-        for i, beta in enumerate(group["betas"]):
-            if not 0 <= beta < 1:
-                raise ValueError(f"expected betas from 0 to below 1, got {beta} for beta{i + 1}")
+        check_betas(group)
 
     def moments(self, group: Group) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
@@ -63,10 +64,7 @@ class Adam(Optimizer):
 
     def scalars(self, group: Group, step: int) -> tuple[float, ...]:
         (beta1, beta2), lr = group["betas"], group["lr"]
-        sign, weight_decay = common(group)
-        shrink = 1.0
-        if group["decoupled_weight_decay"]:
-            shrink, weight_decay = 1 - lr * weight_decay, 0.0
+        (sign, _), (weight_decay, shrink) = common(group), decay_of(group)
         return (
             lr / (1 - beta1**step), sign, weight_decay, shrink, 1 - beta1, beta2, 1 - beta2,
             (1 - beta2**step) ** 0.5, group["eps"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..kernels import Kernel
 from ..kernels.optim import (
@@ -11,7 +11,7 @@ from ..kernels.optim import (
     rmsprop_momentum_update,
     rmsprop_update,
 )
-from .optimizer import Group, Optimizer, Params, common
+from .optimizer import Common, Group, Optimizer, Params, common
 
 RULES = {
     (False, False): rmsprop_update,
@@ -34,6 +34,7 @@ class RMSprop(Optimizer):
         momentum: how much of the last step is kept.
         centered: divide by the standard deviation, ``sqrt(s - a^2)`` with the running mean ``a`` of ``g``.
         maximize: follow the gradient up.
+        options: see :class:`~gpugrad.optim.optimizer.Common`.
 
     Raises:
         ValueError: a negative option.
@@ -53,12 +54,12 @@ class RMSprop(Optimizer):
 
     def __init__(
         self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
-        momentum: float = 0, centered: bool = False, *, maximize: bool = False,
+        momentum: float = 0, centered: bool = False, *, maximize: bool = False, **options: Unpack[Common],
     ) -> None:  # fmt: skip
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
             "weight_decay": weight_decay, "maximize": maximize,
-        })  # fmt: skip
+        }, options)  # fmt: skip
 
     def moments(self, group: Group) -> tuple[str, ...]:
         names = ["square_avg"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from ..kernels import Kernel
 from ..kernels.optim import sgd_momentum_update, sgd_update
-from .optimizer import Group, Optimizer, Params, common
+from .optimizer import Common, Group, Optimizer, Params, common
 
 
 class SGD(Optimizer):
@@ -21,6 +21,7 @@ class SGD(Optimizer):
         weight_decay: times ``p`` is added to the gradient.
         nesterov: step along ``g + momentum b`` instead of ``b``.
         maximize: follow the gradient up.
+        options: see :class:`~gpugrad.optim.optimizer.Common`.
 
     Raises:
         ValueError: a negative option, or ``nesterov`` without momentum or with dampening.
@@ -42,12 +43,12 @@ class SGD(Optimizer):
 
     def __init__(
         self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
-        nesterov: bool = False, *, maximize: bool = False,
+        nesterov: bool = False, *, maximize: bool = False, **options: Unpack[Common],
     ) -> None:  # fmt: skip
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
             "maximize": maximize,
-        })  # fmt: skip
+        }, options)  # fmt: skip
 
     def check(self, group: Group) -> None:
         super().check(group)

@@ -38,7 +38,7 @@ SCALARS = {
     "rate": 0.1, "sign": -1.0, "weight_decay": 0.2, "momentum": 0.9, "fresh": 0.3, "nesterov": 1.0, "first": 0.0,
     "eps": 0.01, "alpha": 0.7, "shrink": 0.9, "fresh1": 0.1, "beta2": 0.9, "fresh2": 0.1, "root": 0.5,
     "slope": 0.25, "scale": 1.1, "low": -0.5, "beta": 1.3, "limit": 2.0, "high": 0.6, "width": 0.4,
-    "value": 0.3,
+    "value": 0.3, "ahead": 0.2, "adapted": 1.0, "rho": 0.8, "fewer": 0.5, "more": 1.2, "beta1": 0.7,
 }  # fmt: skip
 """A value for each scalar parameter that a kernel of the library has."""
 

@@ -10,6 +10,10 @@ RMS = {"rate": 0.1, "sign": -1.0, "weight_decay": 0.1, "alpha": 0.9, "fresh": 0.
 ADAM = {"rate": 0.1, "sign": 1.0, "weight_decay": 0.2, "shrink": 0.99, "fresh1": 0.1, "beta2": 0.99, "fresh2": 0.01,
         "root": 0.3, "eps": 1e-3}  # fmt: skip
 MOMENTUM = {"rate": 0.1, "sign": 1.0, "weight_decay": 0.1, "momentum": 0.9, "fresh": 0.8, "nesterov": 0.0, "first": 0.0}
+RADAM = {"rate": 0.1, "sign": -1.0, "weight_decay": 0.2, "shrink": 0.99, "fresh1": 0.1, "beta2": 0.99, "fresh2": 0.01,
+         "eps": 1e-3, "adapted": 1.0}  # fmt: skip
+RPROP = {"rate": 0.1, "sign": 1.0, "fewer": 0.5, "more": 1.2, "low": 0.01, "high": 22.0, "first": 0.0}
+LION = {"rate": 0.1, "sign": 1.0, "shrink": 0.9, "beta1": 0.9, "fresh1": 0.1, "beta2": 0.99, "fresh2": 0.01}
 ROWS = [
     (optim.sgd_update, {"rate": 0.1, "sign": 1.0, "weight_decay": 0.0}),
     (optim.sgd_update, {"rate": 0.1, "sign": -1.0, "weight_decay": 0.1}),
@@ -24,6 +28,31 @@ ROWS = [
     (optim.adam_update, ADAM),
     (optim.adam_update, ADAM | {"sign": -1.0, "weight_decay": 0.0, "shrink": 1.0}),
     (optim.amsgrad_update, ADAM),
+    (optim.nadam_update, ADAM | {"ahead": 0.2}),
+    (optim.nadam_update, ADAM | {"ahead": 0.2, "sign": -1.0, "weight_decay": 0.0, "shrink": 1.0}),
+    (optim.radam_update, RADAM),
+    (optim.radam_update, RADAM | {"adapted": 0.0, "weight_decay": 0.0}),
+    (optim.adamax_update, {"rate": 0.1, "sign": -1.0, "weight_decay": 0.1, "fresh1": 0.1, "beta2": 0.9, "eps": 1e-3}),
+    (optim.adadelta_update, {"rate": 0.5, "sign": 1.0, "weight_decay": 0.1, "rho": 0.9, "fresh": 0.1, "eps": 1e-3}),
+    (optim.rprop_update, RPROP),
+    (optim.rprop_update, RPROP | {"first": 1.0, "sign": -1.0}),
+    (optim.asgd_update, {"rate": 0.1, "sign": 1.0, "weight_decay": 0.1, "shrink": 0.9, "fresh": 1.0}),
+    (optim.asgd_update, {"rate": 0.1, "sign": -1.0, "weight_decay": 0.0, "shrink": 1.0, "fresh": 0.2}),
+    (optim.lion_update, LION),
+    (optim.lion_update, LION | {"sign": -1.0, "shrink": 1.0}),
+    (
+        optim.lamb_direction,
+        {
+            "sign": -1.0,
+            "weight_decay": 0.1,
+            "fresh1": 0.1,
+            "beta2": 0.9,
+            "fresh2": 0.1,
+            "scale": 1.5,
+            "root": 0.3,
+            "eps": 1e-3,
+        },
+    ),
 ]
 KERNELS = list({kernel.name: kernel for kernel, _ in ROWS}.values())
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -32,7 +61,7 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 def arrays_for(kernel, dtype, size):
     rng = numpy.random.default_rng(0)
     arrays = {name: rng.normal(size=size).astype(dtype) for name in kernel.arrays}
-    for name in arrays.keys() & {"s", "v", "w"}:
+    for name in arrays.keys() & {"s", "v", "w"} | ({"a"} if kernel is optim.adadelta_update else set()):
         arrays[name] = arrays[name] ** 2 + 20  # above the square of the mean, as running squares are
     return arrays
 

@@ -30,8 +30,48 @@ ROWS = [
     ("Adam", {"lr": 0.1, "decoupled_weight_decay": True, "weight_decay": 0.2}),
     ("AdamW", {}),
     ("AdamW", {"lr": 0.1, "weight_decay": 0.3, "amsgrad": True}),
+    ("NAdam", {}),
+    ("NAdam", {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.1, "momentum_decay": 0.1}),
+    ("NAdam", {"lr": 0.05, "weight_decay": 0.2, "decoupled_weight_decay": True, "maximize": True}),
+    ("RAdam", {}),
+    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.1}),
+    ("RAdam", {"betas": (0.9, 0.5), "weight_decay": 0.2, "decoupled_weight_decay": True, "maximize": True}),
+    ("Adamax", {}),
+    ("Adamax", {"lr": 0.05, "betas": (0.8, 0.7), "weight_decay": 0.1}),
+    ("Adamax", {"maximize": True, "eps": 0.1}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 3.0, "rho": 0.5, "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adadelta", {"maximize": True}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.2, "etas": (0.3, 1.7), "step_sizes": (1e-3, 0.25)}),
+    ("Rprop", {"lr": 0.0001, "maximize": True}),
+    ("ASGD", {}),
+    ("ASGD", {"lr": 0.05, "lambd": 0.1, "alpha": 0.5, "t0": 7, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.001, "t0": 0, "maximize": True}),
+    ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.02, "beta2_decay": -0.5, "eps": (1e-3, 0.1), "d": 1.5, "weight_decay": 0.1}),
+    ("Adafactor", {"lr": 1e-3, "maximize": True}),
+    ("Muon", {"lr": 0.05}),
+    ("Muon", {"lr": 0.05, "nesterov": False, "momentum": 0.7, "weight_decay": 0.0, "ns_steps": 3}),
+    ("Muon", {"adjust_lr_fn": "match_rms_adamw", "ns_coefficients": (2.0, -1.5, 0.5), "eps": 0.1}),
 ]
+MATRICES = {"Muon"}
+"""Optimizers that take matrices alone."""
+REAL = {"Adafactor", "Muon"}
+"""Those that take no complex parameters."""
 rows = pytest.mark.parametrize(("name", "options"), ROWS)
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """PyTorch keeps some of the numbers that it counts in its default dtype; here they are of double precision."""
+    threads = torch.get_num_threads()
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)  # small products in bfloat16 take it ten times as long with several
+    yield
+    torch.set_default_dtype(torch.float32)
+    torch.set_num_threads(threads)
+
 
 START = [numpy.array([[1.0, -2.0, 0.5], [0.3, 0.1, -0.7]]), numpy.array(0.4), numpy.array([0.2, -0.9]), numpy.zeros(0)]
 TARGET = numpy.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [2.0, 2.0]])
@@ -59,14 +99,20 @@ def groups(params, many):
     return [{"params": [w, empty]}, {"params": [b, scale], "lr": 0.02}] if many else list(params)
 
 
+def made(name, library, params, many=False, **options):
+    """An optimizer of either library for those of the parameters that it takes."""
+    options |= {"foreach": False} if library is torch.optim and name != "Muon" else {}
+    given = groups(params, many)
+    if name in MATRICES:
+        given = [{"params": params[:1]}] if many else params[:1]
+    return getattr(library, name)(given, **options)
+
+
 def train(name, options, dtype, many=False, steps=50, use=used):
     """The parameters and the optimizer's state after some steps, here and with PyTorch."""
     ours = [gg.tensor(a, dtype=dtype, requires_grad=True) for a in START]
     theirs = [torch.tensor(a, dtype=getattr(torch, dtype), requires_grad=True) for a in START]
-    optimizers = (
-        getattr(optim, name)(groups(ours, many), **options),
-        getattr(torch.optim, name)(groups(theirs, many), foreach=False, **options),
-    )
+    optimizers = made(name, optim, ours, many, **options), made(name, torch.optim, theirs, many, **options)
     real = getattr(torch, dtype)
     data = (
         [gg.tensor(INPUT, dtype=dtype), gg.tensor(TARGET, dtype=dtype)],
@@ -76,10 +122,18 @@ def train(name, options, dtype, many=False, steps=50, use=used):
         for params, optimizer, (x, target) in zip((ours, theirs), optimizers, data, strict=True):
             if step == 30:
                 optimizer.param_groups[-1]["lr"] *= 0.5
-            optimizer.zero_grad()
+            for p in params:
+                p.grad = None
             loss_of(params, x, target, use(step)).backward()
             optimizer.step()
     return ours, theirs, *optimizers
+
+
+def give_cosines(ours, theirs):
+    """Gradients, but for the parameter without elements, by whose size PyTorch's Adafactor divides."""
+    for p, q in zip(ours[:-1], theirs[:-1], strict=True):
+        q.grad = torch.cos(q.detach())
+        p.grad = gg.cos(p.detach())
 
 
 def assert_close(a, b, dtype, what=None):
@@ -90,8 +144,10 @@ def assert_close(a, b, dtype, what=None):
 
 
 @rows
-@pytest.mark.parametrize("many", [False, True], ids=["one group", "two groups"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("dtype", "many"), [("float32", True), ("float64", False), ("float64", True)],
+    ids=["float32, two groups", "one group", "two groups"],
+)  # fmt: skip
 def test_fifty_steps(name, options, dtype, many):
     ours, theirs, mine, other = train(name, options, dtype, many)
     for p, q in zip(ours, theirs, strict=True):
@@ -107,7 +163,7 @@ def test_fifty_steps(name, options, dtype, many):
 
 @rows
 def test_defaults_are_pytorchs(name, options):
-    p, q = gg.zeros(1).requires_grad_(), torch.zeros(1, requires_grad=True)
+    p, q = gg.zeros((1, 1)).requires_grad_(), torch.zeros(1, 1, requires_grad=True)
     mine, other = getattr(optim, name)([p]).param_groups[0], getattr(torch.optim, name)([q]).param_groups[0]
     extra = {"foreach", "fused", "capturable", "differentiable"}
     assert {k: v for k, v in mine.items() if k != "params"} == {
@@ -124,12 +180,10 @@ def test_state_of_pytorch_as_arrays_can_be_loaded(name, options):
         for i, entry in saved["state"].items()
     }
     ours = [gg.tensor(q.detach().numpy(), requires_grad=True) for q in theirs]
-    mine = getattr(optim, name)(groups(ours, True))
+    mine = made(name, optim, ours, True)
     mine.load_state_dict(saved)
     for _ in range(10):
-        for p, q in zip(ours, theirs, strict=True):
-            q.grad = torch.cos(q.detach())
-            p.grad = gg.cos(p.detach())
+        give_cosines(ours, theirs)
         mine.step()
         other.step()
     for p, q in zip(ours, theirs, strict=True):
@@ -145,11 +199,9 @@ def test_pytorch_can_load_the_state(name, options):
         for i, entry in saved["state"].items()
     }
     theirs = [torch.tensor(p.numpy(), requires_grad=True) for p in ours]
-    other = getattr(torch.optim, name)(theirs, foreach=False)
+    other = made(name, torch.optim, theirs)
     other.load_state_dict(saved)
-    for p, q in zip(ours, theirs, strict=True):
-        q.grad = torch.cos(q.detach())
-        p.grad = gg.cos(p.detach())
+    give_cosines(ours, theirs)
     mine.step()
     other.step()
     for p, q in zip(ours, theirs, strict=True):
@@ -158,6 +210,10 @@ def test_pytorch_can_load_the_state(name, options):
 
 @rows
 def test_complex_parameters(name, options):
+    if name in REAL:
+        with pytest.raises(TypeError, match=f"{name}: expected real parameters, got complex128"):
+            getattr(optim, name)([gg.ones((2, 2), dtype="complex128").requires_grad_()])
+        return
     start = numpy.array([1 + 2j, -0.5j, 3 - 1j])
     p, q = gg.tensor(start, requires_grad=True), torch.tensor(start, requires_grad=True)
     mine = getattr(optim, name)([p], **options)
@@ -168,3 +224,107 @@ def test_complex_parameters(name, options):
         mine.step()
         other.step()
     assert_close(p, q, "float64")
+
+
+# ---------------------------------------------------------------- a hundred steps, with all that can happen in them
+
+SCHEDULES = {
+    "cosine": lambda L, o: L.CosineAnnealingLR(o, 100),
+    "one cycle": lambda L, o: L.OneCycleLR(o, [0.02, 0.01], 101),
+    "warm-up": lambda L, o: L.SequentialLR(o, [L.LinearLR(o, 0.1, total_iters=10), L.ExponentialLR(o, 0.97)], [10]),
+}
+SCHEDULES_OF_RATES = {"one cycle": lambda L, o: L.OneCycleLR(o, [0.02, 0.01], 101, cycle_momentum=False)}
+"""For optimizers without a momentum that could cycle."""
+BEST = {name: options for name, options in ROWS if not options.get("maximize")}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("name", BEST)
+def test_a_hundred_steps_with_a_schedule_clipping_frozen_parameters_and_a_resume(name, schedule):
+    if name in MATRICES:
+        sides = [gg.ones((2, 3), dtype="float64").requires_grad_(), torch.ones(2, 3, requires_grad=True)]
+        sides = [[p, p.detach() * 2, p.detach() * 3] for p in sides]
+        sides = [[p.requires_grad_() for p in side] for side in sides]
+    else:
+        sides = (
+            [gg.tensor(a, requires_grad=True) for a in START[:3]],
+            [torch.tensor(a, requires_grad=True) for a in START[:3]],
+        )
+    options = BEST[name] | ({} if name in MATRICES else {"foreach": False})
+    runs = []
+    for params, library, tool in zip(sides, (optim, torch.optim), (gg.nn, torch.nn), strict=True):
+        optimizer = getattr(library, name)([{"params": params[:2]}, {"params": params[2:], "lr": 0.02}], **options)
+        make = SCHEDULES[schedule]
+        if not {"betas", "momentum"} & optimizer.param_groups[0].keys():
+            make = SCHEDULES_OF_RATES.get(schedule, make)
+        rates = make(library.lr_scheduler, optimizer)
+        for step in range(100):
+            if step == 40:  # a resume, in objects that are new
+                saved, saved_rates = optimizer.state_dict(), rates.state_dict()
+                optimizer = getattr(library, name)([{"params": params[:2]}, {"params": params[2:]}], **options)
+                rates = make(library.lr_scheduler, optimizer)
+                optimizer.load_state_dict(saved)
+                rates.load_state_dict(saved_rates)
+            if step in (20, 30):  # frozen for a while
+                params[1].requires_grad_(step == 30)
+            cos = gg.cos if library is optim else torch.cos
+            for i, p in enumerate(params):
+                p.grad = cos(p.detach() * (i + 1) + step) if p.requires_grad else None
+            tool.utils.clip_grad_norm_(params, 1.0)
+            optimizer.step()
+            rates.step()
+        runs.append(params)
+    for p, q in zip(*runs, strict=True):
+        numpy.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-9, atol=1e-9)
+
+
+# ---------------------------------------------------------------- L-BFGS, which does its own steps
+
+BFGS = [
+    {}, {"lr": 0.5, "max_iter": 7}, {"line_search_fn": "strong_wolfe"},
+    {"line_search_fn": "strong_wolfe", "history_size": 3, "max_iter": 30, "lr": 3.0},
+    {"line_search_fn": "strong_wolfe", "max_eval": 6, "tolerance_change": 1e-5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", BFGS, ids=str)
+@pytest.mark.parametrize("hard", [False, True], ids=["square", "banana"])
+def test_lbfgs(options, hard):
+    """Values, calls of the closure, and the state; a state that was saved half way goes on in the other library."""
+    start = numpy.array([-1.2, 1.0, 0.3, 2.0])
+    sides = []
+    for library, made in ((optim, gg.tensor), (torch.optim, torch.tensor)):
+        x, y = (made(a, requires_grad=True) for a in (start[:3], start[3:].reshape(1, 1)))
+        optimizer, losses = library.LBFGS([x, y], **options), []
+
+        def closure(x=x, y=y, losses=losses, optimizer=optimizer):
+            optimizer.zero_grad()
+            z = y.reshape(1)
+            loss = ((x - z) ** 2).sum() + (x[0] - 1) ** 2 * 3
+            if hard:
+                loss = loss + 2 * (x[1] - x[0] ** 2) ** 2 + (z[0] - x[2] ** 3) ** 2
+            loss.backward()
+            losses.append(loss.item())
+            return loss
+
+        sides.append(((x, y), optimizer, closure, losses))
+    if hard and not options.get("line_search_fn"):
+        options = {**options, "lr": 0.001}
+        for _, optimizer, _, _ in sides:
+            optimizer.param_groups[0]["lr"] = 0.001
+    (ours, mine, closure, seen), (theirs, other, their_closure, wanted) = sides
+    for step in range(4):
+        mine.step(closure)
+        other.step(their_closure)
+        assert len(seen) == len(wanted)
+        numpy.testing.assert_allclose(seen, wanted, rtol=1e-9, atol=1e-12)
+        for p, q in zip(ours, theirs, strict=True):
+            numpy.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-8, atol=1e-10)
+        if step == 1:
+            saved = mine.state_dict()["state"][0]
+            expected = other.state_dict()["state"][0]
+            assert saved.keys() == expected.keys() - {"al"}
+            assert (saved["n_iter"], saved["func_evals"]) == (expected["n_iter"], expected["func_evals"])
+            numpy.testing.assert_allclose(saved["d"].numpy(), expected["d"].numpy(), rtol=1e-6, atol=1e-9)
+            mine.load_state_dict(other.state_dict())

@@ -14,7 +14,25 @@ import pytest
 import gpugrad as gg
 from gpugrad import optim
 from gpugrad.kernels import optim as rules
-from gpugrad.optim import SGD, Adagrad, Adam, AdamW, RMSprop, flat
+from gpugrad.optim import (
+    ASGD,
+    LAMB,
+    LBFGS,
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+    flat,
+)  # fmt: skip
 
 MAKERS = {
     "SGD": lambda params: SGD(params, lr=0.1, momentum=0.9),
@@ -22,7 +40,18 @@ MAKERS = {
     "RMSprop": lambda params: RMSprop(params, centered=True, momentum=0.5, eps=1e-2),
     "Adam": lambda params: Adam(params, lr=0.1, amsgrad=True),
     "AdamW": lambda params: AdamW(params, lr=0.1),
+    "NAdam": lambda params: NAdam(params, lr=0.1),
+    "RAdam": lambda params: RAdam(params, lr=0.1, betas=(0.9, 0.7)),
+    "Adamax": lambda params: Adamax(params, lr=0.1),
+    "Adadelta": lambda params: Adadelta(params, lr=9.0, eps=1e-3),
+    "Rprop": lambda params: Rprop(params, lr=0.1),
+    "ASGD": lambda params: ASGD(params, lr=0.1, t0=2, lambd=0.1),
+    "Lion": lambda params: Lion(params, lr=0.1, weight_decay=0.1),
+    "LAMB": lambda params: LAMB(params, lr=0.1),
+    "Adafactor": lambda params: Adafactor(params, lr=0.1),
 }
+OF_OTHER_KINDS = {"Muon": Muon, "LBFGS": LBFGS}
+"""Those that take matrices, or a closure: see the end of this file."""
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
@@ -44,6 +73,10 @@ def run(optimizer, params, steps, skip=lambda step: ()):
     for step in steps:
         give_gradients(params, step, skip(step))
         optimizer.step()
+
+
+def number(value):
+    return value.numpy() if isinstance(value, gg.Tensor) else value
 
 
 def values(params):
@@ -155,7 +188,7 @@ def test_without_a_gradient_nothing_changes(make):
     for i, entry in optimizer.state_dict()["state"].items():
         assert entry.get("step") == state[i].get("step")
         for key in entry.keys() - {"step"}:
-            numpy.testing.assert_array_equal(entry[key].numpy(), state[i][key].numpy())
+            numpy.testing.assert_array_equal(number(entry[key]), number(state[i][key]))
 
 
 @makers
@@ -374,10 +407,10 @@ def test_state_dict_is_a_copy(make):
     optimizer = make(params)
     run(optimizer, params, range(2))
     saved = optimizer.state_dict()
-    before = {k: v.numpy() for k, v in saved["state"][0].items() if k != "step"}
+    before = {k: number(v) for k, v in saved["state"][0].items() if k != "step"}
     run(optimizer, params, range(2))
     for key, value in before.items():
-        numpy.testing.assert_array_equal(saved["state"][0][key].numpy(), value)
+        numpy.testing.assert_array_equal(number(saved["state"][0][key]), value)
 
 
 def test_state_of_a_fresh_optimizer():
@@ -463,7 +496,33 @@ BAD = [
     (lambda: SGD(Model().parameters, lr=0.1), TypeError, r"got method: use SGD\(model\.parameters\(\)\)"),
     (lambda: Adam([Model()]), TypeError, r"expected Tensors as parameters, got Model: use model\.parameters\(\)"),
     (lambda: Adam([{"params": Model()}]), TypeError, r"expected parameters, got Model: use model\.parameters\(\)"),
-    (lambda: Adam(Model().named_parameters()), TypeError, r"got tuple: use model\.parameters\(\)"),
+    (lambda: Adam([leaf(), ("w", leaf())]), ValueError, "with names, or none of them, got some of each"),
+    (
+        lambda: Adam([{"params": [("w", leaf())]}, {"params": [leaf()]}]),
+        ValueError,
+        "all groups with names of their parameters, or none of them",
+    ),
+    (lambda: Adam([leaf()], lr=0.1, speed=3), TypeError, "Adam: got an unexpected keyword argument 'speed'"),
+    (lambda: SGD([leaf()], differentiable=True), TypeError, "SGD: optimizers are not differentiable"),
+    (lambda: NAdam([leaf()], betas=(0.9, 1.0)), ValueError, "got 1.0 for beta2"),
+    (lambda: RAdam([leaf()], betas=(-1, 0.9)), ValueError, "got -1 for beta1"),
+    (lambda: Adamax([leaf()], eps=-1), ValueError, "expected eps from 0 on, got -1"),
+    (lambda: Adadelta([leaf()], rho=1.5), ValueError, "expected rho from 0 to 1, got 1.5"),
+    (lambda: Rprop([leaf()], etas=(1.5, 1.2)), ValueError, r"0 < etas\[0\] < 1 < etas\[1\], got 1.5 and 1.2"),
+    (lambda: ASGD([leaf()], lr=-1), ValueError, "expected lr from 0 on, got -1"),
+    (lambda: Lion([leaf()], betas=(1.0, 0.9)), ValueError, "got 1.0 for beta1"),
+    (lambda: LAMB([leaf()], betas=(1.0, 0.9)), ValueError, "got 1.0 for beta1"),
+    (lambda: Adafactor([leaf()], d=0.5), ValueError, "expected d from 1 on, got 0.5"),
+    (lambda: Adafactor([leaf()], beta2_decay=0.5), ValueError, "expected beta2_decay up to 0, got 0.5"),
+    (lambda: Adafactor([leaf()], eps=(None, -1)), ValueError, "expected two numbers from 0 on as eps"),
+    (lambda: Muon([leaf()]), ValueError, r"Muon: expected parameters with two axes, got the shape \(2,\)"),
+    (lambda: Muon([gg.ones((2, 2)).requires_grad_()], ns_steps=100), ValueError, "ns_steps: expected 0 to 99, got 100"),
+    (lambda: Muon([gg.ones((2, 2)).requires_grad_()], adjust_lr_fn="rms"), ValueError, "'match_rms_adamw', got 'rms'"),
+    (lambda: LBFGS([leaf()], line_search_fn="armijo"), ValueError, "None or 'strong_wolfe', got 'armijo'"),
+    (lambda: LBFGS([leaf(), leaf().astype("f8").detach().requires_grad_()]), ValueError, "of one dtype on one device"),
+    (lambda: LBFGS([{"params": leaf()}, {"params": leaf()}]), ValueError, "LBFGS: expected a single group"),
+    (lambda: LBFGS([leaf()], master_weights=True), ValueError, "LBFGS: expected master_weights=False"),
+    (lambda: LBFGS([leaf()]).step(), TypeError, "LBFGS: expected a closure"),
     (lambda: Adam(leaf()), TypeError, r"got a single Tensor: use Adam\(\[x\]\)"),
     (lambda: SGD([leaf()], lr="0.004"), TypeError, r"lr: expected a number, got the string.*use lr=float\('0\.004'\)"),
     (lambda: Adam([leaf()], weight_decay=None), TypeError, "weight_decay: expected a number, got None"),
@@ -613,3 +672,149 @@ def test_a_step_outside_of_the_main_thread():
     with ThreadPoolExecutor(1) as pool:
         pool.submit(optimizer.step).result()
     assert [entry["step"] for entry in optimizer.state.values()] == [1] * len(params)
+
+
+# ---------------------------------------------------------------- names, hooks, float32 values of short parameters
+
+
+def test_named_parameters_and_pytorchs_switches():
+    model = Model()
+    optimizer = SGD(model.named_parameters(), lr=0.5, foreach=True, fused=None, capturable=False, differentiable=False)
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    assert not {"foreach", "fused", "capturable", "differentiable"} & optimizer.param_groups[0].keys()
+    optimizer.add_param_group({"params": [("other", leaf())], "fused": True})
+    saved = optimizer.state_dict()
+    assert [group["param_names"] for group in saved["param_groups"]] == [["weight", "bias"], ["other"]]
+    for group in saved["param_groups"]:
+        del group["param_names"]
+    optimizer.load_state_dict(saved)
+    assert optimizer.param_groups[1]["param_names"] == ["other"]
+    with pytest.raises(TypeError, match=r"got tuple"):
+        SGD([("w", leaf(), 3)])
+
+
+def test_hooks_of_steps_and_states():
+    w = leaf()
+    optimizer, seen = SGD([w], lr=1.0), []
+    handles = [
+        optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("before", o is optimizer, args, kwargs))),
+        optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", w.tolist()))),
+    ]
+    w.grad = gg.ones(2)
+    optimizer.step()
+    assert seen == [("before", True, (), {}), ("after", [0.0, 0.0])]
+    for handle in handles:
+        handle.remove()
+    replaced = optimizer.register_step_pre_hook(lambda o, args, kwargs: ((lambda: "other",), {}))
+    assert optimizer.step(lambda: "loss") == "other"
+    replaced.remove()
+    wrong = optimizer.register_step_pre_hook(lambda o, args, kwargs: 3)
+    with pytest.raises(TypeError, match=r"step pre-hook: expected None or \(args, kwargs\), got int"):
+        optimizer.step()
+    wrong.remove()
+    assert len(seen) == 2
+    order = []
+    optimizer.register_state_dict_pre_hook(lambda o: order.append("second"))
+    optimizer.register_state_dict_pre_hook(lambda o: order.append("first"), prepend=True)
+    optimizer.register_state_dict_post_hook(lambda o, state: {**state, "more": 1})
+    optimizer.register_load_state_dict_pre_hook(lambda o, state: state["inner"])
+    optimizer.register_load_state_dict_post_hook(lambda o: order.append("loaded"))
+    saved = optimizer.state_dict()
+    optimizer.load_state_dict({"inner": saved | {"param_groups": [saved["param_groups"][0] | {"lr": 3.0}]}})
+    assert (saved["more"], order, optimizer.param_groups[0]["lr"]) == (1, ["first", "second", "loaded"], 3.0)
+    with pytest.raises(TypeError, match="expected a hook that can be called, got int"):
+        optimizer.register_step_pre_hook(3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_master_weights_follow_float32_and_small_steps_are_not_lost(make, dtype):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    short = [p.astype(dtype).detach().requires_grad_() for p in parameters(gg.float32)]
+    wide = [p.astype("float32").detach().requires_grad_() for p in short]
+    mine, other = make([{"params": short, "master_weights": True}]), make(wide)
+
+    def go(mine, short, other, wide, steps):
+        for step in steps:
+            for p, q in zip(short, wide, strict=True):
+                p.grad = gg.cos(q.detach() + step).astype(dtype)
+                q.grad = p.grad.astype("float32")
+            mine.step()
+            other.step()
+        for p, q in zip(short, wide, strict=True):
+            numpy.testing.assert_array_equal(p.astype("float32").numpy(), q.astype(dtype).astype("float32").numpy())
+
+    go(mine, short, other, wide, range(4))
+    state = mine.state[short[0]]
+    assert state["master_param"].dtype == gg.float32
+    others = [p.detach().copy().requires_grad_() for p in short]
+    resumed = make([{"params": others, "master_weights": True}])
+    resumed.load_state_dict(mine.state_dict())
+    go(copy.deepcopy((resumed, others))[0], [], other, [], range(0))
+    go(resumed, others, other, wide, range(4, 6))
+    for p, q in zip(others, wide, strict=True):  # whoever sets a parameter has set it
+        p.data, q.data = gg.full(p.shape, 2.5, dtype=dtype).data, gg.full(p.shape, 2.5).data
+    go(resumed, others, other, wide, range(6, 7))
+
+
+# ---------------------------------------------------------------- optimizers of other kinds
+
+
+def test_muon_and_lbfgs_can_be_copied_and_resumed():
+    def muon(params):
+        return Muon(params, lr=0.1)
+
+    def lbfgs(params):
+        return LBFGS(params, lr=0.1, max_iter=2)
+
+    for make in (muon, lbfgs):
+        p = gg.tensor(numpy.random.default_rng(0).normal(size=(3, 2)), requires_grad=True)
+
+        def run(optimizer, p, steps):
+            for _ in range(steps):
+
+                def closure():
+                    p.grad = None
+                    loss = ((p - 1) ** 4).sum()
+                    loss.backward()
+                    return loss
+
+                optimizer.step(closure)
+            return p.numpy()
+
+        optimizer = make([p])
+        run(optimizer, p, 3)
+        q, copied = copy.deepcopy((p, optimizer))
+        r, pickled = pickle.loads(pickle.dumps((p, optimizer)))
+        s = p.detach().copy().requires_grad_()
+        resumed = make([s])
+        resumed.load_state_dict(optimizer.state_dict())
+        before = p.numpy()
+        found = [run(o, x, 3) for o, x in ((copied, q), (pickled, r), (resumed, s))]
+        numpy.testing.assert_array_equal(p.numpy(), before)
+        wanted = run(optimizer, p, 3)
+        for one in found:
+            numpy.testing.assert_array_equal(one, wanted)
+
+
+def test_schedules_are_copied_and_pickled_with_their_optimizer():
+    for duplicate in (copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))):
+        w = leaf()
+        optimizer = Adam([w], lr=1.0)
+        rates = optim.lr_scheduler.SequentialLR(
+            optimizer,
+            [
+                optim.lr_scheduler.LinearLR(optimizer, 0.1, total_iters=3),
+                optim.lr_scheduler.CosineAnnealingLR(optimizer, 9),
+            ], [3],
+        )  # fmt: skip
+        for _ in range(2):
+            rates.step()
+        other, others = duplicate((optimizer, rates))
+        for _ in range(4):
+            others.step()
+        assert rates.get_last_lr() != others.get_last_lr() == [other.param_groups[0]["lr"]]
+        for _ in range(4):
+            rates.step()
+        assert rates.get_last_lr() == others.get_last_lr()

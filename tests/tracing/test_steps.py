@@ -16,6 +16,14 @@ from gpugrad.tracing import Program, record
 sys.path.append(str(Path(__file__).parent.parent.parent / "benchmarks"))
 from networks import SMALL
 
+
+def matrices(params):
+    """Those with two axes; the others are frozen."""
+    for p in params:
+        p.requires_grad_(p.ndim == 2)
+    return [p for p in params if p.ndim == 2]
+
+
 OPTIMIZERS = {
     "SGD": lambda p: optim.SGD(p, lr=0.1, weight_decay=0.01),
     "SGD, momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
@@ -27,6 +35,16 @@ OPTIMIZERS = {
     "RMSprop, momentum": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.9),
     "RMSprop, centered": lambda p: optim.RMSprop(p, lr=0.01, centered=True),
     "RMSprop, both": lambda p: optim.RMSprop(p, lr=0.01, centered=True, momentum=0.9),
+    "NAdam": lambda p: optim.NAdam(p, lr=0.01),
+    "RAdam": lambda p: optim.RAdam(p, lr=0.01, betas=(0.9, 0.5)),
+    "Adamax": lambda p: optim.Adamax(p, lr=0.01),
+    "Adadelta": lambda p: optim.Adadelta(p),
+    "Rprop": lambda p: optim.Rprop(p),
+    "ASGD": lambda p: optim.ASGD(p, t0=1),
+    "Lion": lambda p: optim.Lion(p),
+    "LAMB": lambda p: optim.LAMB(p),
+    "Adafactor": lambda p: optim.Adafactor(p),
+    "Muon": lambda p: optim.Muon(matrices(list(p))),
 }
 CLIPS = {
     "no": lambda p: None,
@@ -151,3 +169,10 @@ def test_what_was_recorded_on_the_cpu_is_a_step_on_a_gpu(network, device):
         for array in (flat.data, *flat.moments.values()):
             host = cupy.asnumpy(array)
             assert any(a.shape == host.shape and numpy.array_equal(cupy.asnumpy(a), host) for a in arrays)
+
+
+def test_lbfgs_says_that_it_cannot_be_recorded(device):
+    w = gg.ones(2).requires_grad_()
+    optimizer = optim.LBFGS([w])
+    with pytest.raises(RuntimeError, match="LBFGS: what a step does depends on values of the loss, and cannot be"):
+        record(lambda x: optimizer.step(lambda: (w * x).sum()), (gg.ones(2),))
