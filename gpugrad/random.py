@@ -87,17 +87,25 @@ class Generator:
         >>> generator.random(2).tolist() == first
         True
         """
-        return self._state
+        writer = backend.recorder()
+        return self._state if writer is None else writer.note(lambda: self._state)  # type: ignore[no-any-return]
 
     @state.setter
     def state(self, state: tuple[int, int]) -> None:
+        writer = backend.recorder()
+        if writer is not None and isinstance(state, writer.noted):
+            writer.effect(partial(self._return, state))
+            return
         seed, counter = state
         words = (_word64("seed", seed), _word64("counter", counter))
-        writer = backend.recorder()
         if writer is None:
             self._begin(words)
         else:
             writer.effect(partial(self._begin, words))
+
+    def _return(self, noted: Any) -> None:
+        """Go back to a state that was noted while a function was recorded."""
+        self._begin(noted.value)
 
     def _begin(self, state: tuple[int, int]) -> None:
         with self._lock:
@@ -130,6 +138,9 @@ class Generator:
         >>> Generator(0).fork(1).state == Generator(0).fork(1).state != Generator(0).fork(2).state
         True
         """
+        writer = backend.recorder()
+        if writer is not None:
+            writer.depends(lambda: self._state[:1])
         xp = backend.cpu.backend.xp
         counter = xp.full(1, _word64("n", n), dtype=xp.uint64)
         words = philox.philox(xp, self._state[0], counter, tag=_FORK)

@@ -34,6 +34,7 @@ class Programs:
 
     def __init__(self) -> None:
         self.found: dict[Any, list[Variant]] = {}
+        self.unsettled: set[Any] = set()
         self.count = 0
         self.lock = RLock()
 
@@ -138,8 +139,10 @@ class Jitted(Wrapper):
 
         roots = [("", function), *[(type(one).__name__.lower(), one) for one in taken.objects]]
         plain = bool(found) and not any(isinstance(leaf, Tensor) for leaf in found)
-        value, variant = Session(Given(found, call, roots, plain)).run()
-        if variant is not None:
+        value, variant = Session(Given(found, call, roots, plain)).run(key in programs.unsettled)
+        if variant is None:
+            programs.unsettled.add(key)
+        else:
             variant.objects = taken.objects
             programs.found.setdefault(key, []).insert(0, variant)
             programs.count += 1

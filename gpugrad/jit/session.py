@@ -41,8 +41,15 @@ class Session:
         self.wrappers: list[Tensor] = []
         self.inputs: list[Recorded] = []
 
-    def run(self) -> tuple[Any, Variant | None]:
-        """Record the call; its result, and the program if it holds for other calls too."""
+    def run(self, unsettled: bool) -> tuple[Any, Variant | None]:
+        """Record the call; its result, and the program if it holds for other calls too.
+
+        Args:
+            unsettled: whether a call like this one was recorded before, and its program did not hold.
+
+        Raises:
+            RecordingError: it asks for a value, or changes what its program would not change.
+        """
         recorder, given = self.recorder, self.given
         state = random.default_generator._state
         leaves = [node for node in self.nodes if isinstance(node, Leaf)]
@@ -68,7 +75,7 @@ class Session:
             made[i] = backend.duplicate(made[i])
         inputs = list(recorder.captured)
         value = variant.deliver(made, inputs, recorder.numbers[: variant.scalars], given.leaves, state)
-        return value, variant if self._settled(variant) else None
+        return value, variant if self._settled(variant, unsettled) else None
 
     # ---------------------------------------------------------------- while it is recorded
 
@@ -120,7 +127,9 @@ class Session:
         targets = reached_from(tensors, start) if tensors else []
         self.alive = list(recorder.made.values())
         program = recorder.program
-        self.point = Point(len(program.calls), len(program.inputs), len(recorder.numbers), len(recorder.events))
+        self.point = Point(
+            len(program.calls), len(program.inputs), len(recorder.numbers), len(recorder.events), len(recorder.notes)
+        )
         self.seeds: list[Value] = []
         self.targets: list[Node] = []
         self.gradients: list[Value] = []
@@ -184,6 +193,7 @@ class Session:
         made.kept, made.recorded = parts.kept, [p.output for p in self.graph]
         made.scalars, made.more = self.point.scalars, len(recorder.numbers) - self.point.scalars
         made.events, made.later = recorder.events[: self.point.events], recorder.events[self.point.events :]
+        made.notes = recorder.notes[: self.point.notes]
         made.draws = any(name.endswith(" counter") for name in program.scalars)
         made.copied = [i for i, value in enumerate(parts.forward.outputs) if _is_input(parts.forward, value)]
         changed = {p.kind for p in self.products} - {"result"}
@@ -262,18 +272,21 @@ class Session:
             if (array := arrays.get(node)) is not None and (id(array) in kept or id(array.base) in kept)
         )  # fmt: skip
 
-    def _settled(self, made: Variant) -> bool:
-        """Whether the program can be used again.
-
-        Raises:
-            RecordingError: the function changes a number of Python, or what a container holds, at each call.
-        """
+    def _settled(self, made: Variant, unsettled: bool) -> bool:
+        """Whether the program can be used again. What is made at the first call, such as a cache, may change once."""
+        for one in self.before.sequences:
+            if one.moved():
+                raise RecordingError(
+                    f"the function takes values from {one.name}, which would be the same ones at each call: give them "
+                    "to it as arguments; random numbers of gg.random go on"
+                )
         settled = not made.mixes(list(map(_array_of, self.given.leaves)))
         for place in made.places:
             for key, old, new in place.changes():
                 if isinstance(old, Tensor) and isinstance(new, Tensor):
                     continue
-                if old is ABSENT or old is None or not isinstance(old, PLAIN):
+                lazy = old is ABSENT or old is None or not isinstance(old, PLAIN)
+                if lazy and not unsettled and not isinstance(place.holder, list):
                     settled = False
                     continue
                 raise RecordingError(

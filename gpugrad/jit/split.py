@@ -16,6 +16,7 @@ class Point:
     inputs: int
     scalars: int
     events: int
+    notes: int
 
 
 @dataclass

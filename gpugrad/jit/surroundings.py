@@ -9,6 +9,8 @@ calls.
 from __future__ import annotations
 
 import functools
+import operator
+import random
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -161,6 +163,42 @@ def _content(cell: types.CellType) -> Any:
         return ABSENT
 
 
+class Sequence:
+    """Something that gives another value each time: an iterator, or random numbers of another library's."""
+
+    __slots__ = ("before", "name", "state")
+
+    def __init__(self, name: str, state: Callable[[], Any]) -> None:
+        self.name, self.state = name, state
+        self.before = repr(state())
+
+    def moved(self) -> bool:
+        """Whether it has given a value since."""
+        return repr(self.state()) != self.before
+
+
+def _state_of(value: Any) -> Callable[[], Any] | None:
+    """A function that tells how far a sequence is; None for what is no sequence."""
+    if isinstance(value, types.GeneratorType):
+        return lambda: None if value.gi_frame is None else value.gi_frame.f_lasti + len(repr(value.gi_frame.f_locals))
+    if isinstance(value, numpy.random.Generator):
+        return lambda: value.bit_generator.state
+    if isinstance(value, numpy.random.RandomState):
+        return value.get_state
+    if isinstance(value, random.Random):
+        return value.getstate
+    if hasattr(type(value), "__next__") and _is_library(type(value).__module__):
+        return lambda: _reduced(value)
+    return None
+
+
+def _reduced(iterator: Any) -> Any:
+    try:
+        return [part for part in iterator.__reduce__()[2:] if isinstance(part, int | tuple)]
+    except TypeError:
+        return operator.length_hint(iterator, 0)
+
+
 class Surroundings:
     """All that is reached from a function.
 
@@ -168,14 +206,14 @@ class Surroundings:
         places: where values are that are to stay as they are.
         tensors: the Tensors, by id, and what they are called.
         arrays: the arrays.
-        moving: ids of objects whose attributes change by what a program does again.
+        sequences: what gives another value each time.
     """
 
     def __init__(self, roots: Iterable[tuple[str, Any]]) -> None:
         self.places: list[Place] = []
         self.tensors: dict[int, tuple[Tensor, str]] = {}
         self.arrays: dict[int, tuple[Any, str]] = {}
-        self.iterators: list[tuple[Any, str]] = []
+        self.sequences: list[Sequence] = []
         self._names: set[str] = set()
         roots = list(roots)
         while True:
@@ -194,7 +232,8 @@ class Surroundings:
         return found
 
     def _walk(self, roots: list[tuple[str, Any]]) -> None:
-        self.places, self.tensors, self.arrays, self.iterators = [], {}, {}, []
+        self.places, self.tensors, self.arrays = [], {}, {}
+        self.sequences = [Sequence("numpy.random", numpy.random.get_state), Sequence("random", random.getstate)]
         self._seen: dict[int, Any] = {}
         self._waiting: deque[tuple[str, Any]] = deque(roots)
         while self._waiting:
@@ -224,8 +263,10 @@ class Surroundings:
             self._waiting += [(name, f) for f in map(value.__getattribute__, _functions_of(value)) if f is not None]
         elif isinstance(value, tuple | frozenset):
             self._waiting += [(f"{name}[{i}]", part) for i, part in enumerate(value)]
-        elif type(value) in (list, dict, deque):
+        elif isinstance(value, list | dict | deque):
             self._place(value, None, name)
+            if type(value) not in (list, dict, deque):
+                self._object(name, value)
         elif isinstance(value, set):
             self._waiting += [(f"{name}[...]", part) for part in value]
         elif isinstance(value, types.ModuleType):
@@ -234,8 +275,8 @@ class Surroundings:
         elif isinstance(value, type):
             if not _is_library(value.__module__):
                 self._class(name, value)
-        elif hasattr(type(value), "__next__"):
-            self.iterators.append((value, name))
+        elif (state := _state_of(value)) is not None:
+            self.sequences.append(Sequence(name, state))
         else:
             self._object(name, value)
 
@@ -283,9 +324,7 @@ class Surroundings:
         found = getattr(value, "__dict__", None)
         if isinstance(found, dict):
             everything = library or not self._names.isdisjoint(DYNAMIC)
-            keys = tuple(k for k in found if k not in UNSEEN) if everything else self._named(found, value)
-            if keys:
-                self._place(found, keys, name, value)
+            self._place(found, None if everything else self._attributes(found, value), name, value)
         for one in kind.__mro__:
             slots = vars(one).get("__slots__", ())
             for slot in (slots,) if isinstance(slots, str) else slots:
@@ -307,10 +346,15 @@ class Surroundings:
 
     # ---------------------------------------------------------------- what a holder holds
 
-    def _named(self, attributes: Mapping[str, Any], value: Any = None, special: bool = False) -> tuple[str, ...]:
-        """The attributes that code names, and those that Python or gpugrad call by themselves."""
+    def _attributes(self, attributes: Mapping[str, Any], value: Any) -> tuple[str, ...]:
+        """The attributes of an object that code names, where it has them or its class does; all parts of a Module."""
+        names = [name for name in self._names if name in attributes or hasattr(type(value), name)]
         if isinstance(value, Module):
-            return tuple(k for k in attributes if k not in UNSEEN and (k in self._names or _is_part(attributes[k])))
+            names += ["_kinds", "_hooks", "training", *(k for k in attributes if isinstance(attributes[k], Tensor | Module))]
+        return tuple(sorted(set(names)))
+
+    def _named(self, attributes: Mapping[str, Any], special: bool = False) -> tuple[str, ...]:
+        """The attributes of a class or module that code names, and those that Python or gpugrad call by themselves."""
         return tuple(
             k for k in attributes
             if k in self._names or (special and (k == "forward" or (k.startswith("__") and k not in UNSEEN)))
@@ -320,12 +364,12 @@ class Surroundings:
         made = Place(holder, keys, name, owner)
         self.places.append(made)
         for key, value in zip(made.all_keys(), made.values, strict=True):
-            if not isinstance(value, PLAIN) and value is not ABSENT:
+            if not isinstance(value, PLAIN) and value is not ABSENT and not (owner is not None and key in UNSEEN):
                 self._waiting.append((made.label(key), value))
 
 
 UNSEEN = frozenset({
-    STATE, "_kinds", "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__slots__",
+    STATE, "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__slots__",
     "__abstractmethods__",
     "__dataclass_fields__", "__dataclass_params__", "__match_args__", "__static_attributes__", "__firstlineno__",
     "__qualname__", "__classcell__", "__parameters__", "__orig_bases__", "_abc_impl", "__annotations_cache__",
@@ -333,10 +377,6 @@ UNSEEN = frozenset({
     "__class_getitem__", "__init_subclass__", "__subclasshook__",
 })  # fmt: skip
 """Attributes that no value of a program depends on."""
-
-
-def _is_part(value: Any) -> bool:
-    return isinstance(value, Tensor | Module) or value is None or isinstance(value, bool)
 
 
 def _functions_of(value: Any) -> tuple[str, ...]:

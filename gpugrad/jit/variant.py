@@ -16,7 +16,7 @@ from ..transforms.gradient import variable
 from .backward import WayBack
 from .signature import taken_apart
 from .split import Split
-from .surroundings import Content, Place
+from .surroundings import Content, Place, alike
 
 DATA, NODE = attrgetter("data"), attrgetter("node")
 
@@ -107,6 +107,8 @@ class Variant:
     """For the Tensors that may get another array, which input that is."""
     events: list[tuple[int | None, Callable[[], Any]]]
     """What the host has to do."""
+    notes: list[Any]
+    """What the host notes on the way forward, for the way back."""
     scalars: int
     """How many numbers there are."""
     draws: bool
@@ -164,7 +166,7 @@ class Variant:
                 return False
         for condition, values in self.conditions:
             found = condition()
-            if len(found) != len(values) or not all(map(is_, found, values)):
+            if len(found) != len(values) or not all(a is b or alike(a, b) for a, b in zip(found, values, strict=True)):
                 return False
         return True
 
@@ -230,7 +232,8 @@ class Variant:
                 outside if place is None else leaves[place].node
                 for place, outside in zip(self.parents, self.outside, strict=True)
             ]
-            nodes = way.record(parents, (kept, numbers), [made[i] for i in self.recorded])
+            noted = [note.value for note in self.notes]
+            nodes = way.record(parents, (kept, numbers, noted), [made[i] for i in self.recorded])
         results: list[Any] = []
         for product in self.products:
             kind = product.kind
@@ -273,7 +276,9 @@ class Variant:
             place.values[i] = value
 
     def _back(self, kept: Any, gradients: list[Any]) -> list[Any]:
-        arrays, numbers = kept
+        arrays, numbers, noted = kept
+        for note, value in zip(self.notes, noted, strict=True):
+            note.value = value
         arrays = [
             gradients[i] if kind == "gradient" else array for array, (kind, i) in zip(arrays, self.kept, strict=True)
         ]

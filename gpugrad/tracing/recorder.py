@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -47,8 +48,8 @@ def refuse(what: str) -> RecordingError:
     """The error of ``what``, which needs a value."""
     return RecordingError(
         f"{what}: the value of a tensor was asked for while recording [{user_line()}], and would be frozen in the "
-        "program: use gg.where(condition, a, b) in the place of a branch or a mask, pass what does not change as a "
-        "Python number, and look at values after the function has returned"
+        "program: use gg.where(condition, a, b) in the place of a branch or a mask, or gg.cond; pass what does not "
+        "change as a Python number, or by a name in static; and look at values after the function has returned"
     )
 
 
@@ -69,10 +70,14 @@ class Recorder:
             ``(None, function)``.
         actors: the objects that these functions change.
         conditions: functions whose value the program depends on: with another one, another program would be recorded.
+        notes: what the host has noted, anew at each run.
     """
 
     owner: Backend
     """The backend of the arrays of all recordings."""
+
+    noted: type[Noted]
+    """The type of what :meth:`note` gives."""
 
     def __init__(self, effects: bool = True, copies: bool = False) -> None:
         self.program = Program()
@@ -84,6 +89,7 @@ class Recorder:
         self.events: list[tuple[int | None, Callable[[], Any]]] = []
         self.actors: list[Any] = []
         self.conditions: list[tuple[Callable[[], tuple[Any, ...]], tuple[Any, ...]]] = []
+        self.notes: list[Noted] = []
         self.open = True
         self.made: WeakValueDictionary[int, Recorded] = WeakValueDictionary()
         self._known: dict[int, tuple[Array, Recorded]] = {}
@@ -144,9 +150,8 @@ class Recorder:
 
     def effect(self, act: Callable[[], Any]) -> None:
         """Do something on the host, now and at each run."""
-        self.actors.append(
-            getattr(getattr(act, "func", act), "__self__", None) or next(iter(getattr(act, "args", ())), None)
-        )
+        bound = getattr(getattr(act, "func", act), "__self__", None)
+        self.actors.append(next(iter(getattr(act, "args", ())), None) if bound is None else bound)
         if self._acting:  # a part of one that is noted
             act()
             return
@@ -156,6 +161,13 @@ class Recorder:
             act()
         finally:
             self._acting = False
+
+    def note(self, read: Callable[[], Any]) -> Noted:
+        """Something of the host that is not the same at each run: noted there, to be handed back, and not to be read."""
+        made = Noted()
+        self.notes.append(made)
+        self.effect(partial(made.take, read))
+        return made
 
     def depends(self, value: Callable[[], tuple[Any, ...]]) -> None:
         """Note that what is recorded holds only while ``value()`` gives the objects that it gives now."""
@@ -365,6 +377,25 @@ class Number:
     __lt__ = __gt__ = __truediv__ = __rtruediv__ = __neg__ = __pow__ = _refused
 
 
+class Noted:
+    """What the host noted, such as the state of random numbers: it can be handed back, and nothing else."""
+
+    __slots__ = ("value",)
+
+    def take(self, read: Callable[[], Any]) -> None:
+        """Note it."""
+        self.value = read()
+
+    def _refused(self, *others: Any) -> Any:
+        raise RecordingError(
+            f"the state of random numbers was read while recording [{user_line()}], and would be frozen in the "
+            "program: set it again as it is, or read it outside of the function"
+        )
+
+    __iter__ = __getitem__ = __len__ = __int__ = __eq__ = __lt__ = __add__ = _refused  # type: ignore[assignment]
+    __hash__ = object.__hash__
+
+
 class Recorded:
     """An array of a recording: it knows its shape and dtype, and writes down what is done to it."""
 
@@ -556,6 +587,7 @@ class Paper(Backend):
 
 backend.register_array_type(Recorded, Paper.xp, Paper())
 Recorder.owner = BACKENDS[Recorded]
+Recorder.noted = Noted
 
 
 @contextmanager
