@@ -249,11 +249,9 @@ class Session:
             if self.nodes[i] is not None or (array.base is not None and id(array.base) in bases):
                 made.fixed.add(i)
         made.inputs = made.inputs[: self.point.inputs]
-        captured = {id(array) for array in recorder.captured}
         made.contents = [
             Content(array, name) for array, name in self.before.arrays.values()
-            if id(array) not in captured and type(array) is numpy.ndarray and array.flags.writeable
-            and (array.base is None or id(array.base) not in captured)
+            if type(array) is numpy.ndarray and array.dtype.kind != "O"
         ]  # fmt: skip
 
     def _parents(self, made: Variant) -> None:

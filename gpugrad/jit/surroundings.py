@@ -134,17 +134,29 @@ class Place:
         return f"{self.name}.{key}" if self.name else str(key)
 
 
+CHUNK = 1 << 18
+"""Elements that are compared at a time."""
+
+
 class Content:
-    """An array of NumPy that a function may read beside the recording: its elements, compared at each call."""
+    """An array of NumPy that a function may read beside the recording: its elements, compared at each call.
+
+    NumPy does not tell who reads an array, so ``table[0]`` may stand as a number in the program.
+    """
 
     __slots__ = ("array", "copy", "name")
 
     def __init__(self, array: numpy.ndarray[Any, Any], name: str) -> None:
-        self.array, self.name, self.copy = array, name, array.copy()
+        self.array, self.name = array, name
+        self.copy = list(self._parts())
+
+    def _parts(self) -> Iterator[bytes]:
+        flat = self.array.reshape(-1)
+        return (flat[i : i + CHUNK].tobytes() for i in range(0, flat.size, CHUNK))
 
     def same(self) -> bool:
         """Whether the elements are as they were."""
-        return self.array.tobytes() == self.copy.tobytes()
+        return all(map(operator.eq, self._parts(), self.copy))
 
 
 def alike(new: Any, old: Any) -> bool:
@@ -350,7 +362,12 @@ class Surroundings:
         """The attributes of an object that code names, where it has them or its class does; all parts of a Module."""
         names = [name for name in self._names if name in attributes or hasattr(type(value), name)]
         if isinstance(value, Module):
-            names += ["_kinds", "_hooks", "training", *(k for k in attributes if isinstance(attributes[k], Tensor | Module))]
+            names += [
+                "_kinds",
+                "_hooks",
+                "training",
+                *(k for k in attributes if isinstance(attributes[k], Tensor | Module)),
+            ]
         return tuple(sorted(set(names)))
 
     def _named(self, attributes: Mapping[str, Any], special: bool = False) -> tuple[str, ...]:

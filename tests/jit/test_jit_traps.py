@@ -99,7 +99,7 @@ def test_an_argument_that_is_changed_in_place(device):
 def test_keywords_places_and_static_arguments(device):
     @gg.jit(static=("mode", "table"))
     def f(x, power=2, *, mode="sum", table=None):
-        y = x**power if table is None else x * gg.asarray(table, dtype=x.dtype)
+        y = x**power if table is None else x * gg.asarray(table, dtype=x.dtype, device=x.device)
         return getattr(gg, mode)(y)
 
     x = gg.tensor([1.0, 2.0, 3.0])
@@ -281,7 +281,11 @@ def test_modes_are_part_of_the_call(device):
     assert made().dtype == gg.float32
     with gg.default_dtype(gg.float64):
         assert made().dtype == gg.float64
-    with gg.debug(), numpy.errstate(divide="ignore"), pytest.raises(FloatingPointError, match=r"log.*(.|\n)*test_jit_traps\.py"):
+    with (
+        gg.debug(),
+        numpy.errstate(divide="ignore"),
+        pytest.raises(FloatingPointError, match=r"log.*(.|\n)*test_jit_traps\.py"),
+    ):
         gg.jit(lambda x: gg.log(x))(gg.tensor([0.0]))
     model.requires_grad_(False)
     assert not f(x).requires_grad
@@ -373,7 +377,9 @@ def test_a_value_that_is_asked_for_is_refused_with_the_line(name, device):
     f = gg.jit(ASKED[name])
     x = gg.tensor([1.0, 2.0])
     for _ in range(2):
-        with pytest.raises(RecordingError, match=r"test_jit_traps\.py:\d+: (.|\n)*gg\.where(.|\n)*gg\.cond(.|\n)*static"):
+        with pytest.raises(
+            RecordingError, match=r"test_jit_traps\.py:\d+: (.|\n)*gg\.where(.|\n)*gg\.cond(.|\n)*static"
+        ):
             f(x)
     assert x.tolist() == [1.0, 2.0]
     assert type(x.data) is type(gg.ones(2).data)
