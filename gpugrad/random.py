@@ -88,7 +88,7 @@ class Generator:
         True
         """
         writer = backend.recorder()
-        return self._state if writer is None else writer.note(lambda: self._state)  # type: ignore[no-any-return]
+        return self._state if writer is None else writer.note(lambda: self._state)
 
     @state.setter
     def state(self, state: tuple[int, int]) -> None:

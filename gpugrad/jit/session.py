@@ -33,7 +33,7 @@ class Session:
 
     def __init__(self, given: Given) -> None:
         self.given = given
-        self.recorder = Recorder()
+        self.recorder = Recorder(undo=True)
         self.before = Surroundings(given.roots)
         self.tensors = [tensor for tensor, _ in self.before.tensors.values()]
         self.datas, self.nodes = list(map(DATA, self.tensors)), list(map(NODE, self.tensors))
@@ -70,12 +70,17 @@ class Session:
             recorder.finish(None)
         variant = self._variant(rebuild)
         variant.stamped = [node for node, changed in stamps.items() if node.changed != changed]
-        made = [self.examples[value.number] for value in variant.outputs]
+        inputs, numbers = recorder.captured[: self.point.inputs], recorder.numbers[: variant.scalars]
+        mixed = variant.mixes(list(map(_array_of, given.leaves)))
+        if mixed:
+            made = [self.examples[value.number] for value in variant.outputs]
+        else:  # what the program gives, so that this call has the bits of all that follow
+            recorder.restore()
+            made = variant.forward(inputs, numbers)
         for i in variant.copied:
             made[i] = backend.duplicate(made[i])
-        inputs = list(recorder.captured)
-        value = variant.deliver(made, inputs, recorder.numbers[: variant.scalars], given.leaves, state)
-        return value, variant if self._settled(variant, unsettled) else None
+        value = variant.deliver(made, inputs, numbers, given.leaves, state)
+        return value, variant if self._settled(variant, unsettled) and not mixed else None
 
     # ---------------------------------------------------------------- while it is recorded
 
@@ -278,7 +283,7 @@ class Session:
                     f"the function takes values from {one.name}, which would be the same ones at each call: give them "
                     "to it as arguments; random numbers of gg.random go on"
                 )
-        settled = not made.mixes(list(map(_array_of, self.given.leaves)))
+        settled = True
         for place in made.places:
             for key, old, new in place.changes():
                 if isinstance(old, Tensor) and isinstance(new, Tensor):

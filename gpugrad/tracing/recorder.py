@@ -59,6 +59,7 @@ class Recorder:
     Args:
         effects: whether calls may write in place, declared as ``changes``; gradient rules may not.
         copies: keep the inputs as they were, in ``before``.
+        undo: keep what is written over, for :meth:`restore`.
 
     Attributes:
         program: what has been written down so far.
@@ -79,7 +80,7 @@ class Recorder:
     noted: type[Noted]
     """The type of what :meth:`note` gives."""
 
-    def __init__(self, effects: bool = True, copies: bool = False) -> None:
+    def __init__(self, effects: bool = True, copies: bool = False, undo: bool = False) -> None:
         self.program = Program()
         self.effects, self.copies = effects, copies
         self.captured: list[Array] = []
@@ -90,6 +91,7 @@ class Recorder:
         self.actors: list[Any] = []
         self.conditions: list[tuple[Callable[[], tuple[Any, ...]], tuple[Any, ...]]] = []
         self.notes: list[Noted] = []
+        self._undo: dict[Any, tuple[Array, Array]] | None = {} if undo else None
         self.open = True
         self.made: WeakValueDictionary[int, Recorded] = WeakValueDictionary()
         self._known: dict[int, tuple[Array, Recorded]] = {}
@@ -163,7 +165,7 @@ class Recorder:
             self._acting = False
 
     def note(self, read: Callable[[], Any]) -> Noted:
-        """Something of the host that is not the same at each run: noted there, to be handed back, and not to be read."""
+        """Something of the host that is another one at each run: noted then, to be handed back, and not to be read."""
         made = Noted()
         self.notes.append(made)
         self.effect(partial(made.take, read))
@@ -186,6 +188,8 @@ class Recorder:
         kwargs = mapped(kwargs, self._argument)
         if result is None:
             function = function or resolved(op, self._inner(args, kwargs).xp)
+            if changes and self._undo is not None:
+                self._keep(changes)
             result = function(*mapped(args, example), **mapped(kwargs, example))
         made: list[Value] = []
         if changes:
@@ -203,6 +207,22 @@ class Recorder:
                 tuple(self.lift(array).value for array in changes), shared,
             ))  # fmt: skip
         return wrapped
+
+    def _keep(self, changes: Sequence[Array]) -> None:
+        """Keep what is written over next."""
+        assert self._undo is not None
+        for array in map(example, changes):
+            place = _address(array), array.shape, array.strides
+            if place not in self._undo:
+                with backend.beside(array):
+                    self._undo[place] = array, array.copy()
+
+    def restore(self) -> None:
+        """Give arrays that were written to what was in them before the recording."""
+        for array, copy in reversed((self._undo or {}).values()):
+            with backend.beside(array):
+                array[...] = copy
+        self._undo = None
 
     def _argument(self, value: Any) -> Any:
         if type(value) in BACKENDS and type(value) is not Recorded:
@@ -392,7 +412,7 @@ class Noted:
             "program: set it again as it is, or read it outside of the function"
         )
 
-    __iter__ = __getitem__ = __len__ = __int__ = __eq__ = __lt__ = __add__ = _refused  # type: ignore[assignment]
+    __iter__ = __getitem__ = __len__ = __int__ = __eq__ = __lt__ = __add__ = _refused
     __hash__ = object.__hash__
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import itertools
 import pickle
@@ -126,8 +127,8 @@ def test_numbers_of_python_are_not_frozen(device):
     assert programs(f) == count
     g = gg.jit(lambda x, s: x * s)
     with pytest.warns(RuntimeWarning, match=r"recorded 10 times(.|\n)*test_jit_traps\.py:\d+(.|\n)*as tensors"):
-        for i in range(12):
-            assert g(x, float(i)).tolist() == [i, 2.0 * i]
+        found = [g(x, float(i)).tolist() for i in range(12)]
+    assert found == [[i, 2.0 * i] for i in range(12)]
 
 
 # ---------------------------------------------------------------- what is found beside the arguments
@@ -272,9 +273,9 @@ def test_modes_are_part_of_the_call(device):
         found = f(x)
         gg.random.seed(3)
         wanted = eager(x)
-        assert found.tolist() == wanted.tolist()
+        numpy.testing.assert_allclose(found.detach().numpy(), wanted.detach().numpy(), 1e-5, 1e-6)
         assert found.requires_grad
-        assert model[2].running_var.tolist() == eager[2].running_var.tolist()
+        numpy.testing.assert_allclose(model[2].running_var.numpy(), eager[2].running_var.numpy(), 1e-6)
     with gg.no_grad():
         assert not f(x).requires_grad
     made = gg.jit(lambda: gg.zeros(2))
@@ -332,7 +333,7 @@ FROZEN = {
     "a counter": lambda x, held: x * held.counted(),
     "a list": lambda x, held: held["losses"].append(x) or x,
     "the state of random numbers": lambda x, held: x * gg.random.default_generator.state[1],
-    "a batch": lambda x, held: [x + b for b in held["loader"]][0],
+    "a batch": lambda x, held: next(x + b for b in held["loader"]),
 }
 
 
@@ -456,7 +457,7 @@ def test_an_error_in_the_middle(device):
         gg.synchronize()
     expected.append(step(wanted, other, x, good).item())
     if device.is_host:
-        assert losses == expected
+        numpy.testing.assert_allclose(losses, expected, 1e-6)
 
 
 def test_two_threads_at_once(device):
@@ -471,7 +472,7 @@ def test_two_threads_at_once(device):
             for _ in range(20):
                 found[n] = f(inputs[n], n % 3).tolist()
                 assert found[n] == expected[n]
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
@@ -492,7 +493,10 @@ def test_a_program_goes_with_its_function(device):
         def f(self, x):
             return self.w * x
 
-    owner, free = Owner(), gg.jit(lambda x, w=gg.ones(3): w * x)
+    def scaled(x, w):
+        return w * x
+
+    owner, free = Owner(), gg.jit(functools.partial(scaled, w=gg.ones(3)))
     y = owner.f(gg.ones(3))
     owner.f(gg.ones(3))
     free(gg.ones(3))
