@@ -36,6 +36,7 @@ from .selection import (
     duplicate,
     fetch,
     forget_cuda,
+    lifted,
     load_cuda,
     logger,
     look,
@@ -50,7 +51,8 @@ from .summary import memory_summary
 __all__ = [
     "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
     "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
-    "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "live", "load_cuda",
+    "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "lifted", "live",
+    "load_cuda",
     "logger", "look", "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory", "overwrite",
     "recorder", "register_array_type", "restore", "several_used", "special", "start_recording", "stop_recording",
     "synchronize", "to_host", "transfer",

@@ -162,11 +162,15 @@ def beside(array: Array) -> AbstractContextManager[Any]:
     return owner.using(owner.device(array)) if owner is not None and owner.several_devices else nullcontext()
 
 
+def lifted(array: Array) -> Array:
+    """``array`` for code that computes with it directly: while a function is recorded, that of the recorder."""
+    writer = recorder()
+    return array if writer is None else writer.lift(array)
+
+
 def duplicate(array: Array) -> Array:
     """A copy of ``array`` on its own device."""
-    writer = recorder()
-    if writer is not None:
-        array = writer.lift(array)
+    array = lifted(array)
     owner = BACKENDS.get(type(array))
     if owner is None or not owner.several_devices:
         return array.copy()

@@ -346,6 +346,8 @@ class Surroundings:
 
     def _self_moving(self, name: str, value: Any) -> None:
         if isinstance(value, Optimizer):
+            for hooks in (value._hooks or {}).values():
+                self._waiting += [(f"a hook of {name}", hook) for hook in hooks.values()]
             for i, group in enumerate(value.param_groups):
                 if "param_groups" in self._names:
                     self._place(group, None, f"{name}.param_groups[{i}]")

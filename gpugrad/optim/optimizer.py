@@ -301,7 +301,7 @@ class Optimizer:
                         if writer is None:
                             xp, scalars = flat.xp, self.numbers(group, flat.steps[first])
                         else:
-                            writer.depends(partial(self._memory, group, flat, run))
+                            writer.depends(partial(self._premises, group, flat, run))
                             xp, arrays = writer.owner.xp, [writer.lift(a) for a in arrays]
                             numbers = [f"{type(self).__name__} {name}" for name in rule.scalars]
                             scalars = writer.scalars(numbers, partial(self._scalars, group, flat, run))
@@ -326,12 +326,15 @@ class Optimizer:
     def _scalars(self, group: Group, flat: Flat, run: Run) -> tuple[float, ...]:
         return self.numbers(group, flat.steps[run.indices[0]])
 
-    def _memory(self, group: Group, flat: Flat, run: Run) -> tuple[Any, ...]:
-        """What a recorded step depends on: kernel, arrays, and that the parameters take their steps together."""
-        first = self.step_key(group, flat.steps[run.indices[0]])
-        together = all(self.step_key(group, flat.steps[i]) == first for i in run.indices)
+    def _premises(self, group: Group, flat: Flat, run: Run) -> tuple[Any, ...]:
+        """What a recorded step depends on: kernel, hooks, arrays, and that the parameters take their steps together."""
+        first = run.indices[0]
+        key = self.step_key(group, flat.steps[first])
+        together = all(self.step_key(group, flat.steps[i]) == key for i in run.indices)
         mine = any(flat is one for flats in self._flats for one in flats)
-        return self.rule(group), together, mine, flat.data, *[flat.moment(name) for name in self.moments(group)]
+        rule = self.rule_for(group, flat.shapes[first]) if self.apart else self.rule(group)
+        hooks = [hook for hooks in (self._hooks or {}).values() for hook in hooks.values()]
+        return rule, together, mine, flat.data, *[flat.moment(name) for name in self._kept(group, flat)], *hooks
 
     def _advance(self, group: Group, flat: Flat, run: Run) -> None:
         """Note that the parameters of a run have taken a step."""

@@ -84,7 +84,7 @@ class Equal(Rule):
     """All values count the same."""
 
     def one(self, average: Tensor, value: Tensor, averaged: int) -> None:
-        _mix(average, value, 1 / (averaged + 1))
+        _mix(average, value, 1 / (averaged + 1), low=averaged > 1)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,18 @@ class Decaying(Rule):
     decay: float
 
     def one(self, average: Tensor, value: Tensor, averaged: int) -> None:
-        _mix(average, value, 1 - self.decay)
+        _mix(average, value, 1 - self.decay, low=1 - self.decay < 0.5)
+
+
+@dataclass(frozen=True)
+class Weighted(Rule):
+    """All values count the same, by a weight that changes from step to step of a recorded function."""
+
+    weight: Any
+    """Below one half."""
+
+    def one(self, average: Tensor, value: Tensor, averaged: int) -> None:
+        _mix(average, value, self.weight, low=True)
 
 
 @dataclass(frozen=True)
@@ -162,11 +173,28 @@ class AveragedModel(Module):
     def update_parameters(self, model: Module) -> None:
         """Take in the present weights of ``model``."""
         with modes.no_grad(), Uninterrupted():
-            averaged = int(self.n_averaged.item())
-            _average(_values(self.module, self.use_buffers), _values(model, self.use_buffers), averaged, self.rule)
+            averaged, rule, writer = self._averaged(), self.rule, backend.recorder()
+            if writer is not None:
+                writer.depends(self._stage)
+                if isinstance(rule, Equal) and averaged > 1:
+                    rule = Weighted(*writer.scalars(["weight in the mean"], lambda: (1 / (self._averaged() + 1),)))
+            _average(_values(self.module, self.use_buffers), _values(model, self.use_buffers), averaged, rule)
             if not self.use_buffers:
                 _average(list(self.module.buffers()), list(model.buffers()), 0, None)
-            backend.overwrite(self.n_averaged.data, averaged + 1)
+            self._count()
+
+    def _averaged(self) -> int:
+        return int(self.n_averaged.data.item())
+
+    def _stage(self) -> tuple[int, ...]:
+        """What a recorded update depends on: the first ones differ, and a rule of the user's knows the number."""
+        averaged = self._averaged()
+        return (min(averaged, 2) if isinstance(self.rule, Equal | Decaying) else averaged,)
+
+    @on_the_host
+    def _count(self) -> None:
+        with backend.beside(self.n_averaged.data):
+            self.n_averaged.data[...] += 1
 
 
 class ExponentialMovingAverage:
@@ -368,15 +396,14 @@ def _average(averages: Sequence[Tensor], values: Sequence[Tensor], averaged: int
         rule([a for a, _ in pairs], [v for _, v in pairs], averaged)
 
 
-def _mix(average: Tensor, value: Tensor, weight: float) -> None:
-    """``average += weight (value - average)``, in place and exact at both ends."""
-    a, v = average.data, value.data
+def _mix(average: Tensor, value: Tensor, weight: Any, low: bool) -> None:
+    """``average += weight (value - average)``, in place and exact at both ends: ``low`` is ``weight < 0.5``."""
+    a, v = backend.lifted(average.data), backend.lifted(value.data)
     with backend.beside(a):
-        mixed = a + weight * (v - a) if weight < 0.5 else v - (v - a) * (1 - weight)
-        backend.overwrite(a, mixed)
+        backend.overwrite(a, a + (v - a) * weight if low else v - (v - a) * (1 - weight))
     average.mark_changed()
 
 
 def _write(target: Tensor, value: Tensor) -> None:
-    backend.overwrite(target.data, backend.transfer(value.detach().data, target.device))
+    backend.overwrite(target.data, backend.transfer(backend.lifted(value.detach().data), target.device))
     target.mark_changed()

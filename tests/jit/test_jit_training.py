@@ -11,24 +11,10 @@ import pytest
 import gpugrad as gg
 from gpugrad import nn, optim
 
-sys.path.append(str(Path(__file__).parent.parent.parent / "benchmarks"))
+sys.path += [str(Path(__file__).parent.parent.parent / "benchmarks"), str(Path(__file__).parent.parent / "tracing")]
 from networks import SMALL
+from test_steps import CLIPS, OPTIMIZERS
 
-OPTIMIZERS = {
-    "SGD": lambda p: optim.SGD(p, lr=0.1, weight_decay=0.01),
-    "SGD, momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
-    "Adam": lambda p: optim.Adam(p, lr=0.01),
-    "Adam, amsgrad": lambda p: optim.Adam(p, lr=0.01, amsgrad=True),
-    "AdamW": lambda p: optim.AdamW(p, lr=0.01),
-    "Adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1),
-    "RMSprop": lambda p: optim.RMSprop(p, lr=0.01),
-    "RMSprop, both": lambda p: optim.RMSprop(p, lr=0.01, centered=True, momentum=0.9),
-}
-CLIPS = {
-    "no": lambda p: None,
-    "norm": lambda p: nn.utils.clip_grad_norm_(p, 0.5),
-    "value": lambda p: nn.utils.clip_grad_value_(p, 0.01),
-}
 STEPS = [
     *[(network, "Adam", "norm") for network in SMALL],
     *[(SMALL[0], name, "value") for name in OPTIMIZERS],
@@ -62,7 +48,7 @@ class Training:
 
     def state(self):
         moments = [m for entry in self.optimizer.state.values() for m in entry.values()]
-        grads = [p.grad for p in self.model.parameters()]
+        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
         found = [*self.model.state_dict().values(), *moments, *grads, *self.average.averages]
         arrays = [t.numpy() if isinstance(t, gg.Tensor) else t for t in found]
         return arrays, gg.random.default_generator.state, self.schedule.get_last_lr()
@@ -93,3 +79,28 @@ def test_jitted_steps_are_the_eager_steps(which, device):
 def test_jitted_steps_have_the_same_bits_in_every_run(device):
     which = (SMALL[0], "Adam", "norm")
     assert str(trained(which, True, 4)) == str(trained(which, True, 4))
+
+
+@pytest.mark.parametrize("rule", [None, optim.swa_utils.get_ema_multi_avg_fn(0.8)], ids=["mean", "decaying"])
+def test_averaged_models_go_on(rule, device):
+    states = []
+    for jitted in (True, False):
+        gg.random.seed(2)
+        model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        averaged = optim.swa_utils.AveragedModel(model, multi_avg_fn=rule)
+
+        def step(x, model=model, optimizer=optimizer, averaged=averaged):
+            optimizer.zero_grad()
+            gg.mean(model(x) ** 2).backward()
+            optimizer.step()
+            averaged.update_parameters(model)
+
+        step = gg.jit(step) if jitted else step
+        for i in range(6):
+            step(gg.tensor(numpy.random.default_rng(i).standard_normal((4, 2)).astype("f4")))
+        states.append(averaged.state_dict())
+        assert not jitted or step._programs.count == 3, "the first value is copied, the second has half of the weight"
+    for name, value in states[0].items():
+        numpy.testing.assert_allclose(value.numpy(), states[1][name].numpy(), 1e-5, 1e-6)
+    assert states[0]["n_averaged"].item() == 6
