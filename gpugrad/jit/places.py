@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy
 
 from ..backend import as_dtype
-from ..tracing.program import Call, Program, Value, mapped, resolved
+from ..tracing.program import Call, Program, Value, resolved
+from .passes.effects import read
 
 VIEWING = frozenset({
     "part", "getitem", "reshape", "permute_dims", "transpose", "matrix_transpose", "swapaxes", "moveaxis", "rollaxis",
@@ -104,8 +105,7 @@ class Places:
         """The place of the result of a view; None for what is a new array."""
         if call.op not in VIEWING or len(call.results) != 1 or not call.args or type(call.args[0]) is not Value:
             return None
-        given: list[int] = []
-        mapped((call.args, call.kwargs), lambda v: given.append(v.number) if type(v) is Value else None)
+        given = [value.number for value in read(call)]
         spec = self.program.specs[call.results[0].number]
         base = self.of[given[0]]
         if len(given) != 1 or (call.op in ("astype", "asarray", "positive", "copy") and spec.dtype != base.dtype):

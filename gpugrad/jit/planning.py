@@ -10,6 +10,10 @@ import numpy
 ALIGNMENT = 64
 """Bytes; of a line of the cache and of the longest vectors."""
 
+PAGE, APART = 4096, 3 * ALIGNMENT
+"""Arrays of whole pages are put some lines further apart: at the same place in their pages, they would drive each other
+out of the cache."""
+
 
 class Block(NamedTuple):
     """An array that has to lie somewhere.
@@ -48,6 +52,7 @@ def planned(blocks: Sequence[Block]) -> Plan:
     Plan(offsets=[0, 64, 0], nbytes=128, least=128)
     """
     sizes = [-(-block.nbytes // ALIGNMENT) * ALIGNMENT for block in blocks]
+    sizes = [size + APART if size and size % PAGE == 0 else size for size in sizes]
     order = sorted(range(len(blocks)), key=lambda i: (-sizes[i], blocks[i].first))
     first, last, begin = (numpy.empty(len(blocks), "i8") for _ in range(3))
     offsets = [0] * len(blocks)

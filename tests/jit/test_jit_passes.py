@@ -7,7 +7,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import backend
-from gpugrad.jit.passes import canonical, common, dead, fused, optimized
+from gpugrad.jit.passes import canonical, common, dead, fused, optimized, placed
 from gpugrad.tracing import Call, Input, Program, Scalar, Spec, Value
 
 X = [[0.5, -1.0, 2.0], [3.0, 0.25, -0.5]]
@@ -128,3 +128,19 @@ def test_numbers_that_are_inputs_reach_a_fused_kernel(device):
     x = gg.tensor([-3.0, 1.0]).data
     found, wanted = (backend.to_host(one.replay([x], [0.5, 1.5])[0]) for one in (after, program))
     numpy.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_gradients_of_parts_are_added_up_in_one_array(device):
+    """Parts that overlap, parts that are all of it, and parts added to something that is no part."""
+    functions = {
+        "overlap": lambda x: gg.sum(gg.exp(x[:, :2]) * x[:, 1:]),
+        "all of it": lambda x: gg.sum(gg.exp(x[:, :1])) + gg.sum(x[:, 1:] ** 2),
+        "beside others": lambda x: gg.sum(x * x) + gg.sum(x[0] ** 3) + gg.sum(x[1, ::2]),
+    }
+    for name, function in functions.items():
+        program = dead(traced(gg.grad(function), (2, 3)))
+        after = dead(placed(program))
+        assert "kernel.place_at" not in after.names() or name == "overlap", name
+        assert "kernel.sum_of_parts" in after.names(), name
+        for found, wanted in zip(outcome(after, X), outcome(program, X), strict=True):
+            numpy.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=name)

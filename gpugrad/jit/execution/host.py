@@ -18,11 +18,12 @@ import numpy
 from ... import backend
 from ...backend import as_dtype, threads
 from ...kernels.compiled import FLAT, address
-from ...tracing.program import Call, Program, Scalar, Value, leaves, resolved, values_in
+from ...tracing.program import Call, Program, Scalar, Value, leaves, resolved
+from ..passes.effects import read
 from ..passes.formulas import OPERATORS
 from ..places import Place, Places
 from ..planning import Block, Plan, planned
-from .lowering import copy_record, lowered
+from .lowering import Lying, copy_record, lowered
 from .native import Laid, Record, Tape, Word, runner
 
 Array = numpy.ndarray[Any, Any]
@@ -47,16 +48,20 @@ class Host:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.places = Places(program)
-        self.of = self.places.of
+        self.of = Lying(self.places.of)
         self.inputs = {one.value.number: i for i, one in enumerate(program.inputs)}
         self.written = sorted({self.inputs[r] for c in program.calls for v in c.changes
                                if (r := self.of[v.number].root) in self.inputs})  # fmt: skip
         self._refuse_moved()
         self.steps: list[tuple[Call, list[Record] | None]] = []
+        self.beside: dict[int, int] = {}
+        """The memories that the records of one call need, and of which."""
         for call in program.calls:
             if len(call.results) == 1 and self.of[call.results[0].number].root != call.results[0].number:
                 continue
             self.steps.append((call, lowered(call, program, self.of)))
+            self.beside |= dict.fromkeys(self.of.added, len(self.steps) - 1)
+            self.of.added.clear()
         self._kinds()
         self._lifetimes()
         self._write()
@@ -105,10 +110,12 @@ class Host:
         first: dict[int, int] = {}
         last: dict[int, int] = {}
         for step, (call, _) in enumerate(self.steps):
-            for value in (*call.results, *values_in((call.args, call.kwargs)), *call.changes):
+            for value in (*call.results, *read(call), *call.changes):
                 root = self.of[value.number].root
                 first.setdefault(root, step)
                 last[root] = step
+        for root, step in self.beside.items():
+            first[root] = last[root] = step
         for _, place in self.copies:
             last[place.root] = len(self.steps)
         self.last = last

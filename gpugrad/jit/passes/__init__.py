@@ -13,11 +13,12 @@ from ...tracing.program import Program
 from .common import common
 from .dead import dead
 from .fusion import fused
+from .placing import placed
 from .views import canonical
 
 Pass = Callable[[Program], Program]
 
-PASSES: tuple[Pass, ...] = (canonical, common, dead, fused, dead)
+PASSES: tuple[Pass, ...] = (canonical, common, placed, dead, fused, dead)
 
 
 def optimized(program: Program, passes: tuple[Pass, ...] = PASSES) -> Program:
@@ -27,4 +28,4 @@ def optimized(program: Program, passes: tuple[Pass, ...] = PASSES) -> Program:
     return program
 
 
-__all__ = ["PASSES", "Pass", "canonical", "common", "dead", "fused", "optimized"]
+__all__ = ["PASSES", "Pass", "canonical", "common", "dead", "fused", "optimized", "placed"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...tracing.program import Call, Program, Value, mapped, values_in
+from ...tracing.program import Call, Program, Value, mapped
 
 RAISING = frozenset({"check_labels", "check_values", "kernel.checked_labels", "kernel.out_of_bounds"})
 """Calls that are there to raise an error, whether their result is used or not."""
@@ -45,7 +45,24 @@ class Memory:
 
 def read(call: Call) -> list[Value]:
     """The values among the arguments of a call."""
-    return values_in((call.args, call.kwargs))
+    found: list[Value] = []
+    _collect(call.args, found)
+    if call.kwargs:
+        _collect((*call.kwargs.values(),), found)
+    return found
+
+
+def _collect(structure: Any, found: list[Value]) -> None:
+    for one in structure:
+        kind = type(one)
+        if kind is Value:
+            found.append(one)
+        elif kind is tuple or kind is list or isinstance(one, tuple):
+            _collect(one, found)
+        elif kind is dict:
+            _collect((*one.values(),), found)
+        elif kind is slice:
+            _collect((one.start, one.stop, one.step), found)
 
 
 def substituted(call: Call, by: Mapping[Value, Value]) -> Call:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...expressions import (
@@ -15,14 +15,10 @@ from ...expressions import (
     NotTracedError,
     Tracer,
     constant,
-    make,
-    reduce,
     variable,
-    view,
-    walk,
 )  # fmt: skip
-from ...expressions import astype as converted
 from ...expressions.llvm import compilable
+from ...expressions.simplify import replaced
 from ...expressions.tracing import ALIASES
 from ...kernels import REGISTRY
 from ...kernels.elementwise import Elementwise
@@ -151,9 +147,13 @@ def _of_kernel(call: Call, name: str, program: Program) -> Elements | None:
     count = len(kernel.arrays)
     operands = _operands(call, program)
     given = call.args[:count]
-    if operands is None or any(type(a) is not Value for a in given) or call.kwargs:
+    if not operands or any(type(a) not in (Value, int, float) for a in given) or call.kwargs:
         return None
-    formula: Formula = traced(tuple(program.specs[a.number].dtype for a in given))
+    # a Python number in the place of an array is of the dtype of the others
+    floats = [e.dtype for e in operands.values() if DTYPES[e.dtype] == "f"] or [
+        program.specs[call.results[0].number].dtype
+    ]
+    formula: Formula = traced(tuple(program.specs[a.number].dtype if type(a) is Value else floats[0] for a in given))
     by = {}
     for e, a in zip(formula.inputs, call.args, strict=True):
         if type(a) is Value:
@@ -164,25 +164,4 @@ def _of_kernel(call: Call, name: str, program: Program) -> Elements | None:
             by[e] = constant(a, e.dtype)
         else:
             return None
-    return Elements(tuple(operands), in_terms_of(formula.outputs, by))
-
-
-def in_terms_of(roots: Sequence[Expression], by: Mapping[Expression, Expression]) -> tuple[Expression, ...]:
-    """Expressions with others in the place of variables, rewritten in no other way."""
-    new: dict[Expression, Expression] = {}
-    for node in walk(*roots):
-        if node in by:
-            new[node] = by[node]
-        elif not node.args:
-            new[node] = node
-        else:
-            args = [new[a] for a in node.args]
-            if node.op == "astype":
-                new[node] = converted(args[0], node.dtype)
-            elif node.op == "view":
-                new[node] = view(args[0], node.dtype)
-            elif node.op == "reduce":
-                new[node] = reduce(node.value[0], args[0], node.value[1])
-            else:
-                new[node] = make(node.op, *args)
-    return tuple(new[root] for root in roots)
+    return Elements(tuple(operands), replaced(formula.outputs, by))

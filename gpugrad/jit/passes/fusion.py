@@ -15,13 +15,14 @@ from typing import Any
 
 from ...backend import special
 from ...expressions import Expression, Formula, NotTracedError, astype, uses, variable, walk
+from ...expressions.simplify import replaced
 from ...kernels.elementwise import Elementwise
 from ...tracing.program import Call, Program, Scalar, Value
 from ..places import VIEWING, Places
 from .effects import Memory, read
-from .formulas import Elements, array_variable, elements, in_terms_of
+from .formulas import Elements, array_variable, elements
 
-MOST_ARRAYS, MOST_NODES = 24, 600
+MOST_OPERANDS, MOST_NODES = 32, 1000
 """How large a kernel may become."""
 
 LEAST_SHARED = 4096
@@ -53,7 +54,7 @@ class Group:
             for value in what.operands if value in self.values
         }  # fmt: skip
         self.operands |= dict.fromkeys(value for value in what.operands if value not in self.values)
-        results = in_terms_of(what.results, by)
+        results = replaced(what.results, by)
         self.values.update(zip(call.results, results, strict=True))
         self.calls.append(call)
         self.nodes += sum(1 for _ in walk(*what.results))
@@ -69,13 +70,19 @@ class Fusion:
         self.groups: list[Group] = []
         self.ready: dict[Value, int] = {one.value: -1 for one in program.inputs}
         self.written: dict[int, int] = {}
+        self.constants: dict[Value, Expression] = {}
+        self.before: list[Call] = []
         self.last_read: dict[int, int] = {}
         for call in program.calls:
             self._schedule(call)
 
     def _schedule(self, call: Call) -> None:
         values = read(call)
-        if self._is_view(call):
+        view = self._is_view(call)
+        what = None if view else self._elements(call)
+        if self._is_constant(call, what):
+            return
+        if view:
             at = max([self.ready[value] for value in values])
             self.ready.update(dict.fromkeys(call.results, at))
             if at < 0:
@@ -84,7 +91,6 @@ class Fusion:
                 at = 0
             self.groups[at].views.append(call)
             return
-        what = elements(call, self.program)
         earliest = max([self.ready[value] for value in values], default=-1)
         for value in values:
             earliest = max(earliest, self.written.get(self.memory.of(value), -1) + 1)
@@ -102,6 +108,35 @@ class Fusion:
         for value in call.changes:
             self.written[self.memory.of(value)] = at
 
+    def _is_constant(self, call: Call, what: Elements | None) -> bool:
+        """Take note of what has one number everywhere, and is not written to: it is made before all else."""
+        if len(call.results) != 1 or call.changes or self.memory.of(call.results[0]) in self.memory.written:
+            return False
+        value = call.results[0]
+        if what is None:
+            number = self.constants.get(read(call)[0]) if self._is_view(call) else None
+        else:
+            number = what.results[0] if not what.operands else None
+        if number is None or number.op != "constant":
+            return False
+        self.constants[value] = number
+        self.before.append(call)
+        self.ready[value] = -1
+        return True
+
+    def _elements(self, call: Call) -> Elements | None:
+        """What a call computes, with known numbers in it."""
+        what = elements(call, self.program)
+        if what is None or call.op.endswith("_like"):
+            return None if what is None else Elements((), what.results) if what.results[0].op == "constant" else what
+        by = {
+            array_variable(value, self.program.specs[value.number].dtype): self.constants[value]
+            for value in what.operands if value in self.constants
+        }  # fmt: skip
+        if not by:
+            return what
+        return Elements(tuple(v for v in what.operands if v not in self.constants), replaced(what.results, by))
+
     def _is_view(self, call: Call) -> bool:
         if call.op not in VIEWING or len(call.results) != 1 or call.changes:
             return False
@@ -117,7 +152,7 @@ class Fusion:
             size *= n
         for at in range(max(earliest, 0), len(self.groups)):
             group = self.groups[at]
-            if group.shape != shape or len(group.operands) + len(group.values) + len(what.operands) > MOST_ARRAYS:
+            if group.shape != shape or len(group.operands) + len(what.operands) > MOST_OPERANDS:
                 continue
             inside = any(value in group.values for value in what.operands)
             late = any(self.ready[value] == at and value not in group.values for value in what.operands)
@@ -139,7 +174,7 @@ class Fusion:
             for call in group.views:
                 wanted |= dict.fromkeys(read(call))
         custom = dict(self.program.custom)
-        calls: list[Call] = []
+        calls: list[Call] = [*self.before]
         for group in self.groups:
             if len(group.calls) > 1 and group.shape is not None:
                 calls.append(self._kernel(group, wanted, custom))
@@ -169,7 +204,7 @@ def fused_kernel(
     scalars = [variable(f"s{i}", arithmetic[e], "") for i, e in enumerate(numbers)]
     by |= {e: astype(s, e.dtype) for e, s in zip(numbers, scalars, strict=True)}
     inputs = (*(by[e] for e in arrays), *scalars)
-    kernel = Fused(Formula(inputs, in_terms_of(results, by)))
+    kernel = Fused(Formula(inputs, replaced(results, by)))
     return kernel, [Value(e.value[1]) for e in arrays], [Scalar(e.value[1]) for e in numbers]
 
 
