@@ -59,23 +59,46 @@ def make(op: Primitive) -> Callable[..., Any]:
     return call
 
 
+def _calls_one(library: Any, x: Any, /) -> Any:
+    return library.function(x)
+
+
+def _calls_two(library: Any, x1: Any, x2: Any, /) -> Any:
+    return library.function(x1, x2)
+
+
+def bound(op: Primitive, kind: type) -> Callable[..., Any]:
+    """The forward of an operation of one or two arrays, on arrays of a type.
+
+    A forward that does nothing but call a function of the namespace, as most do, is that function: a call less.
+    """
+    xp, forward, one = NAMESPACES[kind], op.forward, len(op.inputs) == 1
+    code = getattr(forward, "__code__", None)
+    if code is not None and code.co_code == (_calls_one if one else _calls_two).__code__.co_code:
+        return getattr(xp, code.co_names[0])  # type: ignore[no-any-return]
+    return (lambda x: forward(xp, x)) if one else (lambda x1, x2: forward(xp, x1, x2))
+
+
 def _unary(op: Primitive) -> Callable[..., Any]:
-    forward, plans, same = op.forward, op.plans, op.batch == "elementwise"
+    plans, same = op.plans, op.batch == "elementwise"
+    functions: dict[type, Callable[..., Any]] = {}
 
     def call(x: Any, /) -> Tensor:
         if careful.on or not isinstance(x, Tensor):
             return general(op, (x,), {})  # type: ignore[no-any-return]
         a, m = x.data, x.node
         kind = type(a)
-        xp = NAMESPACES[kind]
         try:
-            y = forward(xp, a)
+            y = functions[kind](a)
         except Exception as error:
+            if kind not in functions:
+                functions[kind] = bound(op, kind)
+                return call(x)
             if _is_for_general(op, (x,), {}, (a,), error):
                 return general(op, (x,), {})  # type: ignore[no-any-return]
             raise explain(op.name, error, (a,)) from error
         if type(y) is not kind:
-            y = xp.asarray(y)
+            y = NAMESPACES[kind].asarray(y)
         if m is None or not recording():
             return Tensor(y, None)
         plan = plans[1]
@@ -90,7 +113,7 @@ def _unary(op: Primitive) -> Callable[..., Any]:
             kept = None
         else:
             _, kept = _edges(plan, [a], [m], y, (), {})
-        node = Node()  # Tensor(y, Node().fill(...)), written out: calls take as long as a small operation of NumPy
+        node = Node()  # Tensor(y, Node().filled(...)), written out: calls take as long as a small operation of NumPy
         node.age = age()
         node.plan = plan
         node.parents = m
@@ -124,7 +147,8 @@ def is_operand(value: Any) -> bool:
 
 
 def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    forward, plans = op.forward, op.plans
+    plans = op.plans
+    functions: dict[type, Callable[..., Any]] = {}
     elsewhere = elsewhere or general
 
     def call(x1: Any, x2: Any, /) -> Tensor:
@@ -149,15 +173,17 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
                 return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
         else:
             return elsewhere(op, (x1, x2), {})  # type: ignore[no-any-return]
-        xp = NAMESPACES[kind]
         try:
-            y = forward(xp, a, b)
+            y = functions[kind](a, b)
         except Exception as error:
+            if kind not in functions:
+                functions[kind] = bound(op, kind)
+                return call(x1, x2)
             if _is_for_general(op, (x1, x2), {}, (a, b), error):
                 return general(op, (x1, x2), {})  # type: ignore[no-any-return]
             raise explain(op.name, error, (a, b)) from error
         if type(y) is not kind:
-            y = xp.asarray(y)
+            y = NAMESPACES[kind].asarray(y)
         if m is None:
             if n is None or not recording():
                 return Tensor(y, None)
@@ -302,7 +328,7 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
         if plan is None or dtype.kind in "biu":
             return Tensor(y, None)
         parents, kept = _edges(plan, arrays, nodes, y, (), {**defaults, **params} if defaults else params)
-        return Tensor(y, Node().fill(plan, parents, kept, y.shape, dtype))
+        return Tensor(y, Node().filled(plan, parents, kept, y.shape, dtype))
 
     return call
 
@@ -499,4 +525,4 @@ def _node(op: Primitive, parent: Node | None, line: str | None, *record: Any) ->
     if op.view and isinstance(parent, OWNED):
         leaf = parent if isinstance(parent, Leaf) else parent.leaf
         return LocatedView(line, leaf, *record) if line else View(leaf, *record)
-    return Located(line, *record) if line else Node().fill(*record)
+    return Located(line, *record) if line else Node().filled(*record)

@@ -70,7 +70,7 @@ class Node:
 
     watch: Watch | None
 
-    def fill(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> Self:
+    def filled(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> Self:
         """Set the attributes. It is no constructor: ``Node()`` is faster where the class has none."""
         self.age = age()
         self.plan = plan
@@ -106,7 +106,7 @@ class Leaf(Node):
     __slots__ = ("changed",)
 
     def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
-        self.fill(None, (), None, shape, dtype)
+        self.filled(None, (), None, shape, dtype)
         self.changed = NEVER
         self.watch = Watch(keep=True)
 
@@ -120,7 +120,7 @@ class Argument(Node):
     __slots__ = ()
 
     def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
-        self.fill(None, (), None, shape, dtype)
+        self.filled(None, (), None, shape, dtype)
         self.watch = Watch(keep=True)
 
 
@@ -130,7 +130,7 @@ class View(Node):
     __slots__ = ("leaf",)
 
     def __init__(self, leaf: Leaf, plan: Any, parents: Any, kept: Any, shape: Any, dtype: Any) -> None:
-        self.fill(plan, parents, kept, shape, dtype)
+        self.filled(plan, parents, kept, shape, dtype)
         self.leaf = leaf
 
     @property
@@ -144,7 +144,7 @@ class Located(Node):
     __slots__ = ("line",)
 
     def __init__(self, line: str, *record: Any) -> None:
-        self.fill(*record)
+        self.filled(*record)
         self.line = line
 
 
@@ -209,7 +209,7 @@ def output_node(node: Node, index: int, part: Array) -> Node:
     kept = (index, node.shape)
     if isinstance(node, View):
         return View(node.leaf, _output_plan, node, kept, part.shape, part.dtype)
-    return Node().fill(_output_plan, node, kept, part.shape, part.dtype)
+    return Node().filled(_output_plan, node, kept, part.shape, part.dtype)
 
 
 def _part(xp: Any, g: Array, kept: tuple[int, tuple[Any, ...]]) -> Parts:

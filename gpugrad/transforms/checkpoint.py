@@ -89,7 +89,7 @@ class Segment:
         self.leaves = []
         if not parents or not any(map(_recorded, results)):
             return nested(iter([Tensor(y.data) if isinstance(y, Tensor) else y for y in results]))
-        node = Node().fill(self, tuple(parents), kept, tuple(getattr(y, "shape", ()) for y in results), None)  # type: ignore[arg-type]
+        node = Node().filled(self, tuple(parents), kept, tuple(getattr(y, "shape", ()) for y in results), None)  # type: ignore[arg-type]
         made = [
             Tensor(y.data, output_node(node, i, y.data) if _recorded(y) else None) if isinstance(y, Tensor) else y
             for i, y in enumerate(results)

@@ -6,7 +6,7 @@ from cases import ROWS, tensors
 from cases.checks import on_each_instance
 
 import gpugrad as gg
-from gpugrad.core import modes
+from gpugrad.core import dispatch, modes
 from gpugrad.core.dispatch import general
 from gpugrad.core.node import Leaf, View
 from gpugrad.ops import linear, shaping
@@ -130,3 +130,28 @@ def test_numbers_and_arrays_among_the_tensors():
         gg.concat([x, {3.0}])
     with gg.no_grad():
         assert not gg.stack([x, x]).requires_grad
+
+
+def test_a_forward_that_only_calls_a_function_is_that_function():
+    @gg.primitive
+    def exchanged(xp, x1, x2, /):
+        return xp.subtract(x2, x1)
+
+    @gg.primitive
+    def doubled(xp, x, /):
+        return xp.add(x, x)
+
+    @gg.primitive
+    def renamed(xp, left, right, /):
+        """The names of its arrays make no difference."""
+        return xp.subtract(left, right)
+
+    def found(operation):
+        return dispatch.bound(operation.op, numpy.ndarray)
+
+    assert [found(f) for f in (gg.sin, gg.multiply, renamed)] == [numpy.sin, numpy.multiply, numpy.subtract]
+    x, y = numpy.array([5.0, 1.0]), numpy.array([2.0, 3.0])
+    assert found(exchanged)(x, y).tolist() == [-3.0, 2.0]
+    assert found(doubled)(x).tolist() == [10.0, 2.0]
+    assert found(gg.matmul)(x, y) == 13.0
+    assert exchanged(gg.asarray(x), y).tolist() == [-3.0, 2.0]
