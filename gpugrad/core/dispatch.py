@@ -17,7 +17,7 @@ from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
 from . import modes
 from .errors import GradientError, explain, look_closely, user_line
 from .modes import careful, recording
-from .node import ELSEWHERE, NOTHING, Leaf, Located, LocatedView, Node, View, age, output_node
+from .node import ELSEWHERE, NOTHING, Leaf, Located, LocatedView, Node, Unfilled, View, age, output_node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _unary(op: Primitive) -> Callable[..., Any]:
             kept = None
         else:
             _, kept = _edges(plan, [a], [m], y, (), {})
-        node = Node()  # Tensor(y, Node().filled(...)), written out: calls take as long as a small operation of NumPy
+        node = Unfilled()  # Tensor(y, Node(...)), written out: the calls take as long as one of NumPy
         node.age = age()
         node.plan = plan
         node.parents = m
@@ -218,7 +218,7 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
             else:
                 parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
         shape = y.shape
-        node = Node()
+        node = Unfilled()
         node.age = age()
         node.plan = plan
         node.parents = parents
@@ -276,7 +276,7 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
         parents = m if plan.one else (m,)
         if view and isinstance(m, OWNED):
             return Tensor(y, View(m if isinstance(m, Leaf) else m.leaf, plan, parents, kept, y.shape, dtype))
-        node = Node()
+        node = Unfilled()
         node.age = age()
         node.plan = plan
         node.parents = parents
@@ -328,7 +328,7 @@ def _variadic(op: Primitive) -> Callable[..., Any]:
         if plan is None or dtype.kind in "biu":
             return Tensor(y, None)
         parents, kept = _edges(plan, arrays, nodes, y, (), {**defaults, **params} if defaults else params)
-        return Tensor(y, Node().filled(plan, parents, kept, y.shape, dtype))
+        return Tensor(y, Node(plan, parents, kept, y.shape, dtype))
 
     return call
 
@@ -525,4 +525,4 @@ def _node(op: Primitive, parent: Node | None, line: str | None, *record: Any) ->
     if op.view and isinstance(parent, OWNED):
         leaf = parent if isinstance(parent, Leaf) else parent.leaf
         return LocatedView(line, leaf, *record) if line else View(leaf, *record)
-    return Located(line, *record) if line else Node().filled(*record)
+    return Located(line, *record) if line else Node(*record)

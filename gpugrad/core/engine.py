@@ -148,7 +148,8 @@ def walk(
         if not everywhere and node in wanted:
             found[node] = g
             continue
-        plan, parents = node.plan, node.parents
+        plan: Any = node.plan
+        parents = node.parents
         if plan is None:
             continue  # a leaf
         if parents is None:

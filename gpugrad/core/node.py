@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from ..backend import Array, DType
 
@@ -30,8 +30,6 @@ class WayBack(Protocol):
     guards: tuple[int, ...]
     joint: Any
     one: bool
-    apply: Any
-    """The rule, where ``one``: there is no other."""
 
     @property
     def applies(self) -> tuple[Any, ...]:
@@ -68,18 +66,14 @@ class Node:
     line: str | None = None
     """The user's line that made it, in debug mode."""
 
-    watch: Watch | None
-
-    def filled(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> Self:
-        """Set the attributes. It is no constructor: ``Node()`` is faster where the class has none."""
+    def __init__(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> None:
         self.age = age()
         self.plan = plan
         self.parents = parents
         self.kept = kept
         self.shape = shape
         self.dtype = dtype
-        self.watch = None
-        return self
+        self.watch: Watch | None = None
 
     def __lt__(self, other: Node) -> bool:  # pragma: no cover - ages are unique; a heap never gets here
         return self.age < other.age
@@ -100,13 +94,21 @@ class Node:
         return self.plan.name if self.plan is not None else "leaf"
 
 
+class Unfilled(Node):
+    """A node whose attributes are set one by one: without a constructor it is made in half the time."""
+
+    __slots__ = ()
+
+    __init__ = object.__init__
+
+
 class Leaf(Node):
     """A variable: where gradients end. The only node whose memory may change in place, outside recording."""
 
     __slots__ = ("changed",)
 
     def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
-        self.filled(None, (), None, shape, dtype)
+        super().__init__(None, (), None, shape, dtype)
         self.changed = NEVER
         self.watch = Watch(keep=True)
 
@@ -120,7 +122,7 @@ class Argument(Node):
     __slots__ = ()
 
     def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
-        self.filled(None, (), None, shape, dtype)
+        super().__init__(None, (), None, shape, dtype)
         self.watch = Watch(keep=True)
 
 
@@ -130,7 +132,7 @@ class View(Node):
     __slots__ = ("leaf",)
 
     def __init__(self, leaf: Leaf, plan: Any, parents: Any, kept: Any, shape: Any, dtype: Any) -> None:
-        self.filled(plan, parents, kept, shape, dtype)
+        Node.__init__(self, plan, parents, kept, shape, dtype)
         self.leaf = leaf
 
     @property
@@ -144,7 +146,7 @@ class Located(Node):
     __slots__ = ("line",)
 
     def __init__(self, line: str, *record: Any) -> None:
-        self.filled(*record)
+        super().__init__(*record)
         self.line = line
 
 
@@ -195,7 +197,7 @@ class OutputPlan:
 
     def __init__(self) -> None:
         self.applies: tuple[Any, ...] = (_part,)
-        self.apply = _part
+        self.apply: Any = _part
 
     def recorded(self, node: Node) -> tuple[Any, ...]:
         return (node.kept,)
@@ -209,7 +211,7 @@ def output_node(node: Node, index: int, part: Array) -> Node:
     kept = (index, node.shape)
     if isinstance(node, View):
         return View(node.leaf, _output_plan, node, kept, part.shape, part.dtype)
-    return Node().filled(_output_plan, node, kept, part.shape, part.dtype)
+    return Node(_output_plan, node, kept, part.shape, part.dtype)
 
 
 def _part(xp: Any, g: Array, kept: tuple[int, tuple[Any, ...]]) -> Parts:

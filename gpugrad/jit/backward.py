@@ -29,7 +29,6 @@ class WayBack:
     name = "jit"
     joint: Any = True
     one = False
-    apply: Any = None
 
     def __init__(
         self, run: Callable[[Any, list[Any]], list[Any]], again: Again, places: Sequence[int | None],
@@ -45,7 +44,7 @@ class WayBack:
 
     def record(self, parents: Sequence[Node], kept: Any, arrays: Sequence[Any]) -> list[Node]:
         """The places in the graph of the outputs."""
-        node = Node().filled(self, tuple(parents), kept, tuple(a.shape for a in arrays), None)  # type: ignore[arg-type]
+        node = Node(self, tuple(parents), kept, tuple(a.shape for a in arrays), None)  # type: ignore[arg-type]
         return [output_node(node, i, a) for i, a in enumerate(arrays)]
 
     def _gradients(self, xp: Any, g: tuple[Any, ...], names: Any, kept: Any) -> list[Any]:

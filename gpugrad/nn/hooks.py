@@ -141,7 +141,6 @@ class Border:
     name = "backward hooks"
     joint: Any = True
     one = False
-    apply: Any = None
     guards: tuple[int, ...] = ()
 
     def __init__(self, many: int, function: Callable[[list[Tensor]], list[Tensor]]) -> None:
@@ -171,14 +170,13 @@ def _passed(values: tuple[Any, ...], function: Any) -> tuple[tuple[Any, ...], tu
         return values, places
     parents = tuple(values[i].node for i in places)
     shapes = tuple(values[i].shape for i in places)
-    border = Node().filled(Border(len(places), function), parents, (None,), shapes, None)  # type: ignore[arg-type]
+    border = Node(Border(len(places), function), parents, (None,), shapes, None)  # type: ignore[arg-type]
     made = list(values)
     for position, i in enumerate(places):
         before, x = parents[position], values[i]
         record = (_output_plan, border, (position, shapes), x.shape, x.dtype)
         leaf = before if isinstance(before, Leaf) else before.leaf if isinstance(before, View) else None
-        node = Node().filled(*record) if leaf is None else View(leaf, *record)  # it shares the memory
-        made[i] = Tensor(x.data, node)
+        made[i] = Tensor(x.data, Node(*record) if leaf is None else View(leaf, *record))  # it shares the memory
     return tuple(made), places
 
 

@@ -61,7 +61,6 @@ class Segment:
     name = "checkpoint"
     joint: Any = True
     one = False
-    apply: Any = None
 
     def __init__(self, f: Callable[..., Any], leaves: list[Any], rebuild: Any) -> None:
         self.f, self.rebuild = f, rebuild
@@ -89,7 +88,7 @@ class Segment:
         self.leaves = []
         if not parents or not any(map(_recorded, results)):
             return nested(iter([Tensor(y.data) if isinstance(y, Tensor) else y for y in results]))
-        node = Node().filled(self, tuple(parents), kept, tuple(getattr(y, "shape", ()) for y in results), None)  # type: ignore[arg-type]
+        node = Node(self, tuple(parents), kept, tuple(getattr(y, "shape", ()) for y in results), None)  # type: ignore[arg-type]
         made = [
             Tensor(y.data, output_node(node, i, y.data) if _recorded(y) else None) if isinstance(y, Tensor) else y
             for i, y in enumerate(results)
