@@ -366,7 +366,8 @@ _LATER = {
     **dict.fromkeys(("custom", "data", "drawing", "fft", "linalg", "nn", "optim", "random", "special", "training")),
     **dict.fromkeys(("elementwise_kernel", "kernel_checks", "KernelMismatchError", "Launch", "raw_kernel"), "custom"),
     **dict.fromkeys(("draw", "name", "observe"), "drawing"),
-    "diagnose": "nn.inspect.diagnose", "jit": "jit.function", "trace": "tracing",
+    "autograd": "torch", "diagnose": "nn.inspect.diagnose", "distributions": "torch", "jit": "jit.function",
+    "trace": "tracing",
 }  # fmt: skip
 """What is imported when it is first used, and the module that it is in; None for a module itself."""
 
@@ -375,7 +376,9 @@ if not _TYPE_CHECKING:  # which would take any name for an attribute
 
     def __getattr__(name: str) -> _Any:
         if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            if name.startswith("_"):
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _import_module(f"{__name__}.torch.names").offered(name)
         where = _LATER[name]
         if where is None:
             return _import_module(f"{__name__}.{name}")

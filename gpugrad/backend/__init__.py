@@ -5,7 +5,7 @@ that computes on it and the backend. A stand-in without a memory of its own (a t
 """
 
 from . import cpu, dtypes
-from .device import Device
+from .device import KINDS, Device, placed
 from .dtypes import DType, as_dtype, default_dtype, is_floating, is_short
 from .memory import live, out_of_memory
 from .registry import (
@@ -46,14 +46,14 @@ from .selection import (
     to_host,
     transfer,
 )
+from .sizes import Size
 from .summary import memory_summary
 
 __all__ = [
-    "BACKENDS", "NAMESPACES", "PLAIN", "WEAK", "Array", "Backend", "DType", "Device", "Namespace", "as_dtype",
-    "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
-    "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "lifted", "live",
-    "load_cuda",
+    "BACKENDS", "KINDS", "NAMESPACES", "PLAIN", "Size", "WEAK", "Array", "Backend", "DType", "Device", "Namespace",
+    "as_dtype", "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
+    "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "lifted", "live", "load_cuda",
     "logger", "look", "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory", "overwrite",
-    "recorder", "register_array_type", "restore", "several_used", "special", "start_recording", "stop_recording",
-    "synchronize", "to_host", "transfer",
+    "placed", "recorder", "register_array_type", "restore", "several_used", "special", "start_recording",
+    "stop_recording", "synchronize", "to_host", "transfer",
 ]  # fmt: skip

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+KINDS = ("cpu", "cuda")
+"""The kinds of devices; Tensors and modules have a method of each name, which moves them there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -21,7 +24,7 @@ class Device:
     def __init__(self, name: str | Device = "cpu") -> None:
         text = str(name)
         kind, colon, number = text.partition(":")
-        if kind not in ("cpu", "cuda") or (colon and not number.isdecimal()) or (kind == "cpu" and int(number or 0)):
+        if kind not in KINDS or (colon and not number.isdecimal()) or (kind == "cpu" and int(number or 0)):
             raise ValueError(f"expected a device such as 'cpu', 'cuda' or 'cuda:1', got {text!r}")
         object.__setattr__(self, "type", kind)
         object.__setattr__(self, "index", int(number or 0))
@@ -46,3 +49,12 @@ class Device:
 
     def __hash__(self) -> int:
         return hash((self.type, self.index))
+
+
+def placed(kind: str, device: Device | str | int | None = None) -> Device:
+    """The device that ``x.cuda()``, ``x.cuda(1)`` and ``x.cuda("cuda:1")`` name.
+
+    >>> placed("cuda", 1)
+    device('cuda:1')
+    """
+    return Device(kind if device is None else f"{kind}:{device}" if isinstance(device, int) else device)

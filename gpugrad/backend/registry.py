@@ -19,6 +19,7 @@ import numpy
 
 from .device import Device
 from .dtypes import struct_of
+from .sizes import Size
 from .usage import Usage
 
 Array = Any
@@ -257,7 +258,7 @@ SPECIAL: dict[Namespace, Any] = {}
 MATRIX_FUNCTIONS: dict[Namespace, str] = {}
 """The module of further linear algebra beside an array library, by name."""
 
-WEAK = frozenset({bool, int, float, complex})
+WEAK = frozenset({bool, int, float, complex, Size})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
 
 

@@ -35,6 +35,9 @@ class _ArrayLikes:
 
 array_likes = _ArrayLikes()
 
+SPELLED = frozenset({"dim", "dims", "keepdim"})
+"""Keywords that no operation declares, which programs for PyTorch use in every line."""
+
 new = object.__new__
 
 OWNED = (Leaf, View)
@@ -341,6 +344,8 @@ def _is_for_general(
     It does where a number does not fit the dtype, the operation does not declare the arguments, or a second device is
     used that nobody has noticed yet, since the user can choose CuPy's current device.
     """
+    if isinstance(error, TypeError) and kwargs and not SPELLED.isdisjoint(kwargs):
+        return True
     return isinstance(error, OverflowError) or backend.several_used(arrays) or not op.fits(args, kwargs)
 
 

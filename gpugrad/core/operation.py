@@ -321,6 +321,8 @@ class Primitive:
     def _check_static(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor) and name in self.variable:
             raise TypeError(f"{self.name}: {name} is a tensor, which only the composed form takes")
+        if name == "dtype" and isinstance(value, bool):
+            raise TypeError(f"{self.name}: expected a dtype, got {value}")
         if isinstance(value, Tensor) and value.node is not None and recording():
             raise GradientError(
                 f"{self.name}: {name} is not differentiable: expected a constant, got a tensor that needs a gradient "

@@ -12,7 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from .. import backend
-from ..backend import BACKENDS, Array, Device, DType
+from ..backend import BACKENDS, Array, Device, DType, Size
 from . import modes
 from .errors import GradientError, formats, library_function, lost, user_line
 from .node import Hook, Leaf, Node, View, Watch, age
@@ -76,9 +76,11 @@ class Tensor(TensorMethods):
         return len(self.data.shape)
 
     @property
-    def size(self) -> int:
-        """The number of elements."""
-        return int(self.data.size)
+    def size(self) -> Size:
+        """The number of elements; ``x.size()`` is the shape and ``x.size(0)`` one of its sizes, as in PyTorch."""
+        size = Size(self.data.size)
+        size.shape = self.data.shape
+        return size
 
     @property
     def nbytes(self) -> int:
@@ -118,7 +120,7 @@ class Tensor(TensorMethods):
         if text is not None:
             return f"tensor({text})"
         body = numpy.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=1000)
-        notes = [] if self.size or self.ndim == 1 else [f"shape={self.shape}"]
+        notes = [] if self.data.size or self.ndim == 1 else [f"shape={self.shape}"]
         if self.dtype not in (modes.get_default_dtype(), backend.dtypes.int64, backend.dtypes.bool_):
             notes.append(f"dtype={self.dtype}")
         if not self.device.is_host:
@@ -128,7 +130,7 @@ class Tensor(TensorMethods):
         return f"tensor({', '.join([body, *notes])})"
 
     def __format__(self, spec: str) -> str:
-        if not spec or self.size != 1:
+        if not spec or self.data.size != 1:
             return format(repr(self), spec)
         text = backend.backend_of(self.data).text(self.data)
         return format(self.item(), spec) if text is None else repr(self)
@@ -144,7 +146,7 @@ class Tensor(TensorMethods):
             ValueError: there is not exactly one element.
             IndexError: on a GPU, an index of an operation before was out of bounds (see :func:`gpugrad.synchronize`).
         """
-        if self.size != 1:
+        if self.data.size != 1:
             raise ValueError(f"item() needs exactly one element, got shape {self.shape}")
         value = self.data.item()
         backend.look(self.data)
@@ -177,7 +179,7 @@ class Tensor(TensorMethods):
         return numpy.array(self.data, dtype=dtype, copy=copy is not False)
 
     def __bool__(self) -> bool:
-        if self.size != 1:
+        if self.data.size != 1:
             raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous: use gg.any or gg.all")
         truth = bool(self.data)
         backend.look(self.data)

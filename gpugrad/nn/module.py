@@ -15,7 +15,7 @@ from ..backend.dtypes import float16, float32, float64
 from ..core import Hook, Tensor, check_unconnected
 from ..ops.creation import asarray, to, zeros_like
 from .hooks import Hooked
-from .parameter import Parameter, Uninitialized
+from .parameter import Buffer, Parameter, Saved, Uninitialized
 
 PARAMETER, BUFFER, UNSAVED, MODULE = "parameter", "buffer", "unsaved buffer", "module"
 """What a Module knows of an attribute. An unsaved buffer is not in the ``state_dict``."""
@@ -90,6 +90,8 @@ class Module(Hooked):
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = PARAMETER if isinstance(value, Parameter) else MODULE if isinstance(value, Module) else None
+        if kind is None and isinstance(value, Buffer):
+            kind = BUFFER if value.persistent else UNSAVED
         known = (self._registered if kind else self.__dict__.get("_kinds", {})).get(name)
         if kind is not None and kind != known:
             self._registered.pop(name, None)
@@ -282,7 +284,7 @@ class Module(Hooked):
                 for name, value in module._own(kind):
                     yield dotted(place, name), value
 
-    def state_dict(self, prefix: str = "", *, copy: bool = True) -> dict[str, Tensor]:
+    def state_dict(self, prefix: str = "", *, copy: bool = True, keep_vars: bool = False) -> dict[str, Tensor]:
         """Copies of all parameters and saved buffers by their dotted names, outside the graph.
 
         The names, their order and the shapes are PyTorch's, except that a later change to the module changes nothing
@@ -292,15 +294,16 @@ class Module(Hooked):
             prefix: begins each name.
             copy: False shares the memory of the module, so that no second copy of it is needed: as long as nothing
                 changes the module.
+            keep_vars: the parameters and buffers themselves, not copies.
         """
         hooked = [(dotted(prefix, place), module) for place, module in self.named_modules() if module._state_hooks]
         for place, module in hooked:
             for hook in module._state_hooks_of("save before"):
-                hook(module, place and place + ".", False)
+                hook(module, place and place + ".", keep_vars)
         state = {
             key: value
-            if isinstance(value, Uninitialized)
-            else Tensor(backend.duplicate(value.data) if copy else value.data)
+            if keep_vars or isinstance(value, Uninitialized)
+            else Saved(backend.duplicate(value.data) if copy else value.data)
             for key, value in self._state(prefix)
         }
         for place, module in reversed(hooked):
@@ -308,7 +311,9 @@ class Module(Hooked):
                 hook(module, state, place and place + ".", {})
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Write a state into the memory that the parameters and buffers have.
 
         Everything is checked before anything is written. Parameters whose shape is not known yet take that of the
@@ -319,6 +324,8 @@ class Module(Hooked):
                 dtype and the device of what they replace.
             strict: whether the names must be exactly those of :meth:`state_dict`. Counts of batches
                 (``num_batches_tracked``) may be absent, as in old files and those made by other programs; they stay.
+            assign: make new Parameters and buffers of the values, with their dtypes and devices and, for Tensors and
+                arrays, their memory, instead of writing into those there are. Make an optimizer afterwards.
 
         Returns:
             ``(missing_keys, unexpected_keys)``.
@@ -358,12 +365,14 @@ class Module(Hooked):
                 isinstance(old, Uninitialized) and isinstance(state_dict[key], Uninitialized)
             ):
                 try:
-                    values[key] = _like(state_dict[key], old)
+                    values[key] = _like(state_dict[key], old, assign)
                 except (TypeError, ValueError) as error:
                     problems.append(f"{key}: {error}")
         if problems:
             raise RuntimeError(f"the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems))
-        for key, value in values.items():
+        if assign:
+            self._assign(wanted, values)
+        for key, value in () if assign else values.items():
             old = wanted[key]
             if isinstance(old, Uninitialized):
                 old.materialize(value.shape)
@@ -378,6 +387,17 @@ class Module(Hooked):
             for hook in module._state_hooks_of("load after"):
                 hook(module, found)
         return found
+
+    def _assign(self, wanted: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+        """Put new Parameters and buffers in the place of those there are; what is shared stays so."""
+        made: dict[int, Tensor] = {}
+        for key, value in values.items():
+            place, _, name = key.rpartition(".")
+            held, old = vars(self.get_submodule(place) if place else self), wanted[key]
+            if id(old) not in made:
+                parameter = isinstance(old, Parameter)
+                made[id(old)] = Parameter(value, old.requires_grad) if parameter else Tensor(value.data)
+            held[name] = made[id(old)]
 
     _may_be_absent: tuple[str, ...] = ()
     """Names that a state need not have."""
@@ -449,11 +469,15 @@ class Module(Hooked):
         function(self)
         return self
 
-    def to(self, *args: Any, device: Device | str | None = None, dtype: Any = None) -> Self:
+    def to(
+        self, *args: Any, device: Device | str | None = None, dtype: Any = None, non_blocking: bool = False,
+        memory_format: Any = None,
+    ) -> Self:  # fmt: skip
         """Move parameters and buffers to a device, or change the dtype of those that are floating-point.
 
         The Parameters stay the same objects and leaves, their gradients move along; their memory is new, so make an
-        optimizer afterwards. Arguments in any order, or by name.
+        optimizer afterwards. Arguments in any order, or by name; a Tensor stands for its device and dtype.
+        ``non_blocking`` and ``memory_format`` are accepted and change nothing.
 
         Raises:
             RuntimeError: the device is not there.
@@ -465,6 +489,9 @@ class Module(Hooked):
         dtype('float64')
         """
         for wanted in args:
+            if isinstance(wanted, Tensor):
+                device, dtype = wanted.device, wanted.dtype
+                continue
             try:
                 device = Device(wanted)
             except ValueError:
@@ -522,6 +549,10 @@ class Module(Hooked):
         """Parameters and buffers that are floating-point become ``float16``."""
         return self.to(dtype=float16)
 
+    def bfloat16(self) -> Self:
+        """Parameters and buffers that are floating-point become ``bfloat16``, which needs ``ml_dtypes``."""
+        return self.to(dtype="bfloat16")
+
     # ---------------------------------------------------------------- saying what it is
 
     def extra_repr(self) -> str:
@@ -555,13 +586,26 @@ def unique(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _like(value: Any, old: Tensor) -> Tensor:
-    """``value`` in the dtype and on the device of ``old``."""
+def _moving(kind: str) -> Callable[..., Any]:
+    def method(self: Module, device: Any = None) -> Module:
+        return self.to(device=backend.placed(kind, device))
+
+    method.__name__ = method.__qualname__ = kind
+    method.__doc__ = f"Move parameters and buffers there: ``module.to({kind!r})``, or to the device that is given."
+    return method
+
+
+for _kind in backend.KINDS:
+    setattr(Module, _kind, _moving(_kind))
+
+
+def _like(value: Any, old: Tensor, assign: bool = False) -> Tensor:
+    """``value`` in the dtype and on the device of ``old``; with ``assign`` in its own, but of the shape of ``old``."""
     check_unconnected("load_state_dict", value)
     data = Tensor(value.data) if isinstance(value, Tensor) else _detached(value)
     if isinstance(old, Uninitialized):
         return asarray(data, dtype=old.hidden.dtype, device=backend.device_of(old.hidden))
-    converted = asarray(data, dtype=old.dtype, device=old.device)
+    converted = asarray(data) if assign else asarray(data, dtype=old.dtype, device=old.device)
     if converted.shape != old.shape:
         raise ValueError(f"expected shape {old.shape}, got {converted.shape}")
     return converted

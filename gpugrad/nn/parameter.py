@@ -7,6 +7,7 @@ from typing import Any
 from .. import backend
 from ..backend import Array, Device
 from ..core import Tensor, check_unconnected
+from ..core.errors import user_line
 from ..ops.creation import empty, tensor, to
 
 
@@ -77,6 +78,63 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+class Buffer(Tensor):
+    """A Tensor that becomes a buffer of the :class:`gpugrad.nn.Module` whose attribute it is.
+
+    Args:
+        data: a Tensor, whose memory is shared, or what :func:`gpugrad.tensor` copies into one.
+        persistent: whether it is in the ``state_dict``.
+
+    Raises:
+        GradientError: the data are a result that needs a gradient, or an argument of a transform.
+
+    Source: ``torch.nn.Buffer``.
+
+    >>> from gpugrad import nn
+    >>> layer = nn.Module()
+    >>> layer.steps = nn.Buffer([0.0])
+    >>> list(layer.state_dict())
+    ['steps']
+    """
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: Any, *, persistent: bool = True) -> None:
+        made = data if isinstance(data, Tensor) else tensor(data)
+        check_unconnected("Buffer", made)
+        super().__init__(made.data)
+        self.persistent = persistent
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _buffer, (Tensor(self.data), self.persistent)
+
+
+def _buffer(data: Tensor, persistent: bool) -> Buffer:
+    return Buffer(data, persistent=persistent)
+
+
+class Saved(Tensor):
+    """A copy in a ``state_dict``: methods that change it in place, which would not reach the module, are refused."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def refuse(name: str) -> None:
+        """Refuse a method.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"{name}: a state_dict() has copies, and the module would stay as it is: write state[name] = value and "
+            f"module.load_state_dict(state), or module.get_parameter(name).{name}(...) inside gg.no_grad() "
+            f"[{user_line()}]"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tensor, (self.data,)
 
 
 _place: Any = Tensor.__dict__["data"]

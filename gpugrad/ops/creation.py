@@ -149,35 +149,35 @@ def _made(array: Array) -> Tensor:
     return Tensor(array)
 
 
-def zeros(shape: Shape, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
-    """Zeros.
+def zeros(shape: Shape, *sizes: int, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Zeros. The sizes come as a tuple or one by one.
 
     >>> import gpugrad as gg
     >>> gg.zeros((2, 2))
     tensor([[0., 0.],
             [0., 0.]])
     """
-    return _new("zeros", shape, dtype=dtype, device=device)
+    return _new("zeros", (shape, *sizes) if sizes else shape, dtype=dtype, device=device)
 
 
-def ones(shape: Shape, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
-    """Ones.
+def ones(shape: Shape, *sizes: int, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Ones. The sizes come as a tuple or one by one.
 
     >>> import gpugrad as gg
     >>> gg.ones(3)
     tensor([1., 1., 1.])
     """
-    return _new("ones", shape, dtype=dtype, device=device)
+    return _new("ones", (shape, *sizes) if sizes else shape, dtype=dtype, device=device)
 
 
-def empty(shape: Shape, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
-    """Memory that holds whatever it held.
+def empty(shape: Shape, *sizes: int, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """Memory that holds whatever it held. The sizes come as a tuple or one by one.
 
     >>> import gpugrad as gg
     >>> gg.empty((2, 3)).shape
     (2, 3)
     """
-    return _new("empty", shape, dtype=dtype, device=device)
+    return _new("empty", (shape, *sizes) if sizes else shape, dtype=dtype, device=device)
 
 
 def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Device | str | None = None) -> Tensor:
@@ -376,14 +376,20 @@ def _to_device(xp: Namespace, x: Array, /, device: Device) -> Array:
 _to_device.vjp(x=lambda xp, g, x_device: _to_device.on(xp, g, device=x_device))
 
 
-def to(x: Tensor, *args: Any, device: Device | str | None = None, dtype: Any = None) -> Tensor:
+def to(
+    x: Tensor, *args: Any, device: Device | str | None = None, dtype: Any = None, non_blocking: bool = False,
+    copy: bool = False, memory_format: Any = None,
+) -> Tensor:  # fmt: skip
     """``x`` on another device, in another dtype, or both; itself if nothing changes. Gradients find their way back.
 
     Args:
         x: shape ``(...)``.
-        args: a device (``"cuda"``, ``gg.device("cuda:1")``) or a dtype, in any order.
+        args: a device (``"cuda"``, ``gg.device("cuda:1")``) or a dtype, in any order, or a Tensor that has both.
         device: the same by name.
         dtype: the same by name.
+        non_blocking: accepted; copies to a GPU are ordered with its work, whatever is asked for.
+        copy: a new tensor in any case.
+        memory_format: accepted; the layout of memory is not seen.
 
     Raises:
         RuntimeError: the device is not there.
@@ -392,7 +398,11 @@ def to(x: Tensor, *args: Any, device: Device | str | None = None, dtype: Any = N
     >>> gg.tensor([1.0]).to("cpu", gg.float64)
     tensor([1.], dtype=float64)
     """
+    before = x
     for wanted in args:
+        if isinstance(wanted, Tensor):
+            device, dtype = wanted.device, wanted.dtype
+            continue
         try:
             device = Device(wanted)
         except ValueError as error:
@@ -404,4 +414,4 @@ def to(x: Tensor, *args: Any, device: Device | str | None = None, dtype: Any = N
         x = astype(x, dtype)
     if device is not None and Device(device) != x.device:
         x = _to_device(x, device=Device(device))
-    return x
+    return x.copy() if copy and x is before else x

@@ -11,6 +11,7 @@ from ..backend import Array, Namespace
 from ..core import Tensor, primitive
 from ..kernels.shapes import Shape
 from .creation import asarray
+from .dims import takes_dim
 from .linear import _diagonal, _on_diagonal
 from .padding import pad
 
@@ -45,6 +46,7 @@ def triu(xp: Namespace, x: Array, /, k: int = 0) -> Array:
 triu.vjp(x=lambda xp, g, k: xp.triu(g, k))
 
 
+@takes_dim
 def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The diagonal of the matrices in two axes, as the last axis; ``offset`` to the right of the main one.
 

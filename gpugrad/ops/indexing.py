@@ -108,6 +108,21 @@ def getitem(x: Tensor, index: Any, /) -> Tensor:
     return _slice(x, key) if is_basic(key) else _gather(x, key)
 
 
+def summed_at(part: Tensor, index: Any, like: Tensor) -> Tensor:
+    """Zeros of the shape of ``like`` with ``part`` added up in the places that an index with arrays reads.
+
+    Raises:
+        IndexError: out of bounds.
+
+    >>> import gpugrad as gg
+    >>> summed_at(gg.ones(3), gg.tensor([0, 2, 0]), gg.zeros(3))
+    tensor([2., 0., 1.])
+    """
+    key = plain_index(index, like)
+    backend.backend_of(like.data).check_index(key, like.shape, "summed_at")
+    return _scatter_add(part, key, like.shape)
+
+
 def _read(xp: Namespace, x: Array, index: Any) -> Array:
     """``x[index]`` in a gradient rule."""
     return (_slice if is_basic(index) else _gather).on(xp, x, index=index)

@@ -16,8 +16,10 @@ import numpy
 from .. import backend
 from ..backend import Array
 from ..core import Tensor
+from ..core.errors import user_line
 from ..core.temporary import Passing, check_called, check_target
 from . import arithmetic, creation, editing, indexing, quantiles, rounding, selection, shaping
+from .dims import MEANINGS
 
 
 def take(x: Tensor, value: Tensor) -> None:
@@ -45,8 +47,14 @@ def fill(self: Tensor, value: Any) -> None:
     self[...] = value
 
 
-def sort(self: Tensor, axis: int = -1, *, descending: bool = False, stable: bool = True) -> None:
-    """Sort in place along an axis, as NumPy's method does; :func:`gpugrad.sort` returns a new tensor."""
+def sort(self: Tensor, axis: int = -1, *, descending: bool = False, stable: bool = True, dim: None = None) -> None:
+    """Sort in place along an axis, as NumPy's method does; :func:`gpugrad.sort` returns a new tensor.
+
+    Raises:
+        TypeError: ``dim=`` is given, which says that PyTorch's is meant.
+    """
+    if dim is not None:
+        raise TypeError(f"sort: {MEANINGS['sort']} [{user_line()}]")
     check_called(getrefcount(self), self, "sort")
     self.become(selection.sort(self, axis=axis, descending=descending, stable=stable))
 

@@ -19,7 +19,7 @@ from ..core import Tensor, dispatch
 from ..core.errors import user_line
 from ..core.operation import OPERATIONS, Primitive
 from ..core.temporary import check_target
-from . import creation, inplace, nested
+from . import creation, inplace, nested, pytorch
 from .inspection import can_cast
 from .nested import LISTS
 
@@ -205,6 +205,8 @@ def respelled(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any], erro
         TypeError: NumPy's function does not take them either; or an array would be written to.
     """
     ours = OPERATIONS.get(f"{op.forward.__module__}.{op.forward.__qualname__}")
+    if ours is not None and (found := pytorch.respelled(op.name, ours, args, kwargs)) is not NotImplemented:
+        return found
     known = {} if ours is None else signature(ours)
     out = kwargs.get("out")
     if isinstance(out, Tensor) and ours is not None:

@@ -17,6 +17,7 @@ from . import (
     conditions,
     creation,
     diagonals,
+    dims,
     exchange,
     functions,
     indexing,
@@ -25,6 +26,8 @@ from . import (
     linear,
     products,
     protocols,
+    pytorch,
+    pytorch_shapes,
     quantiles,
     reduction,
     rounding,
@@ -118,13 +121,25 @@ def _reshape(self: Tensor, *shape: Any, order: str = "C", copy: bool | None = No
     return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
 
 
-def _flatten(self: Tensor, order: str = "C") -> Tensor:
-    """All elements along one axis, in row-major order, or for ``order="F"`` in column-major order."""
-    return _reshape(self, -1, order=order)
+def _flatten(self: Tensor, order: str | int = "C", end_dim: int = -1, *, start_dim: int = 0) -> Tensor:
+    """All elements along one axis, in row-major order, or for ``order="F"`` in column-major order.
+
+    With numbers, the axes ``start_dim`` to ``end_dim`` as one: ``x.flatten(1)`` is what it is in PyTorch.
+    """
+    if isinstance(order, str) and not start_dim and end_dim == -1:
+        return _reshape(self, -1, order=order)
+    return pytorch_shapes.flatten(self, start_dim if isinstance(order, str) else order, end_dim)
 
 
-def _transpose(self: Tensor, *axes: Any) -> Tensor:
-    """:func:`gpugrad.permute_dims`; the axes come as a tuple or one by one, and without any they are reversed."""
+def _transpose(self: Tensor, *axes: Any, dim0: int | None = None, dim1: int | None = None) -> Tensor:
+    """:func:`gpugrad.permute_dims`; the axes come as a tuple or one by one, and without any they are reversed.
+
+    Two numbers for a Tensor that has not two axes exchange these, as in PyTorch; of a matrix they are NumPy's order.
+    """
+    if dim0 is not None and dim1 is not None:
+        return pytorch_shapes.transposed(self, dim0, dim1)
+    if len(axes) == 2 and len(self.data.shape) != 2:
+        return pytorch_shapes.transposed(self, *axes)
     order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
     return shaping.permute_dims(self, tuple(order) or tuple(reversed(range(self.ndim))))
 
@@ -144,6 +159,8 @@ def _numpys(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         known = keywords.signature(function)
+        if kwargs and not dims.KEYWORDS.keys().isdisjoint(kwargs):
+            kwargs = dims.respelled(kwargs)
         if len(args) >= keywords.count(function) or (kwargs and not kwargs.keys() <= known.keys()):
             return keywords.called(function, self, *args, **kwargs)
         return function(self, *args, **kwargs)
@@ -198,5 +215,6 @@ def bind() -> None:
     for name, value in others.items():
         setattr(Tensor, name, value)
     keywords.bind()
+    pytorch.bind()
     protocols.bind()
     exchange.bind()

@@ -13,6 +13,7 @@ from ..backend import Array, Namespace
 from ..core import Tensor, primitive
 from ..kernels.shapes import several
 from .arithmetic import multiply
+from .dims import takes_dim
 from .linear import einsum, matmul
 from .nested import together
 from .rounding import conj
@@ -150,6 +151,7 @@ _cross.vjp(
 )
 
 
+@takes_dim
 def cross(
     x1: Array, x2: Array, /, *, axis: int | None = None, axisa: int = -1, axisb: int = -1, axisc: int = -1
 ) -> Array:

@@ -85,7 +85,7 @@ def counterpart(module: str, name: str) -> Callable[..., Any] | None:
     root, wanted = NAMESPACES[Tensor], RENAMED.get(name, name)
     parts = [] if module.startswith("numpy.lib") else module.split(".")[1:]
     place = reduce(lambda space, part: getattr(space, part, None), parts, root)
-    found = getattr(place, wanted, None)
+    found = vars(place).get(wanted) if place is root else getattr(place, wanted, None)
     if found is None and place is root:
         found = getattr(Tensor, wanted, None)  # numpy.transpose, numpy.copy
     if found is None and module == "scipy.special":

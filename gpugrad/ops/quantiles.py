@@ -19,6 +19,7 @@ from .arithmetic import clip, remainder, where
 from .beside import beside
 from .comparison import isnan, logical_and, logical_not
 from .creation import asarray, astype
+from .dims import takes_dim
 from .indexing import _scatter_add, index_namespace
 from .nested import holds_tensors, numbers
 from .reduction import sum
@@ -248,6 +249,7 @@ def _quantile(
     return reshape(permute_dims(y, (1, 0)) if shape else y, (*shape, *_outside(t.shape, axis, keepdims)))
 
 
+@takes_dim
 def quantile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Array:
     """The element below which the fraction q of the elements over ``axis`` lies, interpolated between neighbours.
 
@@ -307,6 +309,7 @@ def median(x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     return _quantile("median", x, 0.5, axis, "linear", keepdims)
 
 
+@takes_dim
 def nanquantile(x: Array, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Array:
     """:func:`quantile` of what is not NaN; NaN gets gradient 0, and the quantile of nothing is NaN.
 

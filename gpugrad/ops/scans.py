@@ -12,6 +12,7 @@ from ..core import Tensor, primitive
 from ..kernels.scan import weighted_tails
 from .beside import beside
 from .creation import asarray
+from .dims import takes_dim
 from .inspection import result_type
 from .shaping import Shape, broadcast_to, concat, reshape, which_axis
 
@@ -78,6 +79,7 @@ def _cumulative_prod_x(xp: Namespace, g: Array, x: Array, axis: int | None, incl
 cumulative_prod.vjp(x=_cumulative_prod_x)
 
 
+@takes_dim
 def cumsum(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     """:func:`cumulative_sum`; without an axis, of the flattened tensor. Source: ``numpy.cumsum``.
 
@@ -88,6 +90,7 @@ def cumsum(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     return cumulative_sum(reshape(x, (-1,)) if axis is None else x, axis=axis or 0, dtype=dtype)
 
 
+@takes_dim
 def cumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     """:func:`cumulative_prod`; without an axis, of the flattened tensor. Source: ``numpy.cumprod``.
 
@@ -120,6 +123,7 @@ def _dtype(end: Any, x: Array) -> Any:
     return result_type(x, end) if isinstance(end, int | float | complex) else None
 
 
+@takes_dim
 def diff(x: Array, /, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
     """Each element minus the one before it along ``axis``, n times over; one element fewer each time.
 

@@ -16,6 +16,7 @@ from ..core import Tensor, primitive
 from ..kernels.shapes import several
 from .arithmetic import clip, floor_divide, remainder
 from .creation import arange, asarray, astype
+from .dims import takes_dim
 from .indexing import getitem, set_at
 from .nested import together
 from .shaping import column_major, permute_dims, reshape, which_axis
@@ -269,6 +270,7 @@ class TopK(NamedTuple):
     indices: Array
 
 
+@takes_dim
 def topk(x: Array, k: int, /, *, axis: int = -1, largest: bool = True) -> TopK:
     """The k largest elements along ``axis``, largest first, and where they are; for ``largest=False`` the smallest.
 

@@ -13,6 +13,7 @@ from ..backend import Array, Namespace
 from ..core import Tensor, primitive
 from .beside import beside
 from .creation import asarray
+from .dims import takes_dim
 from .selection import argsort, isin, nonzero, sort, take
 from .shaping import concat, reshape, which_axis
 from .stacking import moveaxis, ravel
@@ -65,6 +66,7 @@ def _found(x: Array, index: bool, inverse: bool, counts: bool, equal_nan: bool =
     return found
 
 
+@takes_dim
 def unique(
     x: Array, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
     axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,

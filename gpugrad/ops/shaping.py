@@ -15,6 +15,7 @@ from ..core import Tensor, dispatch, primitive
 from ..core.errors import AxisError
 from ..core.operation import extend
 from ..kernels.shapes import several
+from .dims import takes_dim
 
 Shape = tuple[int, ...]
 
@@ -215,6 +216,7 @@ def _concat_arrays(
     return [g[(*before, slice(ends[i] - sizes[i], ends[i]))] for i in wanted]
 
 
+@takes_dim
 def concat(arrays: Sequence[Array], /, axis: int | None = 0) -> Tensor:
     """Tensors joined along an axis that exists; None joins them flattened. Each gets its part of the gradient.
 
@@ -246,6 +248,7 @@ def _stack_arrays(xp: Namespace, g: Array, wanted: tuple[int, ...], axis: int) -
     return [g[(*before, i)] for i in wanted]
 
 
+@takes_dim
 def stack(arrays: Sequence[Array], /, axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis.
 

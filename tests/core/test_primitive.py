@@ -337,8 +337,8 @@ def test_residuals_need_a_reference_and_all_names():
 
 
 def test_calls_with_wrong_arguments():
-    with pytest.raises(TypeError, match=r"sum takes x, axis, dtype, keepdims; missing or unknown: \['dims'\]"):
-        gg.sum(gg.zeros(2), dims=0)
+    with pytest.raises(TypeError, match=r"sum takes x, axis, dtype, keepdims; missing or unknown: \['along'\]"):
+        gg.sum(gg.zeros(2), along=0)
     with pytest.raises(TypeError, match=r"permute_dims takes x, axes; missing or unknown: \['axes'\]"):
         gg.permute_dims(gg.zeros((2, 2)))
     with pytest.raises(TypeError, match="got 5 positional arguments"):

@@ -304,3 +304,15 @@ def test_shapes_that_differ_are_refused(name):
 def test_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(gg.ones((2, 3)))
+
+
+@pytest.mark.parametrize("p", [2.0, 1.0, 3.5])
+def test_pdist_is_the_upper_triangle_of_cdist(p, rng):
+    """PyTorch, which spellings.py compares it with, has no second derivative of it."""
+    x = gg.tensor(rng.normal(size=(4, 3)), requires_grad=True)
+    whole = F.cdist(x.detach(), x.detach(), p).numpy()
+    numpy.testing.assert_allclose(F.pdist(x, p).detach().numpy(), whole[numpy.triu_indices(4, 1)], rtol=1e-9)
+    assert gg.gradcheck(lambda x: F.pdist(x, p), x)
+    assert gg.gradgradcheck(lambda x: F.pdist(x, p), x)
+    with pytest.raises(ValueError, match=r"pdist: expected an input of shape \(N, M\), got \(3,\)"):
+        F.pdist(gg.zeros(3))

@@ -376,6 +376,7 @@ def without(monkeypatch):
         monkeypatch.setattr(protocols, "_called_before", {})
         for name in names:
             monkeypatch.delattr(gg, name, raising=False)
+            monkeypatch.delattr(gg.Tensor, name, raising=False)
 
     return take
 

@@ -173,7 +173,7 @@ def differences(function, text):
             yield f"{want.name} defaults to {got.default}, not {want.default}"
     asked = {p.name for p in wanted}
     for extra in order[sum(p.kind is not Parameter.KEYWORD_ONLY for p in wanted) :]:
-        if extra.name not in asked and extra.default is Parameter.empty:
+        if extra.name not in asked and extra.default is Parameter.empty and extra.kind is not Parameter.VAR_POSITIONAL:
             yield f"asks for {extra.name}, which the standard has not"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ...backend.dtypes import bool_
 from ...core import Tensor
 from ...ops.arithmetic import clip, where
-from ...ops.creation import asarray
+from ...ops.creation import asarray, ones
+from ...ops.diagonals import triu
 from ...ops.norms import bounded_norm, root, vector_norm
 from ...ops.reduction import sum
+from ...ops.selection import nonzero
 from ...ops.shaping import expand_dims, matrix_transpose, reshape
 from ...ops.stacking import broadcast_arrays
 from ...ops.wide import computed_wide
@@ -137,3 +140,30 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) 
     square = squares[0] + matrix_transpose(squares[1]) - 2 * (x1 @ matrix_transpose(x2))
     y = root(where(square > 0, square, 0 * square), 2)  # equal up to rounding
     return y
+
+
+@computed_wide
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The distances of all pairs of rows, the upper triangle of :func:`cdist` of ``input`` with itself.
+
+    Args:
+        input: shape ``(N, M)``.
+        p: which norm.
+
+    Returns:
+        Shape ``(N (N - 1) / 2,)``, in the order (0, 1), (0, 2), ..., (1, 2), ...
+
+    Raises:
+        ValueError: the input has not two axes.
+
+    Source: ``torch.nn.functional.pdist``.
+
+    >>> import gpugrad as gg
+    >>> gg.nn.functional.pdist(gg.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.       , 1.       , 4.2426405])
+    """
+    if input.ndim != 2:
+        raise ValueError(f"pdist: expected an input of shape (N, M), got {input.shape}")
+    count = input.shape[0]
+    first, second = nonzero(triu(ones((count, count), dtype=bool_, device=input.device), k=1))
+    return bounded_norm(input[first] - input[second], 1, p)[:, 0]
