@@ -43,6 +43,7 @@ def add(commands: Any) -> None:
     start.add_argument("--epochs", type=int, help="how often to go through the data")
     start.add_argument("--seed", type=int, help="of everything random")
     start.add_argument("--grace", type=float, metavar="SECONDS", help="time to save in when stopped (20)")
+    start.add_argument("--jit", action="store_true", help="record each kind of step once, and replay it")
     start.add_argument("--fresh", action="store_true", help="ignore what an earlier run left in the folder")
     start.add_argument(
         "--dry-run", action="store_true", help="check and build everything, train nothing, write nothing"
@@ -83,6 +84,8 @@ def train(args: argparse.Namespace) -> int:
     changes = args.changes + [f"{name}={json.dumps(value)}" for name, value in said.items() if value is not None]
     if args.grace is not None:
         changes.append(f"{'' if script else 'trainer.'}grace={args.grace}")
+    if args.jit:
+        changes.append(f"{'' if script else 'trainer.'}jit=true")
     place, _, function = args.target.rpartition(":") if script else (args.target, "", "")
     if script and not place:
         return fail(f"expected CONFIG.toml or SCRIPT.py:FUNCTION, got {args.target}", status=WRONG)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from ..backend import recorder
 from ..core import Tensor, modes
 from ..nn.functional.reducing import Note
 from ..ops.arithmetic import where
@@ -168,7 +169,7 @@ def _number(count: Count) -> Count:
     if not isinstance(count, Tensor):
         return float(count)
     count = count.detach()
-    if count.device.is_host:
+    if count.device.is_host and recorder() is None:
         value = float(count)
         return value if value == value else 0.0
     return astype(where(count == count, count, 0), "float32")

@@ -41,6 +41,7 @@ class Options:
     grace: float = 20.0
     metadata: str | bool | None = None
     takeover: bool = False
+    jit: bool = False
 
     def __post_init__(self) -> None:
         least = min(self.accumulate, self.log_every, 1 if self.save_every is None else self.save_every)

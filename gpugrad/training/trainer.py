@@ -12,14 +12,9 @@ from os import PathLike
 from typing import Any
 
 from ..core import Tensor, modes
-from ..data.structure import examples_of
 from ..nn import Module
-from ..nn.functional.reducing import noting
 from ..nn.preserving import mode
-from ..nn.utils import clip_grad_norm_
-from ..ops.creation import astype, to
 from ..optim import Optimizer
-from .averaging import Averaged, Together, averaged, nothing, seed, told, told_by
 from .callbacks import Callback
 from .checkpoints.reading import CheckpointError
 from .data_position import Source
@@ -28,6 +23,7 @@ from .options import Options
 from .preemption import Interrupted
 from .program import Description, described
 from .run import EVALUATE, TRAIN, Run
+from .steps import Outcome, Step, of_pairs
 
 Batch = Any
 
@@ -67,6 +63,7 @@ class Trainer(Run):
         grace: the seconds from a notice that the machine goes away to the end of the process, see :class:`Preemption`.
         metadata: the address that tells of preemption, see :class:`Preemption`.
         takeover: take the folder from a process that still trains there.
+        jit: record each kind of step once and replay it, see :func:`gpugrad.jit`.
 
     Attributes:
         step: how many steps were made, ``epoch`` how many epochs.
@@ -95,13 +92,14 @@ class Trainer(Run):
         keep_last: int = 3, keep_best: bool = False, monitor: str | None = None, mode: str = "min", resume: bool = True,
         settings: Mapping[str, Any] | None = None, log_every: int = 10, price_per_hour: float | None = None,
         progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None, takeover: bool = False,
+        jit: bool = False,
     ) -> None:  # fmt: skip
         options = Options(
             folder=folder, schedule=schedule, accumulate=accumulate, clip_grad_norm=clip_grad_norm,
             metrics=dict(metrics or {}), callbacks=list(callbacks), save_every=save_every, save_seconds=save_seconds,
             keep_last=keep_last, keep_best=keep_best, mode=mode, resume=resume, settings=dict(settings or {}),
             log_every=log_every, price_per_hour=price_per_hour, progress=progress, grace=grace, metadata=metadata,
-            takeover=takeover,
+            takeover=takeover, jit=jit,
         )  # fmt: skip
         parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "ema": ema}
         super().__init__({name: part for name, part in parts.items() if part is not None}, options)
@@ -112,6 +110,7 @@ class Trainer(Run):
         self._most: int | None = None
         self._epochs = 0
         self._wants_metric = scheduler is not None and "metrics" in inspect.signature(scheduler.step).parameters
+        self._take: Callable[[Sequence[Batch]], tuple[list[Outcome], Tensor | None]] = self._whole_step()
 
     # ---------------------------------------------------------------- what users call
 
@@ -143,6 +142,11 @@ class Trainer(Run):
         if self.checkpointer is not None and self.options.keep_best:
             self.checkpointer.keep_best = self.monitor
         self.stopped, self._most, self._epochs = False, steps, epochs
+        self._take = self._whole_step()
+        if self.options.jit:
+            from ..jit import Jitted  # which training without it does not need
+
+            self._take = Jitted(self._take)
         with ExitStack() as stack:
             self._open(stack, self.model, self._total(epochs))
             if self.epoch >= epochs or self._over():
@@ -176,8 +180,9 @@ class Trainer(Run):
         for metric in metrics.values():
             metric.reset()
         with mode(self.model, training=False), nullcontext() if self.ema is None else self.ema.swapped():
+            computed = self._whole_step().computed
             for batch in self._waited(batches):
-                loss, outputs, targets, over = self._computed(batch)
+                loss, outputs, targets, over = computed(batch)
                 sums += over.count is None
                 mean.update(loss, 1 if over.count is None else over.count)
                 for metric in metrics.values():
@@ -193,13 +198,16 @@ class Trainer(Run):
         Raises:
             TypeError: the batch is not a tuple or a list.
         """
-        if not isinstance(batch, tuple | list):
-            raise TypeError(
-                f"Trainer: expected batches (*inputs, targets), got {type(batch).__name__}: override compute(batch)"
-            )
-        *inputs, targets = batch
-        outputs = self.model(*inputs)
-        return self.loss(outputs, targets), outputs, targets
+        return of_pairs(self.model, self.loss, batch)
+
+    def _whole_step(self) -> Step:
+        """What a step computes."""
+        each = self.scheduler if self.options.schedule == "step" and not self._wants_metric else None
+        own = None if type(self).compute is Trainer.compute else self.compute
+        return Step(
+            self.model, self.loss, self.optimizer, each, self.ema, self.options.clip_grad_norm, own,
+            bool(self.options.metrics),
+        )  # fmt: skip
 
     def stop(self) -> None:
         """End the run after this step or epoch; for callbacks."""
@@ -254,62 +262,27 @@ class Trainer(Run):
             if self._over() and self._positions[TRAIN]["batch"] != self._sources[TRAIN].count:
                 return
 
-    def _computed(self, batch: Batch) -> tuple[Tensor, Any, Any, Averaged]:
-        """What :meth:`compute` gives, and what the loss was averaged over."""
-        with noting() as notes:
-            loss, outputs, targets, *more = self.compute(batch)
-        examples = examples_of(targets, examples_of(batch))
-        if more:
-            return loss, outputs, targets, told(more[0], examples)
-        own = told_by(self.loss) if type(self).compute is Trainer.compute else None
-        if own is not None:
-            return loss, outputs, targets, told(own(outputs, targets), examples)
-        return loss, outputs, targets, averaged(loss, notes, examples)
-
     def _step(self, group: Sequence[Batch]) -> None:
         """One step, of several batches as of one."""
-        self.optimizer.zero_grad()
-        together, total, added = Together(len(group)), 0, None
-        for batch in group:
-            loss, outputs, targets, over = self._computed(batch)
-            total += over.examples
-            if len(group) > 1:
-                weight = together.weight(over)
-                if not nothing(weight):
-                    loss.backward(seed(weight, loss))
-            elif not nothing(over.count):
-                loss.backward()
-            if over.count is None:
-                added = loss.detach() if added is None else added + loss.detach()
+        outcomes, norm = self._take(group)
+        added = None
+        for one in outcomes:
+            if one.count is None:
+                added = one.loss if added is None else added + one.loss
             else:
-                self._window.update(loss, over.count)
+                self._window.update(one.loss, one.count)
             with modes.no_grad():
                 for metric in self.options.metrics.values():
-                    metric.update(outputs, targets)
+                    metric.update(one.outputs, one.targets)
         if added is not None:
             self._window.update(added)
-        self._mend(together.factor)
-        if self.options.clip_grad_norm is not None:
-            self._norm = clip_grad_norm_(self.model.parameters(), self.options.clip_grad_norm)
-        self.optimizer.step()
-        if self.scheduler is not None and self.options.schedule == "step" and not self._wants_metric:
-            self.scheduler.step()
-        if self.ema is not None:
-            self.ema.update()
+        if norm is not None:
+            self._norm = norm
         self.step += 1
         if self._bar is not None:
-            self._bar.advance(total)
+            self._bar.advance(sum(one.examples for one in outcomes))
         if self.step % self.options.log_every == 0:
             self._note()
-
-    def _mend(self, factor: Any) -> None:
-        """Multiply all gradients by a number."""
-        if not isinstance(factor, Tensor) and factor == 1.0:
-            return
-        with modes.no_grad():
-            for p in (p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None):
-                by = to(factor, device=p.device) if isinstance(factor, Tensor) else factor
-                p.grad = astype(p.grad * by, p.dtype, copy=False)
 
     def _note(self) -> None:
         """Write a row with the loss since the last one."""
