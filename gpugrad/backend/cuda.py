@@ -66,7 +66,9 @@ class CUDABackend(Backend):
 
     def fetch(self, arrays: Sequence[Array]) -> Callable[[], list[numpy.ndarray]]:
         """Queued on the current stream of each device, into pinned memory: the host waits for nothing."""
-        devices = [0] * len(arrays) if self.count == 1 else [self.device_id(array) for array in arrays]
+        if self.count == 1:
+            return self._downloads.setdefault(0, Downloads())(arrays)
+        devices = [self.device_id(array) for array in arrays]
         parts = {}
         for device in dict.fromkeys(devices):
             downloads = self._downloads.setdefault(device, Downloads())

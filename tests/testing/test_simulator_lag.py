@@ -228,3 +228,17 @@ def test_the_seed_chooses_the_schedule(late):
     assert len({tuple(seen) for seen in others}) > 3
     with pytest.raises(ValueError, match="0 or above, got -1"):
         cuda_simulator.set_lag(-1)
+
+
+def test_copies_to_an_address_of_the_host(late):
+    """Into pinned memory when the stream gets there, into other memory before the call returns."""
+    x = late.arange(6, dtype="float32")[2:]
+    slow, fast = pinned(late, numpy.zeros(4, "f4")), numpy.zeros(4, "f4")
+    for room in (slow, fast):
+        x.data.copy_to_host_async(room.ctypes.data, x.nbytes, late.cuda.Stream.null)
+        assert room.tolist() == ([0.0] * 4 if room is slow else [2.0, 3.0, 4.0, 5.0])
+        x += 1
+        if room is slow:
+            late.cuda.Stream.null.synchronize()
+            assert room.tolist() == [2.0, 3.0, 4.0, 5.0], "as it was when the copy was queued"
+            x -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -338,6 +339,26 @@ def _over(owner: Any, offset: int, shape: Any, dtype: Any, strides: Any = None, 
         return numpy.empty(shape, dtype, order)
     start = owner.ptr - owner._raw.__array_interface__["data"][0] + offset
     return numpy.ndarray(shape, dtype, owner._raw, start, strides, order)
+
+
+def copy_to_host_async(self: MemoryPointer, mem: Any, size: int, stream: Stream | None = None) -> None:
+    """Copy to an address of the host; to memory that is not pinned once the stream has done what it has queued."""
+    address = mem if isinstance(mem, int) else mem.value
+    counters.fetch(aside=stream is not None and stream.ptr != 0, blocking=False)
+    values = _over(self.mem, self.ptr - self.mem.ptr, (size,), numpy.dtype(numpy.uint8))
+
+    def move() -> None:
+        ctypes.memmove(address, values.__array_interface__["data"][0], size)
+
+    if machine.lag and memory.is_pinned(address, size):
+        late(move, stream)
+        return
+    if machine.lag:
+        queues.wait(queues.end((get_current_stream() if stream is None else stream)._key()))
+    move()
+
+
+MemoryPointer.copy_to_host_async = copy_to_host_async
 
 
 def view_of(base: ndarray, values: Any) -> ndarray:

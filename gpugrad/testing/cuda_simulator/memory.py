@@ -189,6 +189,9 @@ class MemoryPointer:
 
     __slots__ = ("mem", "ptr")
 
+    copy_to_host_async: Callable[..., None]
+    """Bound in :mod:`.array`."""
+
     def __init__(self, mem: Any, offset: int) -> None:
         self.mem = mem
         self.ptr = mem.ptr + offset
@@ -309,6 +312,7 @@ class PinnedMemoryPointer(numpy.ndarray[Any, Any]):
     def __new__(cls, store: bytearray, size: int) -> PinnedMemoryPointer:
         self = super().__new__(cls, (size,), numpy.uint8, store)
         self._store = store
+        _pinned[self.ptr] = len(store)
         return self
 
     @property
@@ -326,6 +330,17 @@ class PinnedMemoryPointer(numpy.ndarray[Any, Any]):
         if store is not None and machine.lag:
             store[:] = bytes([POISON]) * len(store)
             _spare_pinned[len(store)].append(store)
+        elif store is not None:
+            _pinned.pop(self.ptr, None)
+
+
+_pinned: dict[int, int] = {}
+"""Where pinned memory lies that may still be written to, and how many bytes it has."""
+
+
+def is_pinned(address: int, size: int) -> bool:
+    """Whether this memory of the host is pinned."""
+    return any(start <= address and address + size <= start + room for start, room in _pinned.copy().items())
 
 
 _spare_pinned: dict[int, list[bytearray]] = defaultdict(list)

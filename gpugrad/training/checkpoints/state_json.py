@@ -18,6 +18,7 @@ from ...core import Tensor
 
 MARK = "$"
 PLAIN = (str, bool, int, type(None))
+TEXT = {str}
 
 
 class Gathered:
@@ -36,8 +37,11 @@ class Gathered:
         self.tree = self._take("", state)
 
     def _take(self, path: str, value: Any) -> Any:
-        if type(value) in PLAIN:
+        kind = type(value)  # what there is hundreds of comes first: a loop is held here while a checkpoint begins
+        if kind in PLAIN:
             return value
+        if kind is dict:
+            return self._mapping(path, value)
         if isinstance(value, Tensor):
             return self._array(path, value.data, "tensor")
         if isinstance(value, numpy.generic):
@@ -59,8 +63,9 @@ class Gathered:
         )
 
     def _mapping(self, path: str, value: Mapping[Any, Any]) -> Any:
-        items = {key: self._take(f"{path}/{key}" if path else str(key), item) for key, item in value.items()}
-        if all(type(key) is str for key in items) and MARK not in items:
+        above = f"{path}/" if path else ""
+        items = {key: self._take(f"{above}{key}", item) for key, item in value.items()}
+        if {*map(type, items)} <= TEXT and MARK not in items:
             return items
         return {MARK: "dict", "items": [[self._take(path, key), item] for key, item in items.items()]}
 
