@@ -143,7 +143,8 @@ class Session:
             return
         roots = []
         for k, tensor in enumerate(tensors):
-            like = tensor.data.example if type(tensor.data) is Recorded else tensor.data
+            data = tensor.data
+            like = data.example if type(data) is Recorded else data
             with backend.beside(like):
                 seed = recorder.input(NAMESPACES[type(like)].ones_like(like), f"gradient {k}")
             self.seeds.append(seed.value)

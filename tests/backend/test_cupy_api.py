@@ -108,6 +108,8 @@ def asked_for(text, place):
                 yield f"cupy.ndarray.{node.value.attr}.{node.attr}", call, where
             elif node.attr == "put" and call and call[0] == 1:
                 continue  # of a queue: an array's takes places and values
+            elif node.attr == "fill" and call and (call[0] or 0) > 1:
+                continue  # of a node of the graph: an array's takes one value
             elif not (isinstance(node.value, ast.Name) and node.value.id in NOT_ARRAYS | siblings):
                 yield f"cupy.ndarray.{node.attr}", call, where
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
