@@ -56,6 +56,7 @@ OF_OTHERS = {
     "cupy.ndarray.partition": "of strings",
     "cupy.ndarray.device": "of a backend: backend.device(array)",
     "cupy.ndarray.dot": "of an array of the host",
+    "cupy.ndarray.shape": "of a layout, or the function of a namespace",
 }
 """Calls whose arguments are not looked at: what is called is no array's."""
 
