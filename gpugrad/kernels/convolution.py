@@ -8,7 +8,8 @@ For each image the columns ``(C K, P)`` hold, for C channels and K offsets of th
 
 The columns are K times as large as the image. So on the CPU a few images at a time go through one buffer that stays in
 the cache; on a GPU as many as fit into a fixed share of memory. A convolution of each channel with one filter needs no
-columns where windows are machine code (``compiled_windows.py``) or CUDA kernels (``launched_windows.py``).
+columns where windows are machine code (``compiled_windows.py``) or CUDA kernels (``launched_windows.py``), and with
+machine code other convolutions in one and two dimensions need none either (``compiled_convolution.py``).
 Source: Chellapilla, Puri and Simard 2006, "High performance convolutional neural networks for document processing".
 """
 
@@ -19,7 +20,7 @@ from math import prod
 
 from .. import backend
 from ..backend import Array, Namespace
-from . import compiled_windows, launched_windows
+from . import compiled_convolution, compiled_windows, launched_windows
 from .columns import added, gathered
 from .indexing import _atomic as atomic
 from .windows import Window
@@ -90,6 +91,10 @@ def convolve(xp: Namespace, x: Array, w: Array, bias: Array | None, window: Wind
             found = launched_windows.depthwise(xp, x, w[:, 0], bias, window)
         if found is not NotImplemented:
             return found
+    if groups == 1:
+        found = compiled_convolution.convolve(x, w, bias, window)
+        if found is not NotImplemented:
+            return found
     outputs = w.shape[0]
     matrices = _matrices(xp, w, groups)
     dtype = xp.result_type(x.dtype, w.dtype, *(() if bias is None else (bias.dtype,)))
@@ -126,6 +131,10 @@ def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window
         found: Array = compiled_windows.depthwise_back(g, w[:, 0], bias, window)
         if found is NotImplemented:
             found = launched_windows.depthwise_back(xp, g, w[:, 0], bias, window)
+        if found is not NotImplemented:
+            return found
+    if groups == 1:
+        found = compiled_convolution.spread(g, w, bias, window)
         if found is not NotImplemented:
             return found
     count, channels = g.shape[0], w.shape[1] * groups
@@ -169,6 +178,10 @@ def filters(xp: Namespace, x: Array, g: Array, window: Window, groups: int) -> A
             found = launched_windows.depthwise_filters(xp, x, g, window)
         if found is not NotImplemented:
             return found[:, None]
+    if groups == 1:
+        found = compiled_convolution.filters(x, g, window)
+        if found is not NotImplemented:
+            return found
     host = backend.device_of(x).is_host
     w = None
     flat = xp.reshape(g, (g.shape[0], outputs, window.positions))

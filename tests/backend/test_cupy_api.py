@@ -37,6 +37,7 @@ DYNAMIC = {
 """What a file may ask for by ``getattr(xp, name)``, beside names that are given to ``_new("name", ...)``."""
 
 FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/compiled_windows.py",
+                "kernels/compiled_convolution.py", "kernels/product_loops.py",
                 "kernels/compiled_philox.py", "kernels/loops.py",
                 "kernels/row_loops.py", "kernels/reductions.py", "tracing/recorder.py",
                 "jit/places.py", "jit/execution/executable.py", "jit/execution/host.py"}  # fmt: skip
