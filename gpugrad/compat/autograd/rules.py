@@ -134,7 +134,7 @@ class WayBack:
         self.single = is_leaf(y)
         shape = arrays[0].shape if self.single else tuple(a.shape for a in arrays)
         dtype = arrays[0].dtype if self.single else None
-        node = Node().fill(self, self.parents, arrays, shape, dtype)  # type: ignore[arg-type]
+        node = Node(self, self.parents, arrays, shape, dtype)  # type: ignore[arg-type]
         if self.single:
             return Tensor(arrays[0], node)
         made = [
