@@ -171,3 +171,9 @@ OF_THE_LIBRARY = dict.fromkeys(
     "NumPy multiplies e^a by cos(b) and sin(b), and infinity times 0 is NaN",
 )
 """Cases that the array library does not hold to, and why they are left as they are."""
+
+OF_CUPY = dict.fromkeys(
+    [(name, case) for name in ("log", "log1p") for case in ("inf,nan", "-inf,nan", "nan,inf")] + [("acosh", "0,nan")],
+    "CuPy takes the norm of numbers with a NaN in them, and arccosh(0 + nan i) for a NaN in both parts",
+)
+"""Cases that CuPy does not hold to, and NumPy does: only which part of a result with a NaN in it is no NaN."""
