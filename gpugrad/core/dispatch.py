@@ -17,7 +17,7 @@ from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
 from . import modes
 from .errors import GradientError, explain, look_closely, user_line
 from .modes import careful, recording
-from .node import ELSEWHERE, NOTHING, Leaf, Located, LocatedView, Node, Unfilled, View, age, output_node
+from .node import ELSEWHERE, NOTHING, Leaf, Located, LocatedView, Node, Numbered, Unfilled, View, age, output_node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -201,7 +201,9 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
             return Tensor(y, None)
         parents: Any
         kept: Any
+        node: Node
         if parent is None:
+            node = Unfilled()
             like, places = m.shape, plan.places  # type: ignore[union-attr]
             if ELSEWHERE in places:
                 parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
@@ -220,8 +222,11 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
                 kept = y
             else:
                 parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
+            if plan.forgets and type(b if n is None else a) in WEAK:
+                node = Numbered(None, b if n is None else a)
+            else:
+                node = Unfilled()
         shape = y.shape
-        node = Unfilled()
         node.age = age()
         node.plan = plan
         node.parents = parents
@@ -425,6 +430,8 @@ def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> An
         return tuple(Tensor(part) for part in y) if op.outputs else Tensor(y)
     parents, kept = _edges(plan, arrays, nodes, y, residuals, params)
     if not op.outputs:
+        if plan.forgets and type(number := arrays[1 - plan.wanted[0]]) in WEAK:
+            return Tensor(y, Numbered(line, number, plan, parents, kept, y.shape, y.dtype))
         return Tensor(y, _node(op, nodes[0], line, plan, parents, kept, y.shape, y.dtype))
     node = _node(op, nodes[0], line, plan, parents, kept, tuple(part.shape for part in y), None)
     return tuple(Tensor(part, output_node(node, i, part)) for i, part in enumerate(y))

@@ -65,6 +65,8 @@ class Node:
     """When the memory behind the value was last changed in place: never, but for leaves and views of them."""
     line: str | None = None
     """The user's line that made it, in debug mode."""
+    number: Any = None
+    """The Python number that was the other operand, where no rule keeps it; for pictures."""
 
     def __init__(self, plan: WayBack | None, parents: Any, kept: Any, shape: tuple[int, ...], dtype: DType) -> None:
         self.age = age()
@@ -100,6 +102,18 @@ class Unfilled(Node):
     __slots__ = ()
 
     __init__ = object.__init__
+
+
+class Numbered(Node):
+    """A node with a number; where that is all that is given, its other attributes are set one by one."""
+
+    __slots__ = ("line", "number")
+
+    def __init__(self, line: str | None, number: Any, *record: Any) -> None:
+        self.line = line
+        self.number = number
+        if record:
+            super().__init__(*record)
 
 
 class Leaf(Node):

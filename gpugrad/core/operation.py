@@ -84,8 +84,8 @@ class Plan:
     """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
 
     __slots__ = (
-        "applies", "apply", "guards", "joint", "name", "names", "one", "op", "partial", "place", "places", "rules",
-        "static", "wanted",
+        "applies", "apply", "forgets", "guards", "joint", "name", "names", "one", "op", "partial", "place", "places",
+        "rules", "static", "wanted",
     )  # fmt: skip
 
     def __init__(self, op: Primitive, wanted: tuple[int, ...]) -> None:
@@ -101,6 +101,7 @@ class Plan:
         self.rules = (op.joint,) if op.joint is not None else tuple(map(op.rule, self.names))
         read = {name for rule in self.rules for name in rule.names}
         self.guards = tuple(k for k, i in enumerate(wanted) if (op.inputs[0] if op.variadic else op.inputs[i]) in read)
+        self.forgets = self.one and len(op.inputs) == 2 and op.inputs[1 - wanted[0]] not in read
         self.applies = tuple(rule.apply for rule in self.rules)
         self.apply = self.applies[0]
         self.places = tuple(op.place(rule.names) if op.joint is None else ELSEWHERE for rule in self.rules)

@@ -17,7 +17,7 @@ from .names import Names
 from .observe import LIVE, Call, Constant, Note, Seen, constant
 from .picture import Picture, PictureEdge, PictureGroup, PictureNode
 from .preview import Number, Preview, preview
-from .recovered import UNKNOWN, arrays_of, constant_operand, kept_of
+from .recovered import UNKNOWN, arrays_of, kept_of
 from .titles import of_graph
 
 
@@ -140,8 +140,6 @@ class Builder:
         else:
             kept = kept_of(node)
             given, static = kept.operands, kept.static
-            guess = constant_operand(node, given, self.arrays)
-            given = [guess if x is UNKNOWN and guess is not None else x for x in given]
         operands: list[Operand] = []
         numbers: dict[int, Number] = {}
         for position, value in enumerate(given):

@@ -10,7 +10,6 @@ from ..backend import NAMESPACES
 from ..core import Leaf, Node, Tensor
 from ..core.operation import Plan, Primitive
 from ..nn.hooks import Border
-from ..ops.inspection import finfo
 from .gradients import parents_of
 
 UNKNOWN = object()
@@ -52,6 +51,8 @@ def kept_of(node: Node) -> Kept:
     else:
         last = len(op.inputs) - op.optional
         operands = [named.get(name, UNKNOWN if i < last else None) for i, name in enumerate(op.inputs)]
+        if node.number is not None:
+            operands[1 - plan.wanted[0]] = node.number
     for place, parent in zip(plan.wanted, parents, strict=True):
         operands[place] = parent
     return Kept(operands, static, y)
@@ -173,43 +174,3 @@ def _again(op: Primitive, operands: list[Any], static: dict[str, Any], node: Nod
             return None  # there were more operands behind those that need a gradient
         y = y if y.dtype == node.dtype else xp.astype(y, node.dtype)
         return y if y.shape == node.shape else xp.reshape(y, node.shape)
-
-
-INVERSE: dict[str, tuple[Any, Any]] = {
-    "add": (lambda x, y: y - x, lambda x, y: y - x),
-    "subtract": (lambda x, y: y + x, lambda x, y: x - y),
-    "multiply": (lambda x, y: y / x, lambda x, y: y / x),
-    "divide": (lambda x, y: y * x, lambda x, y: x / y),
-}
-"""The first or the second operand of ``y``, from the other one."""
-
-
-def constant_operand(node: Node, operands: list[Any], found: dict[int, Any]) -> float | None:
-    """The number that an operand must have been which no rule kept, as the ``1`` of ``1 + x`` is not.
-
-    It is what takes the other operand to the value, and only believed if the operation, run again, gives exactly this
-    value, and if rounding could have hidden no other number that looks different.
-    """
-    plan = node.plan
-    place = next((i for i, x in enumerate(operands) if x is UNKNOWN), None)
-    if place is None or node.shape != () or node.dtype.kind != "f" or node.age not in found:
-        return None
-    if not isinstance(plan, Plan) or plan.op.name not in INVERSE or not ours(plan.op):
-        return None
-    other = operands[1 - place]
-    known = found.get(other.age) if isinstance(other, Node) else None
-    if known is None or known.shape != ():
-        return None
-    x, y = float(backend.to_host(known)), float(backend.to_host(found[node.age]))
-    if not all(math.isfinite(v) and v for v in (x, y)):
-        return None
-    number = INVERSE[plan.op.name][place](x, y)
-    lost = float(finfo(node.dtype).eps) * max(abs(x), abs(y), abs(number))
-    if abs(number) < 1e4 * lost:
-        return None
-    for digits in range(1, 10):
-        guess = float(f"{number:.{digits}g}")
-        given = [guess if i == place else known for i in range(2)]
-        if float(backend.to_host(_again(plan.op, given, {}, node))) == y:
-            return guess
-    return None
