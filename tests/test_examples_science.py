@@ -89,7 +89,8 @@ def test_logistic_regression_runs(program):
 
 def test_rosenbrock_by_every_method(example, where):
     module = example("rosenbrock")
-    runs = {method: module.search(method, numpy.array([-1.2, 1.0])) for method in module.METHODS}
+    methods = [method for method, given in module.METHODS.items() if where == "cpu" or given or method == "BFGS"]
+    runs = {method: module.search(method, numpy.array([-1.2, 1.0])) for method in methods}
     for run in runs.values():
         numpy.testing.assert_allclose(run.x, 1.0, atol=1e-4)
         assert len(run.trace) == run.values + run.gradients + run.products

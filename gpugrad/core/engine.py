@@ -157,9 +157,10 @@ def walk(
                 f"the graph behind this {node.name} was walked before, and what it had saved is gone: "
                 "pass retain_graph=True the first time"
             )
-        for position in plan.guards:
-            if (parents if plan.one else parents[position]).changed < node.age:
-                raise changed_leaf(node, position)
+        if plan.guards:
+            for position in plan.guards:
+                if (parents if plan.one else parents[position]).changed < node.age:
+                    raise changed_leaf(node, position)
         if type(g) is not kind:
             kind = type(g)
             xp = namespaces.get(kind)

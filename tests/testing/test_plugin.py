@@ -59,7 +59,7 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize(("options", "device", "simulated"), [
-    ((), "cpu", False), (("--device", "cpu"), "cpu", False), (("--device", "simulator"), "cuda:0", True),
+    ((), "cpu", False), (("--device", "cpu"), "cpu", False),  # "--device simulator" alone: in the test of --lag
     (("--device", "simulator", "--simulated-devices", "2"), "cuda:0", True),
     # as when the package is installed and its entry point has loaded the plugin already
     (("-p", "gpugrad.testing.plugin", "--device", "simulator"), "cuda:0", True),
