@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import Any, Protocol
 
 import numpy
 
 from .. import backend
 from ..core import Tensor
+from ..ops.creation import asarray
 from ..random import Generator
+from .sampling import drawn_seed
 from .structure import stacked
 
 HostArray = numpy.ndarray[Any, Any]
@@ -73,6 +77,64 @@ class ArrayDataset:
         return stacked([self[i] for i in indices])
 
 
+class TensorDataset(ArrayDataset):
+    """Tensors whose first axis counts the examples; example ``i`` is the tuple of their slices ``i``, Tensors too.
+
+    An :class:`ArrayDataset` in the memory of the host: a Tensor on a GPU is copied there, once.
+
+    Raises:
+        ValueError: no tensors, or first sizes that differ.
+
+    Source: ``torch.utils.data.TensorDataset``.
+
+    >>> import gpugrad as gg
+    >>> data = TensorDataset(gg.tensor([[1.0], [2.0]]), gg.tensor([3, 4]))
+    >>> data[1]
+    (tensor([2.]), tensor(4))
+    """
+
+    def __init__(self, *tensors: Any) -> None:
+        super().__init__(*(t.detach() if isinstance(t, Tensor) else t for t in tensors), check_finite=False)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The whole tensors, on the host."""
+        return tuple(asarray(array) for array in self.arrays)
+
+    def __getitem__(self, index: Any) -> Sample:
+        return tuple(asarray(array[index]) for array in self.arrays)
+
+
+class ConcatDataset:
+    """Several data sets, one after the other.
+
+    Raises:
+        ValueError: there is none.
+
+    Source: ``torch.utils.data.ConcatDataset``.
+
+    >>> data = ConcatDataset([[10, 11], [20]])
+    >>> len(data), data[2], data[-3]
+    (3, 20, 10)
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset: expected at least one data set, got none")
+        self.cumulative_sizes: list[int] = list(accumulate(map(len, self.datasets)))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"ConcatDataset: no example {index} in data sets of {len(self)}")
+        place = int(index) % len(self)
+        number = bisect_right(self.cumulative_sizes, place)
+        return self.datasets[number][place - (self.cumulative_sizes[number - 1] if number else 0)]
+
+
 class Subset:
     """The examples of another data set that have the given numbers, in that order.
 
@@ -103,14 +165,18 @@ class Subset:
         return gather(self.dataset, self.indices[indices])
 
 
-def random_split(dataset: Dataset, lengths: Sequence[int] | Sequence[float], seed: int = 0) -> list[Subset]:
+def random_split(
+    dataset: Dataset, lengths: Sequence[int] | Sequence[float], seed: int | Generator = 0,
+    generator: Generator | None = None,
+) -> list[Subset]:  # fmt: skip
     """Deal the examples out at random; the same seed deals the same way, on every machine.
 
     Args:
         dataset: what to split.
         lengths: sizes that add up to ``len(dataset)``, or fractions that add up to 1; what rounding down leaves over
             goes to the first parts, one each.
-        seed: chooses the order.
+        seed: chooses the order; or a generator, as in PyTorch.
+        generator: draws the seed.
 
     Raises:
         ValueError: the lengths do not add up, or one is negative.
@@ -122,6 +188,9 @@ def random_split(dataset: Dataset, lengths: Sequence[int] | Sequence[float], see
     >>> len(train), len(test)
     (8, 2)
     """
+    if isinstance(seed, Generator):
+        return random_split(dataset, lengths, generator=seed)
+    seed = seed if generator is None else drawn_seed(generator)
     total = len(dataset)
     sizes = [int(n) for n in lengths]
     if any(isinstance(n, float) for n in lengths) and abs(sum(lengths) - 1) < 1e-9:

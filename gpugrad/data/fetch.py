@@ -101,11 +101,15 @@ class Fetcher:
     """Makes the batches of a data set. Each worker has its own."""
 
     def __init__(
-        self, dataset: Any, collate: Collate | None, batch_size: int, drop_last: bool, seed: int, alone: bool = False
-    ) -> None:
+        self, dataset: Any, collate: Collate | None, batch_size: int | None, drop_last: bool, seed: int,
+        alone: bool = False, init: Callable[[int], Any] | None = None,
+    ) -> None:  # fmt: skip
         self.dataset = dataset
         self.collate = collate
-        self.batch_size = batch_size
+        self.single = batch_size is None
+        """Whether each example is passed on by itself, and not in a batch."""
+        self.batch_size = batch_size or 1
+        self.init = init
         self.drop_last = drop_last
         self.seed = seed
         self.alone = alone
@@ -122,17 +126,21 @@ class Fetcher:
 
     def another(self, alone: bool = False) -> Fetcher:
         """Another one for the same data set, at its beginning."""
-        return Fetcher(self.dataset, self.collate, self.batch_size, self.drop_last, self.seed, alone)
+        size = None if self.single else self.batch_size
+        return Fetcher(self.dataset, self.collate, size, self.drop_last, self.seed, alone, self.init)
 
     def same_as(self, other: Fetcher) -> bool:
         """Whether both make the same batches."""
-        mine, theirs = ((f.batch_size, f.drop_last, f.seed) for f in (self, other))
-        return self.dataset is other.dataset and self.collate is other.collate and mine == theirs
+        mine, theirs = ((f.batch_size, f.single, f.drop_last, f.seed) for f in (self, other))
+        same = self.collate is other.collate and self.init is other.init
+        return self.dataset is other.dataset and same and mine == theirs
 
     def enter(self, number: int, count: int) -> None:
-        """Note in this thread that it is a worker."""
+        """Note in this thread that it is a worker, and call ``worker_init_fn``."""
         self.worker(number, count)
         _info.set(self._info)
+        if self.init is not None:
+            self.init(number)
 
     def worker(self, number: int, count: int) -> None:
         """Note which worker this one is for."""
@@ -162,13 +170,17 @@ class Fetcher:
             if isinstance(self.dataset, IterableDataset):
                 examples = self._streamed(task)
                 return self._made(examples) if examples else None
+            if self.single:
+                return self._made([self.dataset[task.indices]])
             if self.collate is None:
                 return taken_apart(gather(self.dataset, task.indices))
             return self._made([self.dataset[int(i)] for i in task.indices])
 
     def _made(self, examples: list[Any]) -> Parts:
         """The batch of examples."""
-        batch = stacked(examples) if self.collate is None else self.collate(examples)
+        given: Any = examples[0] if self.single else examples
+        alone = (lambda example: example) if self.single else stacked
+        batch = (self.collate or alone)(given)
         if batch is None:
             raise TypeError("DataLoader: expected a batch from collate, got None")
         parts = taken_apart(batch)

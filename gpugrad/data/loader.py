@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Generator as Generated
@@ -20,7 +22,7 @@ from .dataset import Dataset
 from .fetch import Collate, Fetcher, Task
 from .prefetch import Batch, placed, prefetched, uploaded
 from .processes import START_METHODS, ProcessPool, defined_in_session
-from .sampling import batched
+from .sampling import batched, drawn_seed
 from .stream import IterableDataset
 from .threads import ThreadPool
 
@@ -51,7 +53,8 @@ class DataLoader:
 
     Args:
         dataset: the examples; an :class:`IterableDataset` is read from the beginning.
-        batch_size: ``B``; the last batch may be smaller.
+        batch_size: ``B``; the last batch may be smaller. None passes each example on by itself: what the data set gives
+            for the number, or for the list of numbers, that the sampler gives; ``collate`` gets this one example.
         shuffle: a new random order each epoch, instead of 0, 1, 2, ...
         drop_last: leave out a last batch that is smaller.
         seed: chooses the orders, and what :func:`generator` gives.
@@ -68,9 +71,19 @@ class DataLoader:
         batch_sampler: lists of numbers, in the place of ``batch_size``, ``shuffle``, ``drop_last`` and ``sampler``.
         persistent_workers: keep worker processes for the next epoch; changes to the data set do not reach them.
         start_method: of processes: "forkserver", "spawn", or "fork", which is refused where it is not safe.
+        collate_fn: PyTorch's name of ``collate``.
+        pin_memory: accepted; batches for a GPU always go through page-locked memory.
+        timeout: seconds to wait for a batch of the workers; 0 waits forever.
+        worker_init_fn: called in each worker, before its first batch, with the worker's number.
+        generator: draws the ``seed``, once, here.
+        prefetch_factor: PyTorch's name of ``prefetch``.
+        multiprocessing_context: PyTorch's name of ``start_method``; also a context of :mod:`multiprocessing`.
+        in_order: accepted; batches always come in their order.
+        pin_memory_device: accepted.
 
     Raises:
         ValueError: a size out of range, or arguments that exclude each other.
+        RuntimeError: in the loop, no batch came in ``timeout`` seconds.
 
     An error in the data set is raised in the loop, with the line it came from; a worker process that died is a
     RuntimeError that says which and of what. Workers end with the iteration, and with this process.
@@ -83,13 +96,33 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset: Dataset | IterableDataset | Any, batch_size: int = 1, shuffle: bool = False,
+        self, dataset: Dataset | IterableDataset | Any, batch_size: int | None = 1, shuffle: bool | None = False,
         drop_last: bool = False, seed: int = 0, device: Device | str | None = None, prefetch: int = 2,
         collate: Collate | None = None, *, num_workers: int = 0, workers: str = "process",
         sampler: Iterable[int] | None = None, batch_sampler: Iterable[Any] | None = None,
-        persistent_workers: bool = False, start_method: str | None = None,
+        persistent_workers: bool = False, start_method: str | None = None, collate_fn: Collate | None = None,
+        pin_memory: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], Any] | None = None,
+        generator: Generator | None = None, prefetch_factor: int | None = None, multiprocessing_context: Any = None,
+        in_order: bool = True, pin_memory_device: str = "",
     ) -> None:  # fmt: skip
-        if batch_size < 1 or prefetch < 0 or num_workers < 0:
+        shuffle = bool(shuffle)
+        collate = _one_of("collate", collate, "collate_fn", collate_fn)
+        if prefetch_factor is not None:
+            prefetch = prefetch_factor
+        if multiprocessing_context is not None:
+            method = getattr(multiprocessing_context, "get_start_method", lambda: multiprocessing_context)()
+            start_method = _one_of("start_method", start_method, "multiprocessing_context", method)
+        if generator is not None:
+            if seed:
+                raise ValueError("DataLoader: seed= and generator= exclude each other: either chooses the orders")
+            seed = drawn_seed(generator)
+        if timeout < 0:
+            raise ValueError(f"DataLoader: expected timeout >= 0, got {timeout}")
+        if batch_size is None and (drop_last or batch_sampler is not None):
+            raise ValueError(
+                "DataLoader: batch_size=None passes examples on by themselves: no drop_last, batch_sampler"
+            )
+        if (batch_size is not None and batch_size < 1) or prefetch < 0 or num_workers < 0:
             raise ValueError(
                 "DataLoader: expected batch_size >= 1, prefetch >= 0 and num_workers >= 0, got "
                 f"batch_size={batch_size}, prefetch={prefetch}, num_workers={num_workers}"
@@ -120,6 +153,8 @@ class DataLoader:
         self.batch_sampler = batch_sampler
         self.persistent_workers = persistent_workers
         self.start_method = start_method
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
         self.epoch = 0
         """The number of the next epoch."""
         self._start = 0
@@ -139,7 +174,8 @@ class DataLoader:
         """
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
-        whole, rest = divmod(len(self.dataset if self.sampler is None else self.sampler), self.batch_size)  # type: ignore[arg-type]
+        count = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
+        whole, rest = divmod(count, self.batch_size or 1)
         return whole + bool(rest and not self.drop_last)
 
     # ---------------------------------------------------------------- the position
@@ -237,7 +273,9 @@ class DataLoader:
 
     def _batches(self, epoch: int, start: int, device: Device) -> Generated[Batch, None, None]:
         """The batches of an epoch on the device, from one on."""
-        fetcher = Fetcher(self.dataset, self.collate, self.batch_size, self.drop_last, self.seed)
+        fetcher = Fetcher(
+            self.dataset, self.collate, self.batch_size, self.drop_last, self.seed, init=self.worker_init_fn
+        )
         fetcher.undisturbed = not self.prefetch and not self.num_workers  # then the loop reads
         pool = self._pool(fetcher)
         ahead = self.prefetch * max(1, self.num_workers)
@@ -277,13 +315,17 @@ class DataLoader:
         if self.batch_sampler is not None:
             lists = itertools.islice(iter(self.batch_sampler), start, None)
             return (numpy.asarray(list(numbers), dtype=numpy.int64) for numbers in lists)
+        if self.sampler is not None and self.batch_size is None:
+            return itertools.islice(iter(self.sampler), start, None)
         if self.sampler is not None:
-            return batched(self.sampler, self.batch_size, self.drop_last, start)
+            return batched(self.sampler, self.batch_size or 1, self.drop_last, start)
         count = len(self.dataset)  # type: ignore[arg-type]
         order = numpy.arange(count)
         if self.shuffle:  # drawn on the host: the same order whatever the device
             order = Generator(self.seed).fork(epoch).permutation(count, device=HOST).data
         size = self.batch_size
+        if size is None:
+            return iter(order[start:].tolist())
         return (order[batch * size : (batch + 1) * size] for batch in range(start, len(self)))
 
     def _alone(self, fetcher: Fetcher, epoch: int, start: int) -> Iterator[tuple[Any, Callable[[], None]]]:
@@ -308,7 +350,7 @@ class DataLoader:
                 if stream and len(ended) < self.num_workers:
                     continue
                 return
-            result = pool.result(number, lambda: self._waits(closed))
+            result = pool.result(number, self._in_time(number, closed))
             if closed.is_set():
                 break
             if result is None:
@@ -323,6 +365,23 @@ class DataLoader:
                 pool.submit(task)
         for number in sorted(pool.outstanding):  # of a stream that has ended: further ends
             pool.result(number, lambda: self._waits(closed))
+
+    def _in_time(self, number: int, closed: threading.Event) -> Callable[[], bool]:
+        """Whether a batch is still waited for.
+
+        Raises:
+            RuntimeError: when it is asked after ``timeout`` seconds.
+        """
+        end = time.monotonic() + self.timeout if self.timeout else math.inf
+
+        def waits() -> bool:
+            if time.monotonic() > end:
+                raise RuntimeError(
+                    f"DataLoader: batch {number} did not come in timeout={self.timeout} s: a worker waits for something"
+                )
+            return self._waits(closed)
+
+        return waits
 
     def _waits(self, closed: threading.Event) -> bool:
         if not self.prefetch:  # else it is a background thread that waits here
@@ -366,6 +425,17 @@ class DataLoader:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_kept": None}
+
+
+def _one_of(name: str, value: Any, other: str, instead: Any) -> Any:
+    """What was given under one of two names.
+
+    Raises:
+        ValueError: both were given.
+    """
+    if value is not None and instead is not None:
+        raise ValueError(f"DataLoader: {name}= and {other}= are two names of one argument: expected one of them")
+    return instead if value is None else value
 
 
 def _nothing() -> None:

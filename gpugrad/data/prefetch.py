@@ -13,9 +13,10 @@ from typing import Any
 import numpy
 
 from ..backend import Array, Device, backend_for
+from ..backend.cpu import CPU
 from ..core import Tensor
 from ..ops.creation import asarray
-from .structure import Parts, put_together
+from .structure import Parts, put_together, stacked, taken_apart
 
 Batch = Any
 Take = Callable[[], Batch]
@@ -29,6 +30,32 @@ GRACE = 1.0
 def placed(parts: Parts, device: Device, copy: bool) -> Batch:
     """A batch with its arrays as Tensors on a device; ``copy`` where their memory belongs to a worker."""
     return put_together(_tensors(parts, device, copy), parts.form)
+
+
+def default_collate(examples: list[Any]) -> Any:
+    """Examples put together as the loader does by itself, with Tensors on the host in it.
+
+    Examples that are a single array or number make one Tensor, not a tuple of one.
+
+    Source: ``torch.utils.data.default_collate``.
+
+    >>> default_collate([{"x": 1.0, "name": "a"}, {"x": 2.0, "name": "b"}])
+    {'x': tensor([1., 2.], dtype=float64), 'name': ['a', 'b']}
+    """
+    (batch,) = stacked([(example,) for example in examples])
+    return placed(taken_apart(batch), CPU, copy=False)
+
+
+def default_convert(example: Any) -> Any:
+    """An example with Tensors in the place of its arrays, as ``batch_size=None`` passes it on.
+
+    Source: ``torch.utils.data.default_convert``.
+
+    >>> import numpy
+    >>> default_convert((numpy.zeros(2), "a"))
+    (tensor([0., 0.], dtype=float64), 'a')
+    """
+    return placed(taken_apart(example), CPU, copy=False)
 
 
 def uploaded(

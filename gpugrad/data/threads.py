@@ -91,9 +91,15 @@ def _work(
     fetcher: Fetcher, number: int, count: int, tasks: SimpleQueue[Task | None],
     results: SimpleQueue[tuple[Any, BaseException | None]],
 ) -> None:  # fmt: skip
-    fetcher.enter(number, count)
+    failed: BaseException | None = None
+    try:
+        fetcher.enter(number, count)
+    except BaseException as error:  # noqa: BLE001  told when a batch is asked for
+        failed = error
     while (task := tasks.get()) is not None:
         try:
+            if failed is not None:
+                raise failed
             results.put((fetcher(task), None))
         except BaseException as error:  # noqa: BLE001  whatever it is, the loop raises it
             results.put((None, error))
