@@ -40,6 +40,7 @@ from .selection import (
     load_cuda,
     logger,
     look,
+    overflowing,
     overwrite,
     restore,
     synchronize,
@@ -53,7 +54,8 @@ __all__ = [
     "BACKENDS", "KINDS", "NAMESPACES", "PLAIN", "Size", "WEAK", "Array", "Backend", "DType", "Device", "Namespace",
     "as_dtype", "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
     "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "lifted", "live", "load_cuda",
-    "logger", "look", "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory", "overwrite",
-    "placed", "recorder", "register_array_type", "restore", "several_used", "special", "start_recording",
+    "logger", "look", "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory",
+    "overflowing", "overwrite", "placed", "recorder", "register_array_type", "restore", "several_used", "special",
+    "start_recording",
     "stop_recording", "synchronize", "to_host", "transfer",
 ]  # fmt: skip

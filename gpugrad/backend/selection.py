@@ -178,6 +178,16 @@ def duplicate(array: Array) -> Array:
         return array.copy()
 
 
+def overflowing() -> AbstractContextManager[Any]:
+    """A context for computations that may overflow: NumPy does not warn of infinities and NaN there.
+
+    >>> with overflowing():
+    ...     numpy.float32(1e38) * numpy.float32(10)
+    np.float32(inf)
+    """
+    return numpy.errstate(over="ignore", invalid="ignore")
+
+
 def overwrite(array: Array, values: Array) -> None:
     """Write ``values`` over all of ``array``, on its own device."""
     writer = recorder()

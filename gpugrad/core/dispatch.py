@@ -374,6 +374,8 @@ def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> An
         writer = backend.recorder()
         if writer is not None:
             operands = writer.operands(operands)
+        if op.cast is not None and (lower := modes.autocasting()) is not None:
+            operands = careful.cast(op.cast, lower, operands)
     if careful.on and careful.lift is not None:
         operands = careful.lift(operands, params)
         if op.residuals and any(mapped(x) for x in operands):  # residuals would be those of one sample

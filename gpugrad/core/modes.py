@@ -23,12 +23,16 @@ _debugging: ContextVar[bool] = ContextVar("gpugrad_debugging", default=False)
 observing: ContextVar[Any] = ContextVar("gpugrad_observing", default=None)
 """Who is told of every operation: ``note(op, operands, params, made)``, or None. See :mod:`gpugrad.drawing`."""
 
+_autocasting: ContextVar[DType | None] = ContextVar("gpugrad_autocasting", default=None)
+"""The dtype of products under :class:`autocast`, or None."""
+
 transform_device: ContextVar[Device | None] = ContextVar("gpugrad_transform_device", default=None)
 """Inside a transform, the device of its arguments; None outside."""
 
 recording = _recording.get
 inside = transform_device.get
 debugging = _debugging.get
+autocasting = _autocasting.get
 observer = observing.get
 
 
@@ -41,6 +45,8 @@ class Careful:
         self.on = False
         self.lift: Any = None
         """``lift(operands, params)``: an operation's operands, all standing for many arrays where one of them does."""
+        self.cast: Any = None
+        """``cast(kind, lower, operands)``: an operation's operands under :class:`autocast`."""
         self.variable: Any = None
         """``variable(data)``: the array of a new variable, made of such a kind where there are such arrays."""
         self.elementwise_only: Any = None
@@ -276,6 +282,78 @@ class debug(Plain):  # noqa: N801
     ) -> None:
         careful.because(False)
         super().__exit__(kind, error, traceback)
+
+
+class autocast(Switch):  # noqa: N801
+    """Mixed precision: inside, products run in float16 or bfloat16, and what needs precision in float32.
+
+    Products of matrices, convolutions, attention and recurrent layers convert their operands to ``dtype``;
+    exponentials, logarithms, powers, sums, norms, softmax, normalization layers and losses to float32. Other
+    operations run in the dtype of their operands, the wider one where these differ. float64 stays. Parameters stay
+    float32: they are converted where they are used, and their gradients are float32. Wrap the forward pass and the
+    loss, not the walk back. With float16, scale the loss (:class:`gpugrad.optim.GradScaler`), or small gradients
+    become 0.
+
+    Args:
+        dtype: "float16" or "bfloat16"; or "cuda" or "cpu" as in PyTorch, with ``dtype=`` after it (by default float16
+            and bfloat16). Devices are treated alike.
+        enabled: False inside another one computes as without.
+        cache_enabled: accepted, without effect.
+
+    Raises:
+        ValueError: another dtype.
+
+    Source: ``torch.autocast``, whose list for CUDA is the column ``cast`` of the operations here.
+
+    >>> import gpugrad as gg
+    >>> w = gg.ones((2, 2)).requires_grad_()
+    >>> with gg.autocast("float16"):
+    ...     y = w @ w
+    ...     loss = y.sum()
+    >>> y.dtype, loss.dtype
+    (dtype('float16'), dtype('float32'))
+    >>> loss.backward()
+    >>> w.grad.dtype
+    dtype('float32')
+    """
+
+    variable = _autocasting
+
+    def __init__(
+        self, device_type: Any = None, dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None
+    ) -> None:
+        super().__init__()
+        if device_type not in (None, "cuda", "cpu"):
+            if dtype is not None:
+                raise ValueError(f"autocast: expected 'cuda' or 'cpu' before a dtype, got {device_type!r}")
+            dtype = device_type
+        wanted = backend.as_dtype(dtype or ("bfloat16" if device_type == "cpu" else "float16"))
+        if not backend.is_short(wanted):
+            raise ValueError(
+                f"autocast: expected float16 or bfloat16, got {wanted}: what runs in float32 needs no autocast"
+            )
+        self.value = wanted if enabled else None
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        careful.because(True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        careful.because(False)
+        super().__exit__(kind, error, traceback)
+
+
+def is_autocast_enabled() -> bool:
+    """Whether operations here run under :class:`autocast`.
+
+    >>> import gpugrad as gg
+    >>> with gg.autocast("float16"):
+    ...     gg.is_autocast_enabled()
+    True
+    """
+    return autocasting() is not None
 
 
 class default_dtype(Switch):  # noqa: N801

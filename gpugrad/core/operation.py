@@ -151,7 +151,7 @@ class Primitive:
 
     def __init__(
         self, forward: Callable[..., Any], residuals: tuple[str, ...], outputs: Any, view: bool, reference: Any,
-        wide: bool | str = False, batch: Batch = None,
+        wide: bool | str = False, batch: Batch = None, cast: str | None = None,
     ) -> None:  # fmt: skip
         self.forward = _widened(forward, bool(residuals), bool(outputs), wide == "host") if wide else forward
         self.wide = wide
@@ -187,6 +187,8 @@ class Primitive:
         """What takes calls that the declaration does not fit; see :func:`extend`."""
         self.variable: frozenset[str] = frozenset()
         """Static parameters that may be variables: ``further`` takes such a call."""
+        self.cast = cast
+        """What :class:`autocast` does to its operands: "lower" or "float32"; None where they stay."""
         self.batch = batch
         """How ``vmap`` runs it on all samples at once: the name of a rule, or a tuple of a name and arguments."""
         self.plans: dict[int, Plan | None] = _Plans(self)
@@ -357,10 +359,13 @@ def _taking_one(function: RuleFunction, count: int, joint: bool) -> RuleFunction
 
 
 def _is_to_widen(x: Any, on_host: bool) -> bool:
-    """Whether ``x`` is an array or Tensor of a short dtype, and, if asked for, on the host."""
+    """Whether ``x`` is an array or Tensor of a short dtype, and, if asked for, on the host.
+
+    bfloat16 counts as on the host: CuPy does not multiply it but for two matrices.
+    """
     if not short(x):
         return False
-    return not on_host or lies_on_host(x.data if isinstance(x, Tensor) else x)
+    return not on_host or x.dtype.name == "bfloat16" or lies_on_host(x.data if isinstance(x, Tensor) else x)
 
 
 def _widened(forward: Callable[..., Any], residuals: bool, outputs: bool, on_host: bool) -> Callable[..., Any]:
@@ -407,6 +412,7 @@ def primitive(
     reference: Any = None,
     wide: bool | str = False,
     batch: Batch = None,
+    cast: str | None = None,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Operation[P]]: ...
 @overload
 def primitive(
@@ -417,6 +423,7 @@ def primitive(
     reference: Any = None,
     wide: bool | str = False,
     batch: Batch = None,
+    cast: str | None = None,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], OperationOfSeveral[P]]: ...
 def primitive(
     forward: Callable[..., Any] | None = None,
@@ -428,6 +435,7 @@ def primitive(
     reference: Any = None,
     wide: bool | str = False,
     batch: Batch = None,
+    cast: str | None = None,
 ) -> Any:
     """Make a differentiable operation of a function on ``xp``; its gradient rules follow with ``.vjp(...)``.
 
@@ -441,6 +449,8 @@ def primitive(
         reference: the same function composed of operations on ``xp``.
         wide: compute with float16 and bfloat16 in float32, forward and in the gradient rules, and round once; for
             operations that are several steps, or sums. ``"host"``: on the CPU only, where a GPU does so by itself.
+        cast: in which dtype it runs under :class:`autocast`: "lower" for float16 or bfloat16, "float32", or None for
+            the dtypes that its operands have.
         batch: how :func:`vmap` runs it on all samples at once: "elementwise" for one that works element by element on
             operands that broadcast, "matrices" for one that works on the last axes and lets those before them
             broadcast, "reduction" for one with an ``axis`` that is summed over, or another name of
@@ -461,8 +471,8 @@ def primitive(
     tensor(12.)
     """
     if forward is None:
-        return lambda function: _operation(Primitive(function, residuals, outputs, view, reference, wide, batch))
-    return _operation(Primitive(forward, residuals, outputs, view, reference, wide, batch))
+        return lambda function: _operation(Primitive(function, residuals, outputs, view, reference, wide, batch, cast))
+    return _operation(Primitive(forward, residuals, outputs, view, reference, wide, batch, cast))
 
 
 def _operation(op: Primitive) -> Any:

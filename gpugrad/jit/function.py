@@ -14,7 +14,7 @@ from ..backend import BACKENDS
 from ..backend.selection import _chosen
 from ..core import Tensor
 from ..core.errors import user_line
-from ..core.modes import careful, debugging, inside, observer, recording
+from ..core.modes import autocasting, careful, debugging, inside, observer, recording
 from ..transforms.arguments import check_function
 from ..transforms.gradient import _inside
 from .session import Session
@@ -90,6 +90,7 @@ class Jitted(Wrapper):
         taken = Taken()
         key = (
             recording(),
+            autocasting(),
             backend.default_dtype.get(),
             _chosen.get(),
             _inside.get(),

@@ -144,7 +144,7 @@ def positive(xp: Namespace, x: Array, /) -> Array:
 positive.vjp(x=lambda xp, g: g)
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def pow(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``x1 ** x2``, with ``0 ** 0 = 1``.
 

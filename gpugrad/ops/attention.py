@@ -17,7 +17,7 @@ def _reference(
     return softmax.on(xp, s, axis=-1) @ value
 
 
-@primitive(batch="matrices", residuals=("sums",), reference=_reference)
+@primitive(batch="matrices", residuals=("sums",), reference=_reference, cast="lower")
 def attention(
     xp: Namespace, query: Array, key: Array, value: Array, mask: Array | None = None, /, *, causal: bool, scale: float
 ) -> tuple[Array, ...]:

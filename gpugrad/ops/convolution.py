@@ -25,12 +25,12 @@ from .creation import asarray
 from .windows import AXES, batched, sizes, sliding
 
 
-@primitive(batch="filtered", wide="host")
+@primitive(batch="filtered", wide="host", cast="lower")
 def _convolve(xp: Namespace, x: Array, w: Array, bias: Array | None = None, /, *, window: Window, groups: int) -> Array:
     return kernels.convolve(xp, x, w, bias, window, groups)
 
 
-@primitive(batch="filtered", wide="host")
+@primitive(batch="filtered", wide="host", cast="lower")
 def _spread(xp: Namespace, g: Array, w: Array, bias: Array | None = None, /, *, window: Window, groups: int) -> Array:
     return kernels.spread(xp, g, w, bias, window, groups)
 

@@ -64,7 +64,7 @@ def _reference(xp: Namespace, log_probs: Array, skip: Array, ends: Array, frames
     return xp.where(loss > 1e29, inf, loss)
 
 
-@primitive(residuals=("alphas",), reference=_reference, wide=True)
+@primitive(residuals=("alphas",), reference=_reference, wide=True, cast="float32")
 def ctc(xp: Namespace, log_probs: Array, skip: Array, ends: Array, frames: Array, /) -> tuple[Array, Array]:
     """The negative logarithm of the probability of each sequence.
 

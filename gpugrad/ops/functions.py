@@ -14,7 +14,7 @@ from .activation import sigmoid
 LOG_2, LOG_10 = math.log(2), math.log(10)
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def exp(xp: Namespace, x: Array, /) -> Array:
     """``e^x``, its own derivative.
 
@@ -28,7 +28,7 @@ def exp(xp: Namespace, x: Array, /) -> Array:
 exp.vjp(x=lambda xp, g, y: g * y)
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def exp2(xp: Namespace, x: Array, /) -> Array:
     """``2^x``; derivative ``y log(2)``. Source: ``numpy.exp2``.
 
@@ -42,7 +42,7 @@ def exp2(xp: Namespace, x: Array, /) -> Array:
 exp2.vjp(x=lambda xp, g, y: g * y * LOG_2)
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def expm1(xp: Namespace, x: Array, /) -> Array:
     """``e^x - 1``, exact near 0; derivative ``e^x``.
 
@@ -56,7 +56,7 @@ def expm1(xp: Namespace, x: Array, /) -> Array:
 expm1.vjp(x=lambda xp, g, x: g * xp.exp(x))
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def log(xp: Namespace, x: Array, /) -> Array:
     """Natural logarithm; derivative ``1 / x``.
 
@@ -70,7 +70,7 @@ def log(xp: Namespace, x: Array, /) -> Array:
 log.vjp(x=lambda xp, g, x: g / x)
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def log1p(xp: Namespace, x: Array, /) -> Array:
     """``log(1 + x)``, exact near 0; derivative ``1 / (1 + x)``.
 
@@ -84,7 +84,7 @@ def log1p(xp: Namespace, x: Array, /) -> Array:
 log1p.vjp(x=lambda xp, g, x: g / (1 + x))
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def log2(xp: Namespace, x: Array, /) -> Array:
     """Logarithm to base 2; derivative ``1 / (x log(2))``.
 
@@ -98,7 +98,7 @@ def log2(xp: Namespace, x: Array, /) -> Array:
 log2.vjp(x=lambda xp, g, x: g / (x * LOG_2))
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def log10(xp: Namespace, x: Array, /) -> Array:
     """Logarithm to base 10; derivative ``1 / (x log(10))``.
 
@@ -112,7 +112,7 @@ def log10(xp: Namespace, x: Array, /) -> Array:
 log10.vjp(x=lambda xp, g, x: g / (x * LOG_10))
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def logaddexp(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """``log(exp(x1) + exp(x2))`` without overflow; the gradients are ``g sigmoid(x1 - x2)`` and ``g sigmoid(x2 - x1)``.
 
@@ -164,7 +164,7 @@ def square(xp: Namespace, x: Array, /) -> Array:
 square.vjp(x=lambda xp, g, x: 2 * g * x)
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def reciprocal(xp: Namespace, x: Array, /) -> Array:
     """``1 / x``; derivative ``-y^2``.
 

@@ -22,7 +22,7 @@ from .shaping import permute_dims
 Shape = tuple[int, ...]
 
 
-@primitive(batch="matmul")
+@primitive(batch="matmul", cast="lower")
 def matmul(xp: Namespace, x1: Array, x2: Array, /) -> Array:
     """The matrix product ``x1 @ x2`` of shapes ``(..., M, K)`` and ``(..., K, N)``, batch axes broadcast.
 
@@ -107,7 +107,7 @@ def _matmul_x2(
 matmul.vjp(x1=_matmul_x1, x2=_matmul_x2)
 
 
-@primitive(batch="einsum", wide=True)
+@primitive(batch="einsum", wide=True, cast="lower")
 def _einsum(xp: Namespace, *operands: Array, terms: tuple[str, ...], result: str) -> Array:
     return xp.einsum(f"{','.join(terms)}->{result}", *operands, optimize=_worth_planning(operands))
 

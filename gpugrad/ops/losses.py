@@ -28,7 +28,7 @@ def _log_other(xp: Namespace, p: Array) -> Array:
     return xp.where(nothing, LOWEST, xp.maximum(xp.log1p(-xp.where(nothing, 0, p)), LOWEST))
 
 
-@primitive(batch="elementwise", wide=True)
+@primitive(batch="elementwise", wide=True, cast="float32")
 def binary_cross_entropy(xp: Namespace, p: Array, t: Array, /) -> Array:
     """``-t log(p) - (1 - t) log(1 - p)``, each logarithm at least -100.
 
@@ -73,7 +73,7 @@ binary_cross_entropy.vjp(
 )
 
 
-@primitive(batch="elementwise", wide=True)
+@primitive(batch="elementwise", wide=True, cast="float32")
 def logistic(xp: Namespace, x: Array, t: Array, /) -> Array:
     """``-t log(p) - (1 - t) log(1 - p)`` with ``p = sigmoid(x)``, without overflow: ``(1 - t) x - log(p)``.
 
@@ -94,7 +94,7 @@ logistic.vjp(
 )
 
 
-@primitive(batch="elementwise", wide=True)
+@primitive(batch="elementwise", wide=True, cast="float32")
 def huber(xp: Namespace, x: Array, /, delta: float) -> Array:
     """``x^2 / 2`` up to delta from 0, ``delta (|x| - delta / 2)`` beyond: ``c (x - c / 2)`` with c, x within delta.
 

@@ -18,7 +18,7 @@ def _margins_reference(xp: Namespace, x: Array, labels: Array, /, p: int, margin
     return xp.sum(h if p == 1 else h * h, axis=-1) * (1 / x.shape[-1])
 
 
-@primitive(batch="classified", residuals=("hinges",), reference=_margins_reference)
+@primitive(batch="classified", residuals=("hinges",), reference=_margins_reference, cast="float32")
 def margins(xp: Namespace, x: Array, labels: Array, /, p: int, margin: float) -> tuple[Array, Array]:
     """``sum_(i != t) max(0, margin - x_t + x_i)^p / C`` for each row of scores x with label t; p is 1 or 2.
 

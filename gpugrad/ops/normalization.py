@@ -65,7 +65,7 @@ def _reference(
     return y if view is None else xp.reshape(y, x.shape)
 
 
-@primitive(batch="normalized", residuals=("shift", "rstd"), reference=_reference)
+@primitive(batch="normalized", residuals=("shift", "rstd"), reference=_reference, cast="float32")
 def normalize(
     xp: Namespace, x: Array, weight: Array | None = None, bias: Array | None = None, mean: Array | None = None,
     var: Array | None = None, /, *, axes: Axes, eps: float, centred: bool, view: Shape | None = None,

@@ -25,10 +25,10 @@ from .reduction import max, min, sum
 from .rounding import real
 from .shaping import expand_dims, permute_dims, reshape
 from .solving import inv, tolerance
-from .wide import computed_wide
+from .wide import full_in_autocast
 
 
-@primitive(batch="reduction")
+@primitive(batch="reduction", cast="float32")
 def _norm(xp: Namespace, x: Array, /, ord: float, axis: Axis, keepdims: bool, bounded: bool = False) -> Array:
     """Of a vector over one axis or several; ``ord`` is finite and not 0. A bounded one is not used where it is 0."""
     if isinstance(axis, int) or getattr(axis, "shape", None) == ():
@@ -109,7 +109,7 @@ def bounded_norm(x: Tensor, axis: Axis, ord: float = 2) -> Tensor:
     return y
 
 
-@computed_wide
+@full_in_autocast
 def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float | str = 2) -> Tensor:
     """``(sum |x|^p)^(1/p)`` with ``p = ord``, over ``axis``, all axes for None.
 

@@ -30,7 +30,7 @@ def _T(xp: Namespace, x: Array) -> Array:  # noqa: N802
 # -------------------------------------------------------------------- plain
 
 
-@primitive(outputs=True, wide=True)
+@primitive(outputs=True, wide=True, cast="lower")
 def rnn(
     xp: Namespace, z: Array, h0: Array, w_hh: Array, /, *, sizes: tuple[int, ...], reverse: bool = False,
     relu: bool = False,
@@ -82,7 +82,13 @@ def _lstm_forward(
     return tuple(y), gates, cells
 
 
-@primitive(outputs=True, residuals=("gates", "cells"), reference=lambda *a, **k: _lstm_forward(*a, **k)[0], wide=True)
+@primitive(
+    outputs=True,
+    residuals=("gates", "cells"),
+    reference=lambda *a, **k: _lstm_forward(*a, **k)[0],
+    wide=True,
+    cast="lower",
+)
 def lstm(
     xp: Namespace, z: Array, h0: Array, c0: Array, w_hh: Array, w_hr: Array | None = None, /, *,
     sizes: tuple[int, ...], reverse: bool = False,
@@ -140,7 +146,13 @@ def _gru_forward(
     return tuple(y), gates, news
 
 
-@primitive(outputs=True, residuals=("gates", "news"), reference=lambda *a, **k: _gru_forward(*a, **k)[0], wide=True)
+@primitive(
+    outputs=True,
+    residuals=("gates", "news"),
+    reference=lambda *a, **k: _gru_forward(*a, **k)[0],
+    wide=True,
+    cast="lower",
+)
 def gru(
     xp: Namespace, z: Array, h0: Array, w_hh: Array, b_hh: Array | None = None, /, *, sizes: tuple[int, ...],
     reverse: bool = False,

@@ -25,7 +25,7 @@ def spread(xp: Namespace, g: Array, shape: Shape, axis: Axis) -> Array:
     return repeated(xp, g if axis is None else xp.reshape(g, kept(shape, axis)), shape)
 
 
-@primitive(batch="reduction")
+@primitive(batch="reduction", cast="float32")
 def sum(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:
     """The sum over ``axis``; each element gets the gradient of its sum. The sum of nothing is 0.
 
@@ -102,7 +102,7 @@ max.vjp(x=_shared)
 min.vjp(x=_shared)
 
 
-@primitive(batch="reduction")
+@primitive(batch="reduction", cast="float32")
 def prod(xp: Namespace, x: Array, /, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Array:
     """The product over ``axis``; each element gets ``g`` times the product of the others, zeros or not.
 

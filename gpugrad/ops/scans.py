@@ -22,7 +22,7 @@ def _cut(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
     return x[(slice(None),) * (axis % len(x.shape)) + (slice(start, stop),)]
 
 
-@primitive(batch="line", wide=True)
+@primitive(batch="line", wide=True, cast="float32")
 def cumulative_sum(
     xp: Namespace, x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
@@ -49,7 +49,7 @@ def _cumulative_sum_x(xp: Namespace, g: Array, axis: int | None, include_initial
 cumulative_sum.vjp(x=_cumulative_sum_x)
 
 
-@primitive(batch="line", wide=True)
+@primitive(batch="line", wide=True, cast="float32")
 def cumulative_prod(
     xp: Namespace, x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:

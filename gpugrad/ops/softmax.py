@@ -24,7 +24,7 @@ from ..kernels.softmax import shift_of, top, total_of
 from .indexing import _scatter_add
 
 
-@primitive(batch="all_axes")
+@primitive(batch="all_axes", cast="float32")
 def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     """``exp(x) / sum(exp(x))`` over ``axis``; the gradient is ``y (g - sum(g y))``.
 
@@ -41,7 +41,7 @@ def softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
 softmax.vjp(x=lambda xp, g, y, axis: kernels.softmax_backward(xp, g, y, axis))
 
 
-@primitive(batch="all_axes")
+@primitive(batch="all_axes", cast="float32")
 def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
     """``x - log(sum(exp(x)))`` over ``axis``, the logarithm of :func:`softmax`; the gradient is ``g - e^y sum(g)``.
 
@@ -58,7 +58,7 @@ def log_softmax(xp: Namespace, x: Array, /, axis: Axis = -1) -> Array:
 log_softmax.vjp(x=lambda xp, g, y, axis: kernels.log_softmax_backward(xp, g, y, axis))
 
 
-@primitive(batch="reduction", wide=True)
+@primitive(batch="reduction", wide=True, cast="float32")
 def logsumexp(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """``log(sum(exp(x)))`` over ``axis`` (None: all), a smooth maximum; the gradient is ``g softmax(x)``.
 
@@ -106,7 +106,7 @@ def checked_labels(
 named(checked_labels.__name__, checked_labels)
 
 
-@primitive(batch="classified")
+@primitive(batch="classified", cast="float32")
 def of_label(xp: Namespace, x: Array, labels: Array, /, ignore_index: int = -100) -> Array:
     """``-x_t`` of each row of x with label t; exactly 0 for labels to be ignored. Labels are checked before.
 
@@ -155,7 +155,7 @@ def _cross_entropy_reference(
     return xp.where(valid, loss, 0)
 
 
-@primitive(batch="classified", residuals=("shift", "total"), reference=_cross_entropy_reference)
+@primitive(batch="classified", residuals=("shift", "total"), reference=_cross_entropy_reference, cast="float32")
 def cross_entropy(
     xp: Namespace, logits: Array, labels: Array, weight: Array | None = None, /, ignore_index: int = -100,
     label_smoothing: float = 0.0,
@@ -214,7 +214,9 @@ def _soft_cross_entropy_reference(xp: Namespace, logits: Array, target: Array, /
     return -xp.sum(_possible(xp, logp, target) * target, axis=axis)
 
 
-@primitive(batch="classified", residuals=("shift", "total"), reference=_soft_cross_entropy_reference, wide=True)
+@primitive(
+    batch="classified", residuals=("shift", "total"), reference=_soft_cross_entropy_reference, wide=True, cast="float32"
+)
 def soft_cross_entropy(xp: Namespace, logits: Array, target: Array, /) -> tuple[Array, ...]:
     """``sum_c t_c (lse - x_c)`` for each row of logits x with target t; see :func:`cross_entropy`.
 

@@ -78,7 +78,7 @@ _tanh_back.vjp(
 )
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def tan(xp: Namespace, x: Array, /) -> Array:
     """Tangent of radians; derivative ``1 + y^2``.
 
@@ -92,7 +92,7 @@ def tan(xp: Namespace, x: Array, /) -> Array:
 tan.vjp(x=lambda xp, g, y: g * (1 + y * y))
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def asin(xp: Namespace, x: Array, /) -> Array:
     """Inverse sine, in [-pi/2, pi/2]; derivative ``1 / sqrt(1 - x^2)``, infinite at -1 and 1.
 
@@ -123,7 +123,7 @@ arcsin = asin
 """NumPy's name of :func:`asin`."""
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def acos(xp: Namespace, x: Array, /) -> Array:
     """Inverse cosine, in [0, pi]; derivative ``-1 / sqrt(1 - x^2)``, infinite at -1 and 1.
 
@@ -157,7 +157,7 @@ arctan = atan
 """NumPy's name of :func:`atan`."""
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def sinh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic sine; derivative ``cosh(x)``.
 
@@ -171,7 +171,7 @@ def sinh(xp: Namespace, x: Array, /) -> Array:
 sinh.vjp(x=lambda xp, g, x: g * xp.cosh(x))
 
 
-@primitive(batch="elementwise")
+@primitive(batch="elementwise", cast="float32")
 def cosh(xp: Namespace, x: Array, /) -> Array:
     """Hyperbolic cosine; derivative ``sinh(x)``.
 

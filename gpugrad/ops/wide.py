@@ -6,8 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from ..backend import DType, is_array
 from ..backend.dtypes import COMMON, float32
 from ..core import Tensor
+from ..core.modes import autocasting, careful
 from ..kernels.wide import common, short
 from .creation import astype
 
@@ -30,6 +32,33 @@ def computed_wide(function: F) -> F:
     return _wide(function, on_host=False)
 
 
+def full_in_autocast(function: F) -> F:
+    """:func:`computed_wide` whose results stay float32 under :class:`gpugrad.autocast`, as those of losses."""
+    return _wide(function, on_host=False, cast="float32")
+
+
+def lower_in_autocast(function: F) -> F:
+    """:func:`computed_wide_on_host` for functions that run in float16 or bfloat16 under :class:`gpugrad.autocast`."""
+    return _wide(function, on_host=True, cast="lower")
+
+
+def cast(kind: str, lower: DType, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An operation's operands as :class:`gpugrad.autocast` wants them: Tensors and arrays, the others as they are."""
+    return tuple([_cast(kind, lower, x) for x in operands])
+
+
+def _cast(kind: str, lower: DType, x: Any) -> Any:
+    if not isinstance(x, Tensor) and not is_array(x):
+        return x
+    dtype = x.dtype
+    if kind == "float32":
+        return astype(x, float32) if short(x) else x
+    return astype(x, lower) if dtype != lower and (dtype == float32 or short(x)) else x
+
+
+careful.cast = cast
+
+
 def computed_wide_on_host(function: F) -> F:
     """:func:`computed_wide` on the CPU only: for products of matrices, which a GPU has units for that sum in float32.
 
@@ -43,7 +72,7 @@ def computed_wide_on_host(function: F) -> F:
     return _wide(function, on_host=True)
 
 
-def _wide(function: F, on_host: bool) -> F:
+def _wide(function: F, on_host: bool, cast: str | None = None) -> F:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], Tensor) and args[0].data.dtype.num <= COMMON:
@@ -52,6 +81,14 @@ def _wide(function: F, on_host: bool) -> F:
         if not any(map(short, found)) or (on_host and not all(x.device.is_host for x in found)):
             return function(*args, **kwargs)
         dtype = common(found)
+        if careful.on and cast is not None and (lower := autocasting()) is not None:
+            if cast == "lower":
+                args, kwargs = (_each(given, lambda x: _cast("lower", lower, x)) for given in (args, kwargs))
+                if not on_host or not all(x.device.is_host for x in found):
+                    return function(*args, **kwargs)
+                found, dtype = _arrays((args, kwargs)), lower
+            else:
+                dtype = None
         wide = {id(x): astype(x, float32) for x in found if short(x)}  # the same object stays one
         args, kwargs = (_each(given, lambda x: wide.get(id(x), x)) for given in (args, kwargs))
         y = function(*args, **kwargs)

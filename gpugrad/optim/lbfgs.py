@@ -61,7 +61,7 @@ class LBFGS(Optimizer):
         tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
         line_search_fn: str | None = None, **options: Unpack[Common],
     ) -> None:  # fmt: skip
-        self._memory: Memory | None = None
+        self._history: Memory | None = None
         super().__init__(params, {
             "lr": lr, "max_iter": max_iter, "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
             "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change, "history_size": history_size,
@@ -98,8 +98,8 @@ class LBFGS(Optimizer):
             return self._iterate(group, flat, closure)
 
     def _iterate(self, group: Group, flat: Any, closure: Callable[[], Any]) -> Any:
-        xp, memory = flat.xp, self._memory or Memory()
-        self._memory = memory
+        xp, memory = flat.xp, self._history or Memory()
+        self._history = memory
 
         def evaluate() -> tuple[Any, float, Array]:
             memory.evaluations += 1
@@ -162,7 +162,7 @@ class LBFGS(Optimizer):
 
     def _direction(self, xp: Any, most: int, g: Array) -> Array:
         """``-H g`` by two loops over the last steps, after the last one is taken in. Nothing waits but one product."""
-        memory = self._memory
+        memory = self._history
         assert memory is not None
         assert memory.direction is not None
         assert memory.gradient is not None
@@ -200,7 +200,7 @@ class LBFGS(Optimizer):
     @property
     def state(self) -> dict[Tensor, dict[str, Any]]:
         """Of the first parameter, by PyTorch's names; to be read, and valid until the next step."""
-        m = self._memory
+        m = self._history
         if m is None:
             return {}
         entry: dict[str, Any] = {"func_evals": m.evaluations, "n_iter": m.iterations}
@@ -240,7 +240,7 @@ class LBFGS(Optimizer):
                 memory.inverses = [float(one) for one in entry["ro"]]
                 memory.scale = float(entry["H_diag"])
         super().load_state_dict({"state": {}, "param_groups": state_dict["param_groups"]})
-        self._memory = memory
+        self._history = memory
 
 
 class Memory:

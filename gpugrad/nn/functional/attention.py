@@ -15,7 +15,7 @@ from ...ops.diagonals import tril
 from ...ops.reduction import all as all_of
 from ...ops.softmax import softmax
 from ...ops.stacking import repeat
-from ...ops.wide import computed_wide_on_host
+from ...ops.wide import lower_in_autocast
 from ...random import Generator
 from .dropout import dropout
 
@@ -39,7 +39,7 @@ def causal_mask(steps: int, keys: int, like: Tensor) -> Tensor:
     return additive_mask("causal", tril(ones((steps, keys), dtype="bool", device=like.device)), like.dtype, False)
 
 
-@computed_wide_on_host
+@lower_in_autocast
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
     """``softmax(scale q k^T + mask)``, shape ``(..., L, S)``; a row that is ``-inf`` throughout is NaN."""
     factor = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
@@ -47,7 +47,7 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: fl
     return softmax(scores if mask is None else scores + mask, axis=-1)
 
 
-@computed_wide_on_host
+@lower_in_autocast
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False, *,

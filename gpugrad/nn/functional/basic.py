@@ -8,12 +8,13 @@ from typing import Any
 from ... import backend
 from ...backend import NAMESPACES, logger
 from ...core import Operation, Tensor
+from ...core.modes import autocasting, careful
 from ...ops import softmax as ops
 from ...ops.creation import asarray, astype
 from ...ops.inplace import take
 from ...ops.linear import einsum
 from ...ops.shaping import reshape
-from ...ops.wide import computed_wide, computed_wide_on_host
+from ...ops.wide import computed_wide, full_in_autocast, lower_in_autocast
 
 
 def written(input: Tensor, result: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ def tell_widened(input: Tensor, weight: Tensor) -> None:
     )  # fmt: skip
 
 
-@computed_wide_on_host
+@lower_in_autocast
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input weight^T + bias``.
 
@@ -73,6 +74,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if input.data.dtype is not weight.data.dtype:
         tell_widened(input, weight)
     y = input @ weight.T
+    if careful.on and bias is not None and autocasting() is not None and y.dtype != bias.dtype:
+        bias = astype(bias, y.dtype)
     return y if bias is None else y + bias
 
 
@@ -116,7 +119,7 @@ def _along_axis(operation: Any, input: Tensor, dim: int | None, dtype: Any) -> T
     return _along(input if dtype is None else astype(input, dtype), operation, dim)
 
 
-@computed_wide
+@full_in_autocast
 def _along(x: Tensor, operation: Operation[Any], dim: int | None) -> Tensor:
     if dim is None:
         dim = 0 if x.ndim in (0, 1, 3) else 1

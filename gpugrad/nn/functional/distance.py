@@ -12,13 +12,13 @@ from ...ops.reduction import sum
 from ...ops.selection import nonzero
 from ...ops.shaping import expand_dims, matrix_transpose, reshape
 from ...ops.stacking import broadcast_arrays
-from ...ops.wide import computed_wide
+from ...ops.wide import full_in_autocast
 from .reducing import at_least
 
 MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
 
-@computed_wide
+@full_in_autocast
 def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
     """``x / max(|x|_p, eps)``: vectors along the axis ``dim`` made as long as 1.
 
@@ -43,7 +43,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
     return input / clip(size, eps, None)
 
 
-@computed_wide
+@full_in_autocast
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """``x1 x2 / (max(|x1|, eps) max(|x2|, eps))``, the cosine of the angle between vectors along the axis ``dim``.
 
@@ -76,7 +76,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return sum(units[0] * units[1], axis=dim)
 
 
-@computed_wide
+@full_in_autocast
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``|x1 - x2 + eps|_p`` along the last axis.
 
@@ -102,7 +102,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return vector_norm(difference, axis=-1, keepdims=keepdim, ord=p)
 
 
-@computed_wide
+@full_in_autocast
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) -> Tensor:
     """``|x1_i - x2_j|_p`` for each two rows; the gradient between equal rows is 0.
 
@@ -142,7 +142,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) 
     return y
 
 
-@computed_wide
+@full_in_autocast
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The distances of all pairs of rows, the upper triangle of :func:`cdist` of ``input`` with itself.
 

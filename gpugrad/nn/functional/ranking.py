@@ -14,7 +14,7 @@ from ...ops.creation import asarray
 from ...ops.functions import sqrt
 from ...ops.inspection import broadcast_shapes
 from ...ops.reduction import sum
-from ...ops.wide import computed_wide
+from ...ops.wide import full_in_autocast
 from .distance import pairwise_distance
 from .reducing import as_weight, known_reduction, reduced
 
@@ -36,7 +36,7 @@ def _common(name: str, **tensors: Tensor) -> tuple[int, ...]:
     return shape
 
 
-@computed_wide
+@full_in_autocast
 def hinge_embedding_loss(input: Tensor, target: Any, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """``x`` where the label is 1, ``max(0, margin - x)`` where it is -1, for distances x.
 
@@ -63,7 +63,7 @@ def hinge_embedding_loss(input: Tensor, target: Any, margin: float = 1.0, *, red
     return reduced(loss, reduction, loss.size)
 
 
-@computed_wide
+@full_in_autocast
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Any, margin: float = 0, *, reduction: str = "mean"
 ) -> Tensor:
@@ -93,7 +93,7 @@ def margin_ranking_loss(
     return reduced(loss, reduction, loss.size)
 
 
-@computed_wide
+@full_in_autocast
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Any, margin: float = 0, *, reduction: str = "mean"
 ) -> Tensor:
@@ -131,7 +131,7 @@ def cosine_embedding_loss(
     return reduced(loss, reduction, loss.size)
 
 
-@computed_wide
+@full_in_autocast
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
     swap: bool = False, *, reduction: str = "mean",
@@ -165,7 +165,7 @@ def triplet_margin_loss(
     return _triplets("triplet_margin_loss", anchor, positive, negative, distance, margin, swap, reduction)
 
 
-@computed_wide
+@full_in_autocast
 def triplet_margin_with_distance_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, *,
     distance_function: Callable[[Tensor, Tensor], Tensor] | None = None, margin: float = 1.0, swap: bool = False,

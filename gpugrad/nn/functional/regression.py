@@ -17,7 +17,7 @@ from ...ops.functions import exp, log
 from ...ops.losses import huber
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims
-from ...ops.wide import computed_wide
+from ...ops.wide import full_in_autocast
 from .reducing import as_weight, at_least, broadcasting, fitting, known_reduction, possible, reduced, weighted_mean
 
 
@@ -31,7 +31,7 @@ def _weighted(name: str, loss: Tensor, weight: Any, reduction: str, by_weight: b
     return reduced(loss * w, reduction, loss.size)
 
 
-@computed_wide
+@full_in_autocast
 def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any = None) -> Tensor:
     """``(input - target)^2``, element by element.
 
@@ -57,7 +57,7 @@ def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any
     return _weighted("mse_loss", difference * difference, weight, reduction)
 
 
-@computed_wide
+@full_in_autocast
 def l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any = None) -> Tensor:
     """``|input - target|``, element by element; the gradient where they are equal is 0.
 
@@ -80,7 +80,7 @@ def l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any 
     return _weighted("l1_loss", abs(input - fitting("l1_loss", input, target)), weight, reduction)
 
 
-@computed_wide
+@full_in_autocast
 def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Tensor:
     """With the error ``e = |input - target|``: ``e^2 / 2`` up to delta, ``delta (e - delta / 2)`` above it.
 
@@ -107,7 +107,7 @@ def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float
     return _weighted("huber_loss", loss, weight, reduction, by_weight=False)
 
 
-@computed_wide
+@full_in_autocast
 def smooth_l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """With the error ``e = |input - target|``: ``e^2 / (2 beta)`` below beta, ``e - beta / 2`` above it.
 
@@ -136,7 +136,7 @@ def smooth_l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", beta:
     return reduced(loss, reduction, loss.size)
 
 
-@computed_wide
+@full_in_autocast
 def poisson_nll_loss(
     input: Tensor, target: Any, log_input: bool = True, full: bool = False, *, eps: float = 1e-8,
     reduction: str = "mean",
@@ -170,7 +170,7 @@ def poisson_nll_loss(
     return reduced(loss, reduction, loss.size)
 
 
-@computed_wide
+@full_in_autocast
 def gaussian_nll_loss(
     input: Tensor, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
