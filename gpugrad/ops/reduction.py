@@ -59,7 +59,13 @@ def mean(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False) 
     return _floating(xp, xp.mean(x, axis=axis, keepdims=keepdims), x)
 
 
-mean.vjp(x=lambda xp, g, x_shape, axis: spread(xp, g / (length(x_shape, axis) or 1), x_shape, axis))
+def _mean_x(xp: Namespace, g: Array, x_shape: Shape, axis: Axis) -> Array:
+    n = length(x_shape, axis) or 1
+    share = rounded(xp, wider(xp, g) / n, g.dtype) if short(g) else g / n  # in float16, 65520 is infinite
+    return spread(xp, share, x_shape, axis)
+
+
+mean.vjp(x=_mean_x)
 
 
 @primitive(batch="reduction")

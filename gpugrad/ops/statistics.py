@@ -22,6 +22,7 @@ from .creation import asarray, astype, full_like
 from .reduction import _shared, mean, prod, spread, sum
 from .scans import cumprod, cumsum
 from .shaping import broadcast_to, reshape
+from .wide import computed_wide
 
 
 @primitive(batch="reduction")
@@ -53,6 +54,7 @@ def nansum(xp: Namespace, x: Array, /, axis: Axis = None, keepdims: bool = False
 nansum.vjp(x=lambda xp, g, x, x_shape, axis: xp.where(xp.isnan(x), 0, spread(xp, g, x_shape, axis)))
 
 
+@computed_wide
 def nanmean(x: Array, axis: Axis = None, keepdims: bool = False, *, where: Any = True) -> Array:
     """The mean of what is not NaN, and for which ``where`` holds; NaN gets gradient 0, the mean of nothing is NaN.
 
@@ -176,7 +178,7 @@ def nancumprod(x: Array, axis: int | None = None, dtype: Any = None) -> Array:
     return cumprod(_with(asarray(x), 1), axis=axis, dtype=dtype)
 
 
-@primitive(batch="reduction")
+@primitive(batch="reduction", wide=True)
 def nanvar(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The variance of what is not NaN, as :func:`var`; NaN where no more than ``correction`` elements are left.
 
@@ -205,7 +207,7 @@ nanvar.vjp(
 )
 
 
-@primitive(batch="reduction")
+@primitive(batch="reduction", wide=True)
 def nanstd(xp: Namespace, x: Array, /, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """The standard deviation of what is not NaN, the root of :func:`nanvar`; gradients as of :func:`std`.
 

@@ -303,3 +303,17 @@ def test_mixed_with_a_wider_dtype_the_result_is_wide():
     assert F.mse_loss(x, gg.zeros((2, 3))).dtype == gg.float32
     assert F.mse_loss(x, gg.zeros_like(x)).dtype == gg.float16
     assert gg.sum(x, dtype="float32").dtype == gg.cumulative_sum(x, axis=0, dtype="float32").dtype == gg.float32
+
+
+@pytest.mark.parametrize("dtype", [gg.float16, gg.float32], ids=str)
+@pytest.mark.parametrize("name", ["mean", "nanmean", "var", "std", "nanvar", "nanstd"])
+def test_of_more_elements_than_float16_can_count(name, dtype, device, rng):
+    f = getattr(gg, name)
+    values = rng.uniform(0, 4, 70_000).astype("f2")
+    x, exact = (gg.tensor(values, dtype=kind, device=device, requires_grad=True) for kind in (dtype, gg.float64))
+    for t in (x, exact):
+        (f(t) * 64).backward()
+    y, expected = f(x), f(exact)
+    assert (y.dtype, x.grad.dtype) == (dtype, dtype)
+    numpy.testing.assert_allclose(float(y.numpy()), float(expected.numpy()), rtol=1e-3)
+    numpy.testing.assert_allclose(x.grad.numpy(), exact.grad.numpy(), rtol=4e-3, atol=1e-6)
