@@ -6,16 +6,17 @@ zeros is copied around some images at a time, in a buffer of at most ``BYTES``.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 
-from ..backend import llvm, threads
-from .compiled import LIGHT_STEP, Array, Code, address, load
+from ..backend import llvm
+from . import compiled_product
+from .compiled import Array
+from .compiled_product import multiply, pack, tiling
 from .compiled_windows import usable
-from .product_loops import PACK_WORDS, TILE_WORDS, packed, tiles
 from .windows import Window
 
 BYTES = 4 * 2**20
@@ -32,119 +33,6 @@ LARGEST = 1 << 24
 
 PAGE = 4096
 """Rows of a matrix that are so many bytes apart share few places in the caches: BLAS copies them."""
-
-
-class Registers(NamedTuple):
-    """What the CPU has: bytes of a vector, and vectors that may hold results."""
-
-    bytes: int
-    sums: int
-
-
-@cache
-def registers() -> Registers:
-    """Those of this machine."""
-    machine = llvm.machine()
-    features = {*machine.features.split(",")} if machine is not None else set()
-    return (
-        Registers(64, 28) if "+avx512f" in features else Registers(32, 12) if "+avx2" in features else Registers(16, 24)
-    )
-
-
-class Tiling(NamedTuple):
-    """How rows and columns are divided: tiles of N and of N - 1, as even as possible."""
-
-    vectors: int
-    rows: int
-    columns: int
-    wide: int
-    narrow: int
-    high: int
-    low: int
-
-
-def _even(total: int, most: int) -> tuple[int, int, int]:
-    """The size of the larger parts, how many there are, and how many are smaller by one.
-
-    >>> _even(32, 14)
-    (11, 2, 1)
-    """
-    count = -(-total // most)
-    part = -(-total // count)
-    larger = total - count * (part - 1)
-    return part, larger, count - larger
-
-
-@lru_cache(1024)
-def tiling(rows: int, columns: int, channels: int, itemsize: int) -> Tiling:
-    """The tiles for results of so many rows and columns."""
-    have = registers()
-    vectors = 2 if channels > have.bytes // itemsize and not rows * columns <= have.sums < 2 * rows * columns else 1
-    room = have.sums // vectors
-    if columns > room:
-        return Tiling(vectors, 1, *_even(columns, room), rows, 0)
-    part, high, low = _even(rows, room // columns)
-    return Tiling(vectors, part, columns, 1, 0, high, low)
-
-
-@cache
-def _tiles(dtype: Any, step: int, vectors: int, rows: int, columns: int, low: bool, narrow: bool) -> Code:
-    lanes = registers().bytes // dtype.itemsize
-    name, source = tiles(dtype.name, lanes, vectors, rows, columns, step, low, narrow)
-    return Code(load(name, source), f"{len(TILE_WORDS)}q", (), 1)
-
-
-@cache
-def _packed(dtype: Any, vectors: int) -> Code:
-    name, source = packed(dtype.name, registers().bytes // dtype.itemsize, vectors)
-    return Code(load(name, source), f"{len(PACK_WORDS)}q", (), 1)
-
-
-class Panels(NamedTuple):
-    """Weights side by side: shape ``(panels, terms, vectors * lanes)``."""
-
-    array: Array
-    channels: int
-
-
-def _pack(source: Array, images: int, rows: int, columns: int, image: int, row: int, vectors: int) -> Panels:
-    """Rows of some matrices, as panels whose terms are the columns of all matrices.
-
-    Args:
-        source: where the first one begins; ``columns`` lie together.
-        images: how many matrices.
-        rows: the channels.
-        columns: of each.
-        image: bytes from one matrix to the next.
-        row: bytes from one row to the next.
-        vectors: in a panel.
-    """
-    own = source.itemsize
-    width = vectors * registers().bytes // own
-    panels = -(-rows // width)
-    target = numpy.empty((panels, images * columns, width), source.dtype)
-    made = _packed(source.dtype, vectors)
-    words = made.pack(address(source), address(target), images, rows, columns, image, row, columns * width * own,
-                      images * columns * width * own)  # fmt: skip
-    units = panels * images
-    threads.share_out(made.function, words, units, max(1, LIGHT_STEP * units // target.size))
-    return Panels(target, rows)
-
-
-def _multiply(
-    y: Array, x: Array, panels: Panels, table: Array, start: Array, tile: Tiling, images: int, step: int,
-    x_steps: tuple[int, int], y_steps: tuple[int, int, int],
-) -> None:  # fmt: skip
-    """Call the function of tiles; steps in bytes, from one image (channel) and row to the next."""
-    made = _tiles(y.dtype, step, tile.vectors, tile.rows, tile.columns, tile.low > 0, tile.narrow > 0)
-    count, terms, width = panels.array.shape
-    words = made.pack(
-        address(y), address(x), address(panels.array), address(table), address(start), images, terms, panels.channels,
-        tile.wide, tile.narrow, tile.high, tile.low, *x_steps, *y_steps, terms * width * y.itemsize,
-    )  # fmt: skip
-    units = count * images
-    work = terms * (tile.wide * tile.columns + tile.narrow) * (tile.high * tile.rows + tile.low)
-    threads.share_out(made.function, words, units, max(1, LIGHT_STEP // max(1, work)))
 
 
 def _starts(bias: Array | None, channels: int, width: int, dtype: Any) -> Array:
@@ -171,7 +59,7 @@ def _fits(window: Window, work: int, channels: int, image: int, *arrays: Array |
     own = given[0].itemsize
     if llvm.machine() is None or image * own > LARGEST or (window.plain and window.positions * own % PAGE == 0):
         return False
-    lanes = registers().bytes // own
+    lanes = compiled_product.registers().bytes // own
     return channels * 8 >= -(-channels // lanes) * lanes * 5
 
 
@@ -232,7 +120,7 @@ def convolve(x: Array, w: Array, bias: Array | None, window: Window) -> Any:
     rows, columns = (1, window.positions) if flat else window.outer
     tile = tiling(rows, columns, outputs, own)
     w = numpy.ascontiguousarray(w)
-    panels = _pack(w, 1, outputs, terms, 0, terms * own, tile.vectors)
+    panels = pack(w, 1, outputs, terms, 0, terms * own, tile.vectors)
     start = _starts(bias, outputs, panels.array.shape[2], x.dtype)
     table = _forward_table(window, channels, shape, own)
     y = numpy.empty((count, outputs, *outer), x.dtype)
@@ -240,7 +128,7 @@ def convolve(x: Array, w: Array, bias: Array | None, window: Window) -> Any:
     buffer = None
     for images in _groups(count, channels * plane, BYTES):
         buffer = _bordered(x[images], window.before, shape, buffer)
-        _multiply(
+        multiply(
             y[images], buffer, panels, table, start, tile, images.stop - images.start, window.stride[1] * own,
             (channels * plane, window.stride[0] * shape[1] * own),
             (outputs * window.positions * own, window.positions * own, columns * own),
@@ -299,7 +187,7 @@ def spread(g: Array, w: Array, bias: Array | None, window: Window) -> Any:
             continue
         flat = window.plain
         tile = tiling(*((1, rows * columns) if flat else (rows, columns)), channels, own)
-        panels = _pack(part, outputs, channels, size, channels * size * own, size * own, tile.vectors)
+        panels = pack(part, outputs, channels, size, channels * size * own, size * own, tile.vectors)
         o, i, j = numpy.arange(outputs), numpy.array(places), numpy.array(lines)
         steps = (o[:, None, None] * shape[0] + i[:, None]) * shape[1] + j
         table = numpy.ascontiguousarray(steps * own, "int64").reshape(-1)
@@ -311,7 +199,7 @@ def spread(g: Array, w: Array, bias: Array | None, window: Window) -> Any:
         for f, e, rows, columns, tile, panels, table, start in works:
             y = x[images] if one else numpy.empty((n, channels, rows, columns), g.dtype)
             row = rows * columns if window.plain else columns
-            _multiply(y, buffer, panels, table, start, tile, n, own, (outputs * plane, shape[1] * own),
+            multiply(y, buffer, panels, table, start, tile, n, own, (outputs * plane, shape[1] * own),
                       (channels * rows * columns * own, rows * columns * own, row * own))  # fmt: skip
             if not one:
                 x[images, :, f :: window.stride[0], e :: window.stride[1]] = y
@@ -335,7 +223,7 @@ def filters(x: Array, g: Array, window: Window) -> Any:
     window, x, g = _planar(window), _images(x), _images(g)
     own, shape = x.itemsize, _seen(window)
     tile = tiling(*window.kernel, outputs, own)
-    width = tile.vectors * registers().bytes // own
+    width = tile.vectors * compiled_product.registers().bytes // own
     g = numpy.ascontiguousarray(g)
     plane, size, at = shape[0] * shape[1] * own, window.size * own, window.positions
     start, buffer = _starts(None, outputs, width, x.dtype), None
@@ -343,10 +231,10 @@ def filters(x: Array, g: Array, window: Window) -> Any:
     for images in _groups(count, max(channels * plane * PANEL // BYTES, at * width * own), PANEL):
         n = images.stop - images.start
         buffer = _bordered(x[images], window.before, shape, buffer)
-        panels = _pack(g[images], n, outputs, at, outputs * at * own, at * own, tile.vectors)
+        panels = pack(g[images], n, outputs, at, outputs * at * own, at * own, tile.vectors)
         part = numpy.empty((outputs, channels, *window.kernel), x.dtype)
         table = _backward_table(window, n, channels * plane, shape[1], own)
-        _multiply(part, buffer, panels, table, start, tile, channels, window.dilation[1] * own,
+        multiply(part, buffer, panels, table, start, tile, channels, window.dilation[1] * own,
                   (plane, window.dilation[0] * shape[1] * own),
                   (size, channels * size, window.kernel[1] * own))  # fmt: skip
         w = part if w is None else numpy.add(w, part, out=w)

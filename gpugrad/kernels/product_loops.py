@@ -97,8 +97,9 @@ def packed(dtype: str, lanes: int, vectors: int) -> tuple[str, str]:
 
 
 def tiles(
-    dtype: str, lanes: int, vectors: int, rows: int, columns: int, step: int, low: bool, narrow: bool
-) -> tuple[str, str]:
+    dtype: str, lanes: int, vectors: int, rows: int, columns: int, step: int, low: bool, narrow: bool,
+    across: bool,
+) -> tuple[str, str]:  # fmt: skip
     """The name and the text of the function for tiles of some rows and columns; a unit is one panel and one image.
 
     Args:
@@ -110,6 +111,8 @@ def tiles(
         step: bytes from what one column reads to what the next one reads.
         low: whether there are tiles with one row less.
         narrow: whether there are tiles with one column less.
+        across: whether ``y`` has the channels of a column side by side, and ``y_row`` is from one column to the next.
+            Otherwise it has the columns of a channel side by side.
     """
     loop, word = _begun(dtype, lanes, TILE_WORDS, 5)
     own = size(dtype)
@@ -130,8 +133,15 @@ def tiles(
                     with loop.counted("0", word[count]) as j:
                         column = loop.sum((j, str(m)), (begin, "1"))
                         source = loop.offset(x, loop.sum((row, word["x_row"]), (column, str(step))))
-                        target = loop.offset(y, loop.sum((row, word["y_row"]), (column, str(own))))
-                        _tile(loop, word, dtype, vectors, n, m, step, source, w, start, target, left)
+                        place = loop.sum(
+                            *[(column, word["y_row"])] if across else [(row, word["y_row"]), (column, str(own))]
+                        )
+                        target = loop.offset(y, place)
+                        sums = _tile(loop, word, dtype, vectors, n, m, step, source, w, start)
+                        if across:
+                            _across(loop, dtype, vectors, sums, target, word["y_row"], left)
+                        else:
+                            _along(loop, dtype, vectors, sums, target, word["y_channel"], left)
     loop.line("ret void")
     loop.lines[:0] = loop.kept
     return finished(loop)
@@ -139,9 +149,9 @@ def tiles(
 
 def _tile(
     loop: Rows, word: dict[str, str], dtype: str, vectors: int, rows: int, columns: int, step: int, source: str,
-    w: str, start: str, target: str, left: str,
-) -> None:  # fmt: skip
-    """Sum the elements of one tile and write them."""
+    w: str, start: str,
+) -> list[list[str]]:  # fmt: skip
+    """Sum the elements of one tile: for each vector of a panel, the places of its sums."""
     own, lanes, vector = size(dtype), loop.lanes, loop.type(dtype)
     places = [(i, j) for i in range(rows) for j in range(columns)]
     sums = {(p, v): loop.variable(vector) for p in places for v in range(vectors)}
@@ -165,16 +175,39 @@ def _tile(
                     sofar = Value(loop, loop.raw(f"load {vector}, ptr {sums[(i, j), v]}"), dtype)
                     more = loop.fma(a, panel[v], sofar)
                     loop.line(f"store {more.typed}, ptr {sums[(i, j), v]}")
+    return [[sums[p, v] for p in places] for v in range(vectors)]
+
+
+def _along(
+    loop: Rows, dtype: str, vectors: int, sums: list[list[str]], target: str, step: str, left: str
+) -> None:  # fmt: skip
+    """Write the sums of a tile, those of a channel side by side; of so many channels as are left."""
+    lanes, vector = loop.lanes, loop.type(dtype)
     for v in range(vectors):
-        for first in range(0, len(places), lanes):
-            part = places[first : first + lanes]
-            names = [loop.raw(f"load {vector}, ptr {sums[p, v]}") for p in part]
-            turned = _turned(loop, names + ["poison"] * (lanes - len(part)), dtype)
+        for first in range(0, len(sums[v]), lanes):
+            names = [loop.raw(f"load {vector}, ptr {place}") for place in sums[v][first : first + lanes]]
+            turned = _turned(loop, names + ["poison"] * (lanes - len(names)), dtype)
             for k, name in enumerate(turned):
                 number = v * lanes + k
                 with loop.branch(loop.raw(f"icmp slt i64 {number}, {left}")):
-                    place = loop.offset(target, loop.raw(f"mul i64 {word['y_channel']}, {number}"))
-                    _store(loop, name, dtype, loop.offset(place, str(first * own)), len(part))
+                    place = loop.offset(target, loop.raw(f"mul i64 {step}, {number}"))
+                    _store(loop, name, dtype, loop.offset(place, str(first * size(dtype))), len(names))
+
+
+def _across(
+    loop: Rows, dtype: str, vectors: int, sums: list[list[str]], target: str, step: str, left: str
+) -> None:  # fmt: skip
+    """Write the sums of a tile, those of a column side by side; of so many channels as are left."""
+    lanes, vector = loop.lanes, loop.type(dtype)
+    whole = loop.raw(f"icmp sge i64 {left}, {vectors * lanes}")
+    for wanted in (True, False):
+        with loop.branch(whole, wanted):
+            for v in range(vectors):
+                writer = loop if wanted else Masked(loop, loop.raw(f"sub i64 {left}, {v * lanes}"))
+                for k, place in enumerate(sums[v]):
+                    value = Value(loop, loop.raw(f"load {vector}, ptr {place}"), dtype)
+                    there = loop.offset(target, loop.raw(f"mul i64 {step}, {k}"))
+                    writer.store(value, loop.offset(there, str(v * lanes * size(dtype))))
 
 
 def _store(loop: Rows, name: str, dtype: str, pointer: str, count: int) -> None:

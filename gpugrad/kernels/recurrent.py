@@ -17,6 +17,7 @@ from typing import Any
 from ..backend import BACKENDS, Array, Backend, Namespace, llvm
 from . import cells
 from .compiled import plain, with_rows
+from .compiled_product import by
 from .composed import Composed
 from .elementwise import Elementwise
 
@@ -149,11 +150,11 @@ def rnn_steps(
 def _rnn_steps(
     xp: Namespace, cell: Callable[..., None], z: Array, h0: Array, w_hh: Array, sizes: Sizes, reverse: bool, relu: bool
 ) -> tuple[Array, ...]:
-    w, states = transposed(xp, w_hh), xp.empty(z.shape, dtype=z.dtype)
+    product, states = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0]), xp.empty(z.shape, dtype=z.dtype)
     kernel = cells.relu_step if relu else cells.tanh_step
 
     def step(begin: int, end: int, h: Array) -> tuple[Array, ...]:
-        new = xp.matmul(h, w, out=states[begin:end])
+        new = product(h, states[begin:end])
         cell(kernel, new, z[begin:end])
         return (new,)
 
@@ -185,13 +186,13 @@ def _rnn_steps_back(
     xp: Namespace, cell: Callable[..., None], g: Array, g_last: Array, h: Array, w_hh: Array, sizes: Sizes,
     reverse: bool, relu: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
-    taken = xp.empty(h.shape, dtype=h.dtype)
+    taken, product = xp.empty(h.shape, dtype=h.dtype), by(xp, w_hh, sizes[0])
     kernel = cells.relu_step_back if relu else cells.tanh_step_back
 
     def step(begin: int, end: int, dh: Array) -> tuple[Array, ...]:
         d = taken[begin:end]
         cell(kernel, d, g[begin:end], dh, h[begin:end])
-        return (d @ w_hh,)
+        return (product(d),)
 
     (dh0,) = walk(xp, spans_of(sizes, not reverse), [g_last], step)
     return taken, dh0
@@ -234,7 +235,7 @@ def _lstm_steps(
     xp: Namespace, cell: Callable[..., None], z: Array, h0: Array, c0: Array, w_hh: Array, w_hr: Array | None,
     sizes: Sizes, reverse: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
-    w = transposed(xp, w_hh)
+    product = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0])
     project = None if w_hr is None else transposed(xp, w_hr)
     gates = xp.empty(z.shape, dtype=z.dtype)
     cells_ = xp.empty((z.shape[0], c0.shape[1]), dtype=z.dtype)
@@ -242,7 +243,7 @@ def _lstm_steps(
 
     def step(begin: int, end: int, h: Array, c: Array) -> tuple[Array, ...]:
         a, new = gates[begin:end], states[begin:end]
-        xp.matmul(h, w, out=a)
+        product(h, a)
         behind = new if project is None else xp.empty_like(cells_[begin:end])
         cell(cells.lstm_step, *_parts(a, 4), cells_[begin:end], behind, *_parts(z[begin:end], 4), c)
         if project is not None:
@@ -289,7 +290,7 @@ def _lstm_steps_back(
     before = entering(xp, cells_, c0, sizes, reverse)
     taken = xp.empty(gates.shape, dtype=gates.dtype)
     projected = g if w_hr is None else xp.empty(g.shape, dtype=g.dtype)
-    nothing = xp.zeros((1, c0.shape[1]), dtype=g.dtype)
+    nothing, product = xp.zeros((1, c0.shape[1]), dtype=g.dtype), by(xp, w_hh, sizes[0])
 
     def step(begin: int, end: int, dh: Array, dc: Array) -> tuple[Array, ...]:
         d, mine = taken[begin:end], g[begin:end]
@@ -300,7 +301,7 @@ def _lstm_steps_back(
             cells.lstm_step_back, *_parts(d, 4), left, mine, dh, dc, *_parts(gates[begin:end], 4), cells_[begin:end],
             before[begin:end],
         )  # fmt: skip
-        return d @ w_hh, left
+        return product(d), left
 
     dh0, dc0 = walk(xp, spans_of(sizes, not reverse), [g_h, g_c], step)
     return taken, dh0, dc0, projected
@@ -337,14 +338,14 @@ def _gru_steps(
     xp: Namespace, cell: Callable[..., None], z: Array, h0: Array, w_hh: Array, b_hh: Array | None, sizes: Sizes,
     reverse: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
-    w, n = transposed(xp, w_hh), h0.shape[1]
+    product, n = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0]), h0.shape[1]
     gates = xp.empty(z.shape, dtype=z.dtype)
     states, news = (xp.empty((z.shape[0], n), dtype=z.dtype) for _ in range(2))
     bias = xp.zeros((1, 3 * n), dtype=z.dtype) if b_hh is None else xp.reshape(b_hh, (1, 3 * n))
 
     def step(begin: int, end: int, h: Array) -> tuple[Array, ...]:
         a, state = gates[begin:end], states[begin:end]
-        xp.matmul(h, w, out=a)
+        product(h, a)
         cell(cells.gru_step, *_parts(a, 3), news[begin:end], state, *_parts(z[begin:end], 3), *_parts(bias, 3), h)
         return (state,)
 
@@ -380,6 +381,7 @@ def _gru_steps_back(
     news: Array, sizes: Sizes, reverse: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
     taken, by_z = (xp.empty(gates.shape, dtype=gates.dtype) for _ in range(2))
+    product = by(xp, w_hh, sizes[0])
 
     def step(begin: int, end: int, dh: Array, more: Array) -> tuple[Array, ...]:
         d, here, past = taken[begin:end], before[begin:end], xp.empty_like(news[begin:end])
@@ -387,7 +389,7 @@ def _gru_steps_back(
             cells.gru_step_back, *_parts(d, 3), *_parts(by_z[begin:end], 3), past, g[begin:end], dh, more,
             *_parts(gates[begin:end], 3), news[begin:end], here,
         )  # fmt: skip
-        return d @ w_hh, past
+        return product(d), past
 
     dh0, more = walk(xp, spans_of(sizes, not reverse), [g_last, xp.zeros_like(g_last)], step)
     return taken, by_z, dh0 + more

@@ -6,6 +6,7 @@ import pytest
 import gpugrad as gg
 from gpugrad.backend import llvm
 from gpugrad.kernels import compiled_convolution as compiled
+from gpugrad.kernels import compiled_product as product
 from gpugrad.kernels import convolution
 from gpugrad.kernels.windows import Window
 
@@ -50,7 +51,7 @@ def three(rng, dtype, images, channels, sizes, outputs, kernel, *numbers):
 
 
 def forget():
-    for function in (compiled._tiles, compiled._packed, compiled.tiling):
+    for function in (product._tiles, product._packed, product.tiling):
         function.cache_clear()
 
 
@@ -67,7 +68,7 @@ def every(monkeypatch):
 @pytest.mark.parametrize("registers", [None, (32, 12), (16, 24)], ids=["this CPU", "AVX2", "NEON"])
 def test_the_same_as_through_columns(every, registers):
     if registers is not None:
-        every.setattr(compiled, "registers", lambda: compiled.Registers(*registers))
+        every.setattr(product, "registers", lambda: product.Registers(*registers))
         forget()
     calls = dict.fromkeys(("convolve", "spread", "filters"), 0)
     for name in calls:
@@ -116,3 +117,19 @@ def test_large_images_go_through_columns_in_strips(monkeypatch):
     x = numpy.ones((1, 16, 8, 8), "float32")
     w = numpy.ones((16, 16, 3, 3), "float32")
     assert compiled.convolve(x, w, None, window((8, 8), (3, 3), 1, 1, 1)) is NotImplemented
+
+
+@pytest.mark.parametrize(("rows", "terms", "channels"), [(5, 9, 33), (17, 16, 100), (32, 40, 16), (1, 30, 64)])
+def test_products_with_weights_that_are_laid_out_once(monkeypatch, rows, terms, channels):
+    monkeypatch.setattr(product, "LEAST", 0)
+    rng = numpy.random.default_rng(3)
+    h, w = rng.standard_normal((rows, terms)), rng.standard_normal((terms, channels))
+    wide = numpy.full((rows, channels + 3), 7.0)
+    for weights in (w, numpy.asfortranarray(w), w[:, ::-1]):
+        multiplied = product.by(numpy, weights, rows)
+        for given in (h, numpy.asfortranarray(h), h[: rows - 1]):
+            out = wide[: len(given), :channels]
+            assert multiplied(given, out) is out
+            numpy.testing.assert_allclose(out, given @ weights, rtol=0, atol=1e-13)
+            assert multiplied(given).tobytes() == out.tobytes()
+    assert (wide[:, channels:] == 7).all()
