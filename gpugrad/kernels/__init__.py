@@ -31,6 +31,7 @@ from . import (
     composed,
     host,
     labels_host,
+    launched_attention,
     launched_windows,
     normalize_host,
     optim,
@@ -79,5 +80,6 @@ def _listed() -> Iterator[tuple[str, str, str]]:
     for name, sampler in philox.SAMPLERS.items():
         yield name, sampler.dtype.name, sampler.source()
     yield from launched_windows.sources()
+    yield from launched_attention.sources()
     for variant, source in bounds.sources():
         yield bounds.NAME, variant, source

@@ -1,8 +1,9 @@
 """Attention in tiles: no array of all queries times all keys is ever held, forward or backward.
 
 A tile is some queries of some heads, against every key they may see. On a CPU its scores stay in a core's cache, and
-the gradient computes them again from what each query's softmax subtracted and divided by, which is kept; on a GPU a
-tile is as large as :data:`ON_DEVICE` allows, and its softmax is one launch, forward and again in the gradient.
+the gradient computes them again from what each query's softmax subtracted and divided by, which is kept. On a GPU tiles
+are in the shared memory of a kernel (``launched_attention.py``). What that does not know, such as vectors of more than
+1,024 elements, is taken in tiles as large as :data:`ON_DEVICE` allows, whose softmax is one launch.
 
 Bytes moved, for H heads, L queries and S keys of E elements of s bytes: on a CPU about ``2 H (L + S) E s`` forward and
 ``5 H (L + S) E s`` backward, since scores do not leave the cache.
@@ -18,6 +19,7 @@ from math import inf
 from typing import Any
 
 from ..backend import NAMESPACES, Array, Backend, Namespace
+from . import launched_attention
 from .composed import Composed
 from .softmax import shift_of, softmax_backward, softmax_forward, top, total_of
 
@@ -37,10 +39,12 @@ class Tiled(Composed):
     def __init__(self, reference: Callable[..., Any], name: str | None = None) -> None:
         super().__init__(reference, name)
         self.tiles: Callable[..., Any] = reference
+        self.kernels: Callable[..., Any] = lambda *_: NotImplemented
         self.routine = lambda *arguments: self._run(NAMESPACES[type(arguments[0])], True, arguments)
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
-        return self._run(xp, False, arguments)
+        found = self.kernels(owner, *arguments)
+        return self._run(xp, False, arguments) if found is NotImplemented else found
 
     def _run(self, xp: Namespace, on_host: bool, arguments: tuple[Any, ...]) -> Any:
         arrays = [a for a in arguments[: len(self.arrays)] if a is not None]
@@ -226,5 +230,5 @@ def backward_tiles(
     return dq, dk, dv
 
 
-attention_forward.tiles = forward_tiles
-attention_backward.tiles = backward_tiles
+attention_forward.tiles, attention_forward.kernels = forward_tiles, launched_attention.forward
+attention_backward.tiles, attention_backward.kernels = backward_tiles, launched_attention.backward

@@ -8,9 +8,10 @@ from typing import Any
 from ..backend import Array, Backend, Namespace, llvm, special
 from ..expressions import Formula, trace
 from . import activation
+from .column_sums import columns
 from .compiled import SMALL, Compiled, with_arrays
 from .kernel import Kernel, named
-from .rows import rows
+from .rows import Rows, rows
 from .shapes import length
 
 
@@ -122,10 +123,26 @@ def standardized(
     return y if bias is None else y + bias, mean, rstd
 
 
+class WithSums(Rows):
+    """A row kernel whose results for the weight and the bias are summed where both are wanted: two launches."""
+
+    def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
+        """See :meth:`Kernel.launch`."""
+        g, x, shift, rstd, weight, axes, centred, by_x = arguments
+        if weight is not None and by_x and type(g) is type(x):
+            g = xp.ascontiguousarray(g)
+            d = normalized_back.launch(xp, owner, (g, x, shift, rstd, weight, axes, centred))
+            sums = d if d is NotImplemented else normalized_sums.launch(xp, owner, (g, x, shift, rstd, axes, centred))
+            if sums is not NotImplemented:
+                return d, *(xp.reshape(s, weight.shape) for s in sums)
+        return super().launch(xp, owner, arguments)
+
+
 @rows(
     axes={"shift": "r", "rstd": "r", "weight": "c"},
     types={"shift": "wide", "rstd": "wide"},
     variants=({"centred": True, "by_x": True}, {"centred": False, "by_x": True}),
+    kind=WithSums,
 )
 def standardized_back(
     xp: Namespace, g: Array, x: Array, shift: Array, rstd: Array, weight: Array | None, /, axes: tuple[int, ...],
@@ -151,3 +168,29 @@ def standardized_back(
     d = h - z * (xp.sum(gz * weight, axis=axes, keepdims=True) / n)
     d = d - xp.sum(h, axis=axes, keepdims=True) / n if centred else d
     return d * rstd, gz, g
+
+
+@rows(
+    axes={"shift": "r", "rstd": "r", "weight": "c"},
+    types={"shift": "wide", "rstd": "wide"},
+    variants=({"centred": True}, {"centred": False}),
+)
+def normalized_back(
+    xp: Namespace, g: Array, x: Array, shift: Array, rstd: Array, weight: Array, /, axes: tuple[int, ...], centred: bool
+) -> Array:
+    """The gradient by x of :func:`standardized_back`."""
+    d, _, _ = standardized_back.reference(xp, g, x, shift, rstd, weight, axes, centred, True)
+    return d
+
+
+@columns(
+    axes={"shift": "r", "rstd": "r"},
+    types={"shift": "wide", "rstd": "wide"},
+    variants=({"centred": True}, {"centred": False}),
+)
+def normalized_sums(
+    xp: Namespace, g: Array, x: Array, shift: Array, rstd: Array, /, axes: tuple[int, ...], centred: bool
+) -> tuple[Array, Array]:
+    """The gradients by the weight and the bias of :func:`standardized_back`: the sums of ``g z`` and of ``g``."""
+    _, gz, total = standardized_back.reference(xp, g, x, shift, rstd, None, axes, centred, False)
+    return gz, total

@@ -13,6 +13,7 @@ import pytest
 
 from gpugrad import backend
 from gpugrad.kernels import REGISTRY
+from gpugrad.kernels.column_sums import Columns
 from gpugrad.kernels.elementwise import Elementwise
 from gpugrad.kernels.rows import WARP_ROW, Rows
 from gpugrad.testing import cuda_simulator
@@ -47,12 +48,14 @@ CHANGING = [k for k in REGISTRY.values() if isinstance(k, Elementwise) and k.cha
 ROWS = [k for k in REGISTRY.values() if isinstance(k, Rows) and k.parameters == ("axis",)]
 MATRICES = [k for k in REGISTRY.values() if isinstance(k, Rows) and k not in ROWS]
 """These are compared in ``test_row_kernels.py``."""
+COLUMNS = [k for k in REGISTRY.values() if isinstance(k, Columns)]
+"""And these in ``test_column_kernels.py``."""
 LENGTHS = (1, 31, 32, 33, 1000, 1024, 1025, 5000)
 ORDERS = (0, 1, 2)
 
 
 def test_every_kernel_is_of_a_kind_that_is_tested_here():
-    assert {*PURE, *CHANGING, *ROWS, *MATRICES} == {*REGISTRY.values()}
+    assert {*PURE, *CHANGING, *ROWS, *MATRICES, *COLUMNS} == {*REGISTRY.values()}
     scalars = {name for kernel in (*PURE, *CHANGING) for name in kernel.scalars}
     assert scalars - SCALARS.keys() == set(), "give each new scalar a value in SCALARS"
 

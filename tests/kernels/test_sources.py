@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gpugrad.backend import compiler
-from gpugrad.kernels import REGISTRY, launched_windows
+from gpugrad.kernels import REGISTRY, launched_attention, launched_windows
 from gpugrad.kernels.elementwise import Elementwise
 from gpugrad.kernels.philox import SAMPLERS
 
@@ -53,6 +53,7 @@ def test_main_variants_compile():
     rows += [(name, "", sampler.source()) for name, sampler in SAMPLERS.items()]
     assert {name for name, _, _ in rows} == {*REGISTRY, *SAMPLERS}
     rows += [row for row in launched_windows.sources() if row[1].startswith("float32") or row[1].endswith("6 int32")]
+    rows += [row for row in launched_attention.sources() if row[1] in ("float32 32", "float16 64", "float64 128")]
     assert len({source for _, _, source in rows}) == len(rows)
     failures = errors_of(rows)
     assert not failures, "\n".join(failures)
