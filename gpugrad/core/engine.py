@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from threading import RLock
 from typing import Any
@@ -14,6 +14,9 @@ from . import modes
 from .errors import GradientError, describe, explain, look_closely, user_line
 from .node import Node, Parts, Watch
 from .tensor import Tensor
+
+after_backward: list[Callable[[], None]] = []
+"""Called at the end of every ``backward``: whoever averages gradients over processes waits for them here."""
 
 _accumulating = RLock()
 """Held while a gradient is added to one that is kept: threads may share leaves. Reentrant, for finalizers."""
@@ -48,6 +51,8 @@ def backward(  # noqa: D417  a method
             walk(roots, True if retain_graph is None else retain_graph)
     else:
         walk(roots, bool(retain_graph))
+    for finish in after_backward:
+        finish()
 
 
 backward.__qualname__ = "Tensor.backward"

@@ -15,6 +15,7 @@ from .. import random as gg_random
 from ..random import Generator, replaced_default
 from .dataset import gather
 from .draws import Draws, own
+from .sampling import part_of
 from .stream import IterableDataset, Records, Turns, asking
 from .structure import Parts, stacked, taken_apart
 
@@ -103,6 +104,7 @@ class Fetcher:
     def __init__(
         self, dataset: Any, collate: Collate | None, batch_size: int | None, drop_last: bool, seed: int,
         alone: bool = False, init: Callable[[int], Any] | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> None:  # fmt: skip
         self.dataset = dataset
         self.collate = collate
@@ -112,6 +114,8 @@ class Fetcher:
         self.init = init
         self.drop_last = drop_last
         self.seed = seed
+        self.part = part
+        """Of each batch, which of how many parts."""
         self.alone = alone
         """Whether nothing else uses this process's random numbers: then NumPy's and Python's are set for each batch."""
         self.undisturbed = alone
@@ -127,11 +131,11 @@ class Fetcher:
     def another(self, alone: bool = False) -> Fetcher:
         """Another one for the same data set, at its beginning."""
         size = None if self.single else self.batch_size
-        return Fetcher(self.dataset, self.collate, size, self.drop_last, self.seed, alone, self.init)
+        return Fetcher(self.dataset, self.collate, size, self.drop_last, self.seed, alone, self.init, self.part)
 
     def same_as(self, other: Fetcher) -> bool:
         """Whether both make the same batches."""
-        mine, theirs = ((f.batch_size, f.single, f.drop_last, f.seed) for f in (self, other))
+        mine, theirs = ((f.batch_size, f.single, f.drop_last, f.seed, f.part) for f in (self, other))
         same = self.collate is other.collate and self.init is other.init
         return self.dataset is other.dataset and same and mine == theirs
 
@@ -197,7 +201,7 @@ class Fetcher:
                 self.turns.close()
         if self.drop_last and len(records) < self.batch_size:
             return []
-        return [self.dataset.transform(record) for record in records]
+        return [self.dataset.transform(record) for record in part_of(records, *self.part)]
 
     def _read(self, task: Task) -> list[Any]:
         records = self._records

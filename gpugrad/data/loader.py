@@ -22,7 +22,7 @@ from .dataset import Dataset
 from .fetch import Collate, Fetcher, Task
 from .prefetch import Batch, placed, prefetched, uploaded
 from .processes import START_METHODS, ProcessPool, defined_in_session
-from .sampling import batched, drawn_seed
+from .sampling import batched, drawn_seed, part_of
 from .stream import IterableDataset
 from .threads import ThreadPool
 
@@ -80,6 +80,8 @@ class DataLoader:
         multiprocessing_context: PyTorch's name of ``start_method``; also a context of :mod:`multiprocessing`.
         in_order: accepted; batches always come in their order.
         pin_memory_device: accepted.
+        world: the processes that train together (:func:`gpugrad.distributed.init`): each gets its part of every batch.
+            ``batch_size`` is that of all together, so the order is that of one process, whatever their number.
 
     Raises:
         ValueError: a size out of range, or arguments that exclude each other.
@@ -104,6 +106,7 @@ class DataLoader:
         pin_memory: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], Any] | None = None,
         generator: Generator | None = None, prefetch_factor: int | None = None, multiprocessing_context: Any = None,
         in_order: bool = True, pin_memory_device: str = "",
+        world: Any = None,
     ) -> None:  # fmt: skip
         shuffle = bool(shuffle)
         collate = _one_of("collate", collate, "collate_fn", collate_fn)
@@ -118,9 +121,9 @@ class DataLoader:
             seed = drawn_seed(generator)
         if timeout < 0:
             raise ValueError(f"DataLoader: expected timeout >= 0, got {timeout}")
-        if batch_size is None and (drop_last or batch_sampler is not None):
+        if batch_size is None and (drop_last or batch_sampler is not None or world is not None):
             raise ValueError(
-                "DataLoader: batch_size=None passes examples on by themselves: no drop_last, batch_sampler"
+                "DataLoader: batch_size=None passes examples on by themselves: no drop_last, batch_sampler, world"
             )
         if (batch_size is not None and batch_size < 1) or prefetch < 0 or num_workers < 0:
             raise ValueError(
@@ -155,6 +158,7 @@ class DataLoader:
         self.start_method = start_method
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
+        self.world = world
         self.epoch = 0
         """The number of the next epoch."""
         self._start = 0
@@ -274,8 +278,9 @@ class DataLoader:
     def _batches(self, epoch: int, start: int, device: Device) -> Generated[Batch, None, None]:
         """The batches of an epoch on the device, from one on."""
         fetcher = Fetcher(
-            self.dataset, self.collate, self.batch_size, self.drop_last, self.seed, init=self.worker_init_fn
-        )
+            self.dataset, self.collate, self.batch_size, self.drop_last, self.seed, init=self.worker_init_fn,
+            part=(0, 1) if self.world is None else (self.world.rank, self.world.size),
+        )  # fmt: skip
         fetcher.undisturbed = not self.prefetch and not self.num_workers  # then the loop reads
         pool = self._pool(fetcher)
         ahead = self.prefetch * max(1, self.num_workers)
@@ -302,9 +307,10 @@ class DataLoader:
         numbers = itertools.count(start)
         if isinstance(self.dataset, IterableDataset):
             return (Task(epoch, number) for number in numbers)
-        return (
-            Task(epoch, number, chosen) for number, chosen in zip(numbers, self._chosen(epoch, start), strict=False)
-        )
+        chosen = self._chosen(epoch, start)
+        if self.world is not None:
+            chosen = (part_of(batch, self.world.rank, self.world.size) for batch in chosen)
+        return (Task(epoch, number, batch) for number, batch in zip(numbers, chosen, strict=False))
 
     def _chosen(self, epoch: int, start: int) -> Iterator[Any]:
         """The numbers of the examples of each batch."""

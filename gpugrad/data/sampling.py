@@ -240,6 +240,24 @@ class WeightedRandomSampler(Sampler):
         return iter(chosen.tolist())
 
 
+def part_of(batch: Any, rank: int, ranks: int) -> Any:
+    """The part of a batch that one of several processes gets: parts differ by one example at most.
+
+    Raises:
+        ValueError: there are fewer examples than processes.
+
+    >>> [part_of([10, 11, 12, 13, 14], rank, 2) for rank in range(2)]
+    [[10, 11], [12, 13, 14]]
+    """
+    count = len(batch)
+    if 0 < count < ranks:
+        raise ValueError(
+            f"DataLoader: a batch of {count} examples has nothing for some of {ranks} ranks: use drop_last=True, or "
+            "another batch_size"
+        )
+    return batch[count * rank // ranks : count * (rank + 1) // ranks]
+
+
 def batched(indices: Any, size: int, drop_last: bool, start: int = 0) -> Iterator[numpy.ndarray]:
     """Numbers in batches, from batch ``start`` on.
 
