@@ -7,6 +7,8 @@ counted), and at the end how much memory it had at most: in all, and above what 
 
     python benchmarks/steps.py --threads 1 --json benchmarks/results/steps-1.json
     python benchmarks/steps.py --only GPT --compiled --jax
+
+``--jit`` takes gpugrad's step by ``gg.jit`` too. Then there is the same ratio for it, ``jit_ratio``.
     python benchmarks/steps.py --public --json benchmarks/results/networks.json
 
 ``--device simulator`` measures no time. It counts what a step does on the simulated GPU: launches, transfers, bytes
@@ -52,8 +54,10 @@ BANDWIDTH, ARITHMETIC, LAUNCH = 4.3e12, 60e12, 4e-6
 """An H200 on paper: bytes and float32 operations a second, and seconds of the host for a launch."""
 
 CACHES = ("GPUGRAD_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "CUPY_CACHE_DIR")
-COMPILING = ("gpugrad", "torch.compile", "jax")
+COMPILING = ("gpugrad", "gpugrad.jit", "torch.compile", "jax")
 """The libraries that leave something on disk for the next process."""
+
+OWN = ("gpugrad", "gpugrad.jit")
 
 Step = Callable[[], float]
 
@@ -70,6 +74,18 @@ def training(lib: Any, network: Network, device: str, compiled: bool = False, **
 
     def loss_of(x: Any, y: Any) -> Any:
         return network.loss(lib, model, x, y)
+
+    if compiled and lib.__name__ == "gpugrad":
+
+        @lib.jit
+        def whole(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = loss_of(x, y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return lambda: float(whole(x, y).item())
 
     update = optimizer.step
     if compiled:
@@ -93,10 +109,10 @@ def prepared(library: str, network: Network, device: str, threads: int) -> Calla
 
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         return lambda: networks_jax.training(network)
-    if library == "gpugrad":
+    if library in OWN:
         import gpugrad
 
-        return lambda: training(gpugrad, network, device)
+        return lambda: training(gpugrad, network, device, compiled=library == "gpugrad.jit")
     import torch
 
     torch.set_num_threads(threads)
@@ -105,7 +121,7 @@ def prepared(library: str, network: Network, device: str, threads: int) -> Calla
 
 def device_memory(library: str) -> int:
     """The most that the process had of the GPU."""
-    if library == "gpugrad":
+    if library in OWN:
         from gpugrad import backend
 
         return int(backend.load_cuda().xp.get_default_memory_pool().total_bytes())
@@ -187,10 +203,10 @@ def measured(network: Network, libraries: list[str], options: argparse.Namespace
                         times[name].append(seconds)
             for name, worker in workers.items():
                 whole, above = worker.ask("memory")
-                pairs = zip(times["gpugrad"], times[name], strict=True)
                 found[name] |= {
                     "ms": round(statistics.median(times[name]) * 1e3, 3),
-                    "gpugrad_ratio": round(statistics.median(a / b for a, b in pairs), 3),
+                    "gpugrad_ratio": ratio(times["gpugrad"], times[name]),
+                    **({"jit_ratio": ratio(times["gpugrad.jit"], times[name])} if "gpugrad.jit" in times else {}),
                     "peak_mb": round(whole / 1e6, 1),
                     "peak_mb_above_imports": round(above / 1e6, 1),
                 }
@@ -200,10 +216,16 @@ def measured(network: Network, libraries: list[str], options: argparse.Namespace
     return found
 
 
+def ratio(times: list[float], others: list[float]) -> float:
+    """The median of the quotients of neighbours."""
+    return round(statistics.median(a / b for a, b in zip(times, others, strict=True)), 3)
+
+
 def print_times(name: str, found: dict[str, Any]) -> None:
     for library, row in found.items():
+        jitted = f", jitted {row['jit_ratio']:6.3f}" if "jit_ratio" in row else ""
         print(
-            f"{name:<22}{library:<15}{row['ms']:9.2f} ms  gpugrad takes {row['gpugrad_ratio']:6.3f} of it"
+            f"{name:<22}{library:<15}{row['ms']:9.2f} ms  gpugrad takes {row['gpugrad_ratio']:6.3f} of it{jitted}"
             f"  first {row['first_s_empty_cache']:6.2f} s, {row.get('first_s_filled_cache', float('nan')):6.2f} s"
             f"  memory {row['peak_mb']:7.1f} MB, {row['peak_mb_above_imports']:7.1f} above imports",
             flush=True,
@@ -377,6 +399,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="for each library, and the cores it is pinned to")
     parser.add_argument("--device", choices=("cpu", "cuda", "simulator"), default="cpu")
     parser.add_argument("--compiled", action="store_true", help="torch.compile too")
+    parser.add_argument("--jit", action="store_true", help="gpugrad's jit too")
     parser.add_argument("--jax", action="store_true", help="JAX's jit too")
     parser.add_argument("--jax-python", default=sys.executable, help="the interpreter that has JAX, if it is another")
     parser.add_argument("--replay", action="store_true", help="compare a recorded step with its replay, and no times")
@@ -391,6 +414,7 @@ def main() -> None:
     if options.jax and options.jax_python == sys.executable and not installed("jax"):
         sys.exit("JAX is not installed: name an interpreter that has it with --jax-python")
     libraries = ["gpugrad", *(["torch"] if has_torch(options.device) else [])]
+    libraries += ["gpugrad.jit"] if options.jit else []
     libraries += ["torch.compile"] if options.compiled and "torch" in libraries else []
     libraries += ["jax"] if options.jax else []
     results = {}

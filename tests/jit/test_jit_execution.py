@@ -94,6 +94,9 @@ FUNCTIONS = {
     "linear algebra": lambda x, y: gg.linalg.solve(y[:, :3] @ y[:, :3].T + gg.eye(3), y),
     "nothing in it": lambda x, y: (x[:0] * 2, gg.sum(x[:0], axis=0), x[:, :0] @ y.T[:0]),
     "bools": lambda x, y: (x > 0, gg.any(x > 1), (x > 0) & (x < 1), gg.astype(x, "int32")),
+    "gradients of parts": lambda x, y: gg.grad(lambda x: gg.sum(x[:1] ** 2) + gg.sum(gg.exp(x[:, :]) * x[0]))(x),
+    "gradients of rows": lambda x, y: gg.grad(lambda x: gg.sum(x[0] * x[1, ::-1]) + gg.sum(x[1] ** 3))(x),
+    "borders": lambda x, y: gg.grad(lambda x: gg.sum(gg.pad(x, 2, mode="edge") ** 2 + gg.pad(x, 2) ** 3))(x),
     "a gradient": lambda x, y: gg.grad(lambda x: gg.sum(gg.tanh(x @ y.T) ** 2))(x),
 }  # fmt: skip
 

@@ -513,7 +513,7 @@ def _sum_of_parts(call: Call, program: Program, places: Lying) -> Records:
             taken[index] = True
     if taken is None:
         records = copy_record(places[base.number], y)
-    elif not taken.all():
+    elif not (all(free) and taken.all()):
         records = filled(y, 0)
     for value, part, first in zip(values, parts, free, strict=True):
         source = places[value.number]

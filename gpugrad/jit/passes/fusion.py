@@ -13,7 +13,7 @@ from dataclasses import replace
 from inspect import Parameter, Signature
 from typing import Any
 
-from ...backend import special
+from ...backend import as_dtype, special
 from ...expressions import Expression, Formula, NotTracedError, astype, uses, variable, walk
 from ...expressions.simplify import replaced
 from ...kernels.elementwise import Elementwise
@@ -22,7 +22,7 @@ from ..places import VIEWING, Places
 from .effects import Memory, read
 from .formulas import Elements, array_variable, elements
 
-MOST_OPERANDS, MOST_NODES = 32, 1000
+MOST_OPERANDS, MOST_NODES = 32, 400
 """How large a kernel may become."""
 
 LEAST_SHARED = 4096
@@ -94,7 +94,7 @@ class Fusion:
         earliest = max([self.ready[value] for value in values], default=-1)
         for value in values:
             earliest = max(earliest, self.written.get(self.memory.of(value), -1) + 1)
-        if what is None:
+        if what is None or not what.operands:
             self.groups.append(Group([call]))
             at = len(self.groups) - 1
         else:
@@ -120,6 +120,9 @@ class Fusion:
         if number is None or number.op != "constant":
             return False
         self.constants[value] = number
+        if what is not None and read(call):  # not made of what is made later
+            shape = self.program.specs[value.number].shape
+            call = Call("full", (shape, number.value), {"dtype": as_dtype(number.dtype)}, call.results)
         self.before.append(call)
         self.ready[value] = -1
         return True
@@ -177,19 +180,21 @@ class Fusion:
         calls: list[Call] = [*self.before]
         for group in self.groups:
             if len(group.calls) > 1 and group.shape is not None:
-                calls.append(self._kernel(group, wanted, custom))
+                calls += self._kernel(group, wanted, custom)
             else:
                 calls += group.calls
             calls += group.views
         return replace(self.program, calls=calls, custom=custom)
 
-    def _kernel(self, group: Group, wanted: Mapping[Value, None], custom: dict[str, Any]) -> Call:
+    def _kernel(self, group: Group, wanted: Mapping[Value, None], custom: dict[str, Any]) -> list[Call]:
         results = [value for value in group.values if value in wanted]
+        if not any(e.op == "variable" and e.axes for e in walk(*(group.values[value] for value in results))):
+            return group.calls if results else []
         kernel, operands, scalars = fused_kernel(
             [group.values[value] for value in results], [*group.operands], self.program
         )
         custom[kernel.name] = kernel
-        return Call(f"kernel.{kernel.name}", (*operands, *scalars), {}, tuple(results))
+        return [Call(f"kernel.{kernel.name}", (*operands, *scalars), {}, tuple(results))]
 
 
 def fused_kernel(
