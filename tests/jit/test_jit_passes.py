@@ -48,6 +48,7 @@ FUNCTIONS = {
     "a reduction between": (lambda x: x * 2 + gg.sum(gg.exp(x) * x), fused, ["fused", "sum", "add"]),
     "integers": (lambda x: gg.where((x > 0) & (x < 1), x, -x) // 1, fused, ["fused", "floor_divide"]),
     "zeros like a result": (lambda x: gg.concat([gg.zeros_like(gg.exp(x) + 1), x]), fused, ["zeros", "concatenate"]),
+    "a view after the first call": (lambda x: gg.exp(x) * x[0], fused, ["getitem", "fused"]),
     "ones": (lambda x: x * gg.ones_like(x) + gg.zeros((2, 3)), fused, ["fused"]),
 }  # fmt: skip
 

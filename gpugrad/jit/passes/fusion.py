@@ -85,11 +85,7 @@ class Fusion:
         if view:
             at = max([self.ready[value] for value in values])
             self.ready.update(dict.fromkeys(call.results, at))
-            if at < 0:
-                if not self.groups:
-                    self.groups.append(Group([]))
-                at = 0
-            self.groups[at].views.append(call)
+            (self.before if at < 0 else self.groups[at].views).append(call)
             return
         earliest = max([self.ready[value] for value in values], default=-1)
         for value in values:
