@@ -40,7 +40,7 @@ from .ops.creation import astype
 from .ops.inspection import broadcast_shapes
 
 Size = int | Iterable[int] | None
-Place = Device | str | None
+DeviceLike = Device | str | None
 
 _FORK = 1  # the tag of the blocks that seed other generators: no number is ever drawn from those
 
@@ -146,7 +146,7 @@ class Generator:
         words = philox.philox(xp, self._state[0], counter, tag=_FORK)
         return Generator(int(words.view(xp.uint64)[0, 0]))
 
-    def _draw(self, sampler: Sampler, size: Size, device: Place, *scalars: int) -> Array:
+    def _draw(self, sampler: Sampler, size: Size, device: DeviceLike, *scalars: int) -> Array:
         """The next numbers of a sampler, as an array; the counter moves on."""
         shape = _shape(size)
         place = modes.get_default_device() if device is None else Device(device)
@@ -167,7 +167,7 @@ class Generator:
 
     # ---------------------------------------------------------------- floating-point numbers
 
-    def random(self, size: Size = None, dtype: Any = None, device: Place = None) -> Tensor:
+    def random(self, size: Size = None, dtype: Any = None, device: DeviceLike = None) -> Tensor:
         """Uniform in [0, 1): ``(x >> 8) 2^-24`` of 32-bit words x, in float64 the upper 53 bits of two words.
 
         Args:
@@ -186,7 +186,7 @@ class Generator:
         wanted = _floating("random", dtype)
         return Tensor(self._uniform(size, wanted, device))
 
-    def _uniform(self, size: Size, dtype: DType, device: Place) -> Array:
+    def _uniform(self, size: Size, dtype: DType, device: DeviceLike) -> Array:
         u = self._draw(philox.random64 if dtype.itemsize == 8 else philox.random32, size, device)
         if dtype.itemsize > 2:
             return u
@@ -196,7 +196,7 @@ class Generator:
             return xp.astype(xp.asarray(xp.floor(u * 2.0**bits) * 2.0**-bits), dtype)
 
     def uniform(
-        self, low: Any = 0.0, high: Any = 1.0, size: Size = None, dtype: Any = None, device: Place = None
+        self, low: Any = 0.0, high: Any = 1.0, size: Size = None, dtype: Any = None, device: DeviceLike = None
     ) -> Tensor:
         """Uniform in [low, high): ``low + (high - low) random()``; ``high`` itself only where that rounds to it.
 
@@ -222,7 +222,7 @@ class Generator:
                 u = u * u.dtype.type(high - low) + u.dtype.type(low)
         return _made(u)
 
-    def standard_normal(self, size: Size = None, dtype: Any = None, device: Place = None) -> Tensor:
+    def standard_normal(self, size: Size = None, dtype: Any = None, device: DeviceLike = None) -> Tensor:
         """Normal with mean 0 and variance 1: ``sqrt(-2 log u) (cos a, sin a)`` (Box and Muller 1958).
 
         Args: as for :meth:`random`. Raises: as :meth:`random`.
@@ -236,7 +236,7 @@ class Generator:
             return Tensor(z if z.dtype == wanted else backend.NAMESPACES[type(z)].astype(z, wanted))
 
     def normal(
-        self, loc: Any = 0.0, scale: Any = 1.0, size: Size = None, dtype: Any = None, device: Place = None
+        self, loc: Any = 0.0, scale: Any = 1.0, size: Size = None, dtype: Any = None, device: DeviceLike = None
     ) -> Tensor:
         """Normal with mean ``loc`` and standard deviation ``scale``.
 
@@ -267,7 +267,7 @@ class Generator:
 
     def integers(
         self, low: int, high: int | None = None, size: Size = None, dtype: Any = backend.dtypes.int64,
-        device: Place = None,
+        device: DeviceLike = None,
     ) -> Tensor:  # fmt: skip
         """Integers in [low, high), or in [0, low) for one argument; each exactly equally likely.
 
@@ -304,7 +304,7 @@ class Generator:
             drawn = xp.asarray(drawn + drawn.dtype.type(low % 2**64))  # wraps around as two's complement does
             return Tensor(xp.astype(drawn.view("int64"), wanted))
 
-    def permutation(self, n: int, device: Place = None) -> Tensor:
+    def permutation(self, n: int, device: DeviceLike = None) -> Tensor:
         """The integers 0 to n - 1 in random order: the order of n random 64-bit numbers.
 
         Raises:
@@ -319,7 +319,7 @@ class Generator:
             return Tensor(xp.astype(xp.argsort(keys, kind="stable"), xp.int64))
 
     def bernoulli(
-        self, p: float = 0.5, size: Size = None, dtype: Any = backend.dtypes.bool_, device: Place = None
+        self, p: float = 0.5, size: Size = None, dtype: Any = backend.dtypes.bool_, device: DeviceLike = None
     ) -> Tensor:
         """True with probability ``p``, to the nearest multiple of 2^-32; 0 and 1 are exact.
 
@@ -379,7 +379,7 @@ _instead: ContextVar[Generator | None] = ContextVar("gpugrad_default_generator",
 class _Default(Generator):
     """The default generator. Code of a data set draws from that of its batch instead, beside the training."""
 
-    def _draw(self, sampler: Sampler, size: Size, device: Place, *scalars: int) -> Array:
+    def _draw(self, sampler: Sampler, size: Size, device: DeviceLike, *scalars: int) -> Array:
         instead = _instead.get()
         draw = super()._draw if instead is None else instead._draw
         return draw(sampler, size, device, *scalars)

@@ -249,7 +249,7 @@ NAMESPACES: dict[type, Namespace] = {}
 BACKENDS: dict[type, Backend] = {}
 LOADERS: dict[str, Callable[[], Backend]] = {}
 """What makes the arrays of a library known, by the library's name, when the first of them arrives."""
-PLAIN: dict[type, Namespace] = {}
+EAGER: dict[type, Namespace] = {}
 """``NAMESPACES`` without the kinds that record: values whose operations simply happen."""
 
 SPECIAL: dict[Namespace, Any] = {}
@@ -302,12 +302,12 @@ def register_array_type(kind: type, xp: Namespace, backend: Backend | None = Non
     NAMESPACES[kind] = xp
     if backend is not None:
         BACKENDS[kind] = backend
-        PLAIN[kind] = xp
+        EAGER[kind] = xp
 
 
 def register_scalar_type(kind: type, xp: Namespace) -> None:
     """Make known that ``xp`` gives scalars of type ``kind`` where others give 0-d arrays."""
-    NAMESPACES[kind] = PLAIN[kind] = xp
+    NAMESPACES[kind] = EAGER[kind] = xp
 
 
 def special(namespace: Namespace) -> Namespace:

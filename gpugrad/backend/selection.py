@@ -15,7 +15,7 @@ import numpy
 
 from . import cpu, cupy_cache, driver
 from .device import Device
-from .registry import BACKENDS, LOADERS, NAMESPACES, PLAIN, Array, Backend, backend_of, device_of, recorder
+from .registry import BACKENDS, EAGER, LOADERS, NAMESPACES, Array, Backend, backend_of, device_of, recorder
 
 logger = logging.getLogger("gpugrad")
 
@@ -76,7 +76,7 @@ def forget_cuda() -> None:
             delattr(sys.modules[package], name)
     for kind, owner in [(kind, owner) for kind, owner in BACKENDS.items() if owner.name == "cuda"]:
         owner.use_several(False)
-        for table in (BACKENDS, NAMESPACES, PLAIN):
+        for table in (BACKENDS, NAMESPACES, EAGER):
             table.pop(kind, None)
 
 

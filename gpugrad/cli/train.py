@@ -287,10 +287,10 @@ def _kept(known: Run) -> Run | None:
 def report(args: argparse.Namespace) -> int:
     """Write the report."""
     from ..training import CheckpointError, write_report
-    from ..training.run_folder import Place
+    from ..training.run_folder import RunFolder
 
     try:
-        place = Place(args.folder)
+        place = RunFolder(args.folder)
     except (ImportError, OSError, ValueError) as error:
         return fail(str(error), status=WRONG)
     try:

@@ -46,10 +46,10 @@ OWNED = (Leaf, View)
 
 def make(op: Primitive) -> Callable[..., Any]:
     """The function that users call."""
-    plain = not op.params and not op.variadic and not op.residuals and not op.outputs and not op.view
-    if plain and not op.optional and len(op.inputs) == 1:
+    short = not op.params and not op.variadic and not op.residuals and not op.outputs and not op.view
+    if short and not op.optional and len(op.inputs) == 1:
         return _unary(op)
-    if plain and not op.optional and len(op.inputs) == 2:
+    if short and not op.optional and len(op.inputs) == 2:
         return _binary(op)
     if len(op.inputs) == 1 and not op.variadic and not op.residuals and not op.outputs and not op.optional:
         return _unary_with_static(op)
@@ -389,7 +389,7 @@ def _run(op: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> An
             if node is not None:
                 mask |= 1 << len(arrays)
         else:
-            if not _is_plain(operand):
+            if not _is_array_or_number(operand):
                 return _run(op, array_likes.operands(op.name, operands), params)
             array, node = operand, None
             if type(array) in BACKENDS and BACKENDS[type(array)].count > 1:
@@ -450,14 +450,14 @@ def as_tensor(operand: Any) -> Any:
     return Tensor(operand) if backend.is_array(operand) else operand
 
 
-def _is_plain(operand: Any) -> bool:
+def _is_array_or_number(operand: Any) -> bool:
     """Whether an operand other than a Tensor is a known array, a number, or None."""
     return operand is None or type(operand) in WEAK or isinstance(operand, numpy.generic) or backend.is_array(operand)
 
 
 def checked_operand(name: str, operand: Any) -> Any:
     """Return an operand other than a Tensor: a known array, a number, or None. Anything else is an error."""
-    if _is_plain(operand):
+    if _is_array_or_number(operand):
         return operand
     kind = type(operand)
     lends = hasattr(operand, "__dlpack__") and not isinstance(operand, numpy.ndarray)

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 from .. import backend
-from ..backend import BACKENDS, NAMESPACES, PLAIN, Array
+from ..backend import BACKENDS, EAGER, NAMESPACES, Array
 from ..kernels.wide import wider
 from . import modes
 from .errors import GradientError, describe, explain, look_closely, user_line
@@ -136,7 +136,7 @@ def walk(
     found: dict[Node, Any] = {}
     everywhere, wanted = targets is None, frozenset(targets or ())
     oldest = max([node.age for node in wanted]) if wanted else 0
-    namespaces: dict[type, Any] = {} if modes.careful.on else PLAIN  # of gradients that need no care
+    namespaces: dict[type, Any] = {} if modes.careful.on else EAGER  # of gradients that need no care
     kind = xp = None
 
     following: Node | None = None  # the newest of the nodes that wait, if it is not in the heap: g is its gradient
@@ -233,7 +233,7 @@ def arrive(watch: Watch, g: Any, keep: bool) -> Any:
     if watch.hooks:
         g = mirrored(hooked(watch, mirrored(g)))
     if keep and watch.keep:
-        recorded = type(g) not in PLAIN and isinstance(g, Tensor)
+        recorded = type(g) not in EAGER and isinstance(g, Tensor)
         seen = mirrored(g) if g.dtype.kind == "c" else g
         found = seen if recorded else Tensor(seen if type(seen) in BACKENDS else as_array(seen), None)
         with _accumulating:

@@ -174,7 +174,7 @@ class Switch(Decorator):
         self.variable.reset(self._tokens.pop())
 
 
-class Plain(Switch):
+class BareSwitch(Switch):
     """A switch without arguments, which also decorates without parentheses: ``@no_grad``."""
 
     @overload
@@ -185,7 +185,7 @@ class Plain(Switch):
         return super().__new__(cls) if function is None else cls()(function)
 
 
-class no_grad(Plain):  # noqa: N801  the field's name
+class no_grad(BareSwitch):  # noqa: N801  the field's name
     """Compute without recording: nothing is kept for a backward pass, and leaves may be changed in place.
 
     In a ``with`` block, or as a decorator of functions, generators and coroutines.
@@ -203,7 +203,7 @@ class no_grad(Plain):  # noqa: N801  the field's name
     variable, value = _recording, False
 
 
-class enable_grad(Plain):  # noqa: N801
+class enable_grad(BareSwitch):  # noqa: N801
     """Record again inside a :class:`no_grad` block. Source: ``torch.enable_grad``.
 
     >>> import gpugrad as gg
@@ -252,7 +252,7 @@ class set_grad_enabled(Switch):  # noqa: N801
             _recording.set(self._before)
 
 
-class debug(Plain):  # noqa: N801
+class debug(BareSwitch):  # noqa: N801
     """Find where it went wrong: each operation remembers the line that called it.
 
     The first NaN or infinity in a value or a gradient, and every error in a gradient rule, then names the forward

@@ -28,7 +28,7 @@ class Row(Tensor):
 
     __slots__ = ("place", "source")
 
-    def __init__(self, row: Tensor, source: Source | None = None, place: int = 0) -> None:
+    def __init__(self, row: Tensor, source: Iterated | None = None, place: int = 0) -> None:
         super().__init__(row)
         self.source, self.place = source, place
 
@@ -38,7 +38,7 @@ class Row(Tensor):
         return getattr(self, "source", None) is not None
 
     def become(self, value: Tensor) -> None:
-        source: Source | None = getattr(self, "source", None)
+        source: Iterated | None = getattr(self, "source", None)
         if source is not None and not isinstance(self.node, Leaf):
             source.write(self.place, value)
         super().become(value)
@@ -47,7 +47,7 @@ class Row(Tensor):
         return Tensor(self.data, self.node).__reduce__()
 
 
-class Source:
+class Iterated:
     """The tensor that rows came from, the array it had when they last agreed, and whether it is a part of another."""
 
     __slots__ = ("array", "is_part", "tensor")
@@ -96,12 +96,12 @@ def rows(tensor: Tensor, places: Iterable[int]) -> Iterator[Tensor]:
     """The rows of a tensor; numbers, which NumPy hands out as immutable scalars, are tensors of their own."""
     if tensor.ndim == 1:
         return (tensor[i] for i in places)
-    source = Source(tensor)
+    source = Iterated(tensor)
     return (Row(tensor[i], source, i) for i in places)
 
 
 def _iterated() -> int:
-    """The count, in :meth:`Source.write`, of references to a tensor that only the iteration over it holds."""
+    """The count, in :meth:`Iterated.write`, of references to a tensor that only the iteration over it holds."""
 
     class Probe:
         pass

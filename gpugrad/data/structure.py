@@ -1,6 +1,6 @@
 """The structure of a batch: tuples, named tuples, lists and dicts, with arrays in them.
 
-A batch is taken apart into its arrays and a form, which is the batch with a :class:`Place` for each array. Only the
+A batch is taken apart into its arrays and a form, which is the batch with a :class:`Slot` for each array. Only the
 arrays are sent through shared memory and uploaded; the form is put together around them again.
 """
 
@@ -29,7 +29,7 @@ PAD = "collate= puts them together in another way, such as padding them"
 
 
 @dataclass(frozen=True)
-class Place:
+class Slot:
     """Where an array was: its number."""
 
     number: int
@@ -51,7 +51,7 @@ def taken_apart(batch: Any) -> Parts:
 
     >>> parts = taken_apart({"x": numpy.zeros(2), "name": "a"})
     >>> parts, parts.form
-    ([array([0., 0.])], {'x': Place(number=0), 'name': 'a'})
+    ([array([0., 0.])], {'x': Slot(number=0), 'name': 'a'})
     """
     if type(batch) is tuple:
         for value in batch:
@@ -94,20 +94,20 @@ def _placed(value: Any, arrays: list[Any], named: bool, where: str) -> Any:
             return value
         raise _not_numbers(array, where)
     arrays.append(array)
-    return Place(len(arrays) - 1)
+    return Slot(len(arrays) - 1)
 
 
 def put_together(parts: Sequence[Any], form: Any) -> Any:
     """The batch of this form with these arrays.
 
-    >>> put_together(["array"], {"x": Place(0), "name": "a"})
+    >>> put_together(["array"], {"x": Slot(0), "name": "a"})
     {'x': 'array', 'name': 'a'}
     """
     return tuple(parts) if form is None else _filled(form, parts)
 
 
 def _filled(form: Any, parts: Sequence[Any]) -> Any:
-    if type(form) is Place:
+    if type(form) is Slot:
         return parts[form.number]
     if is_named(form):
         return type(form)(*(_filled(v, parts) for v in form))

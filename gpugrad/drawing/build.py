@@ -17,7 +17,7 @@ from .names import Names
 from .observe import LIVE, Call, Constant, Note, Seen, constant
 from .picture import Picture, PictureEdge, PictureGroup, PictureNode
 from .preview import Number, Preview, preview
-from .recovered import UNKNOWN, arrays_of, kept_of
+from .recovered import UNKNOWN, arrays_of, known_of
 from .titles import of_graph
 
 
@@ -99,7 +99,7 @@ class Builder:
         number = len(self.made)
         self.ids[node.age] = number
         several = node.dtype is None
-        shown = {key: v for key, v in map(_plain, static.items()) if v is not UNKNOWN}
+        shown = {key: v for key, v in map(_as_json, static.items()) if v is not UNKNOWN}
         self.made.append(PictureNode(
             id=number, kind="leaf" if op is None else "operation", name=name, op=op,
             label=(name or "") if op is None else _label(node, op, numbers, operands),
@@ -138,8 +138,8 @@ class Builder:
         if note is not None:
             given, static = list(note.operands), note.static
         else:
-            kept = kept_of(node)
-            given, static = kept.operands, kept.static
+            known = known_of(node)
+            given, static = known.operands, known.static
         operands: list[Operand] = []
         numbers: dict[int, Number] = {}
         for position, value in enumerate(given):
@@ -265,7 +265,7 @@ def _label(node: Node, op: str, numbers: dict[int, Number], operands: list[Opera
     return label(op, dict(numbers), len(operands) + len(numbers))
 
 
-def _plain(item: tuple[str, Any]) -> tuple[str, Any]:
+def _as_json(item: tuple[str, Any]) -> tuple[str, Any]:
     """A static parameter as JSON can hold it."""
     key, value = item
     if value is None or isinstance(value, bool | int | float | str):

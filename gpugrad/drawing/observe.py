@@ -42,14 +42,14 @@ class Constant(NamedTuple):
     parameter: bool = False
 
 
-def plain_static(params: dict[str, Any]) -> dict[str, Any]:
+def showable_static(params: dict[str, Any]) -> dict[str, Any]:
     """Those static parameters that are no arrays and hold none."""
-    return {key: value for key, value in params.items() if _is_plain(value)}
+    return {key: value for key, value in params.items() if _is_showable(value)}
 
 
-def _is_plain(value: Any) -> bool:
+def _is_showable(value: Any) -> bool:
     if isinstance(value, tuple | list):
-        return all(map(_is_plain, value))
+        return all(map(_is_showable, value))
     return value is None or value is Ellipsis or isinstance(value, bool | int | float | str | slice | DTYPE)
 
 
@@ -181,7 +181,7 @@ class observe:  # noqa: N801  beside no_grad and debug
         assert node is not None
         seen = self.seen
         noted = tuple(self._operand(x) for x in operands)
-        seen.notes[node.age] = Note(noted, plain_static(params), line, calls)
+        seen.notes[node.age] = Note(noted, showable_static(params), line, calls)
         for y in results:
             if y.node is not None:
                 seen.values[y.node.age] = preview(y.data)

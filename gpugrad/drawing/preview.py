@@ -59,10 +59,10 @@ def short(x: Number) -> str:
     return f"{x:.2f}" if size < 1e4 else f"{x:.3g}"
 
 
-def plain(x: Any) -> Number:
+def to_number(x: Any) -> Number:
     """A real number as JSON can hold it.
 
-    >>> plain(1), plain(float("-inf"))
+    >>> to_number(1), to_number(float("-inf"))
     (1.0, '-inf')
     """
     value = float(x)
@@ -94,11 +94,11 @@ def preview(value: Any) -> Preview:
         ends = [first]
         if size > SHOWN:
             ends = [[backend.to_host(xp.asarray(end(value))).item()] for end in (xp.min, xp.max)]
-    numbers = tuple(plain(x) for x in first)
-    found = [plain(x) for end in ends for x in end]
+    numbers = tuple(to_number(x) for x in first)
+    found = [to_number(x) for end in ends for x in end]
     words = [x for x in found if isinstance(x, str)]
-    low: Number = "nan" if "nan" in words else "-inf" if "-inf" in words else plain(_end(found, min))
-    high: Number = "nan" if "nan" in words else "inf" if "inf" in words else plain(_end(found, max))
+    low: Number = "nan" if "nan" in words else "-inf" if "-inf" in words else to_number(_end(found, min))
+    high: Number = "nan" if "nan" in words else "inf" if "inf" in words else to_number(_end(found, max))
     whole = value.dtype.kind in "biu"
     text = f"[{', '.join(_word(x, whole) for x in numbers)}]" if len(shape) == 1 and size <= 3 else (
         f"{_word(low, whole)} … {_word(high, whole)}"
@@ -116,8 +116,8 @@ def _word(x: Number, whole: bool) -> str:
 
 def _of_number(x: Any, shape: tuple[int, ...]) -> Preview:
     if isinstance(x, complex):
-        text = f"{short(plain(x.real))}{'' if x.imag < 0 else '+'}{short(plain(x.imag))}i"
+        text = f"{short(to_number(x.real))}{'' if x.imag < 0 else '+'}{short(to_number(x.imag))}i"
         return Preview(text, None, shape, (), None, None)
-    number = plain(x)
+    number = to_number(x)
     text = str(x) if isinstance(x, bool | int) else short(number)
     return Preview(text, number, shape, (number,), number, number)

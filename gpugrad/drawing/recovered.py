@@ -22,7 +22,7 @@ SHAPING = {"dtype", "keepdims"}
 """Static parameters without which a value is known all the same: its shape and dtype are."""
 
 
-class Kept(NamedTuple):
+class Known(NamedTuple):
     """What the graph itself knows of an operation.
 
     Attributes:
@@ -36,12 +36,12 @@ class Kept(NamedTuple):
     y: Any
 
 
-def kept_of(node: Node) -> Kept:
+def known_of(node: Node) -> Known:
     """The operands of an operation, as far as its graph knows them."""
     plan = node.plan
     parents = parents_of(node)
     if not isinstance(plan, Plan):
-        return Kept(list(parents), {}, None)
+        return Known(list(parents), {}, None)
     op, named = plan.op, _named(plan, node)
     static = {key: named[key] for key in op.params if key in named}
     y = named.get("y")
@@ -55,7 +55,7 @@ def kept_of(node: Node) -> Kept:
             operands[1 - plan.wanted[0]] = node.number
     for place, parent in zip(plan.wanted, parents, strict=True):
         operands[place] = parent
-    return Kept(operands, static, y)
+    return Known(operands, static, y)
 
 
 def _named(plan: Plan, node: Node) -> dict[str, Any]:
@@ -122,14 +122,14 @@ def _value(node: Node, found: dict[int, Any]) -> Any:
         return _part(node, found)
     if not isinstance(plan, Plan):
         return None
-    kept = kept_of(node)
-    if kept.y is not None:
-        return kept.y
-    operands = [found.get(x.age, UNKNOWN) if isinstance(x, Node) else x for x in kept.operands]
+    known = known_of(node)
+    if known.y is not None:
+        return known.y
+    operands = [found.get(x.age, UNKNOWN) if isinstance(x, Node) else x for x in known.operands]
     if plan.name in RESHAPING and ours(plan.op) and operands[0] is not UNKNOWN:
         with backend.beside(operands[0]):
             return NAMESPACES[type(operands[0])].reshape(operands[0], node.shape)
-    static = _static(plan.op, kept.static)
+    static = _static(plan.op, known.static)
     if static is None or any(x is UNKNOWN for x in operands) or not ours(plan.op):
         return None
     return _again(plan.op, operands, static, node)

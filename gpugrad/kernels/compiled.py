@@ -64,7 +64,7 @@ def _reader() -> Callable[[Array], int]:
 address = _reader()
 
 
-def plain(arguments: Sequence[Any]) -> bool:
+def aligned(arguments: Sequence[Any]) -> bool:
     """Whether the arrays among these are aligned and in the byte order of the machine."""
     return all(a.flags.num & ALIGNED and a.dtype.isnative for a in arguments if isinstance(a, numpy.ndarray))
 

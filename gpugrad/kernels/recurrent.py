@@ -16,7 +16,7 @@ from typing import Any
 
 from ..backend import BACKENDS, Array, Backend, Namespace, llvm
 from . import cells
-from .compiled import plain, with_rows
+from .compiled import aligned, with_rows
 from .compiled_product import by
 from .composed import Composed
 from .elementwise import Elementwise
@@ -45,7 +45,7 @@ class Steps(Composed):
 
     def compiled(self, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.compiled`."""
-        if arguments[1].size < self.smallest or not _alike(arguments) or not plain(arguments):
+        if arguments[1].size < self.smallest or not _alike(arguments) or not aligned(arguments):
             return NotImplemented
         xp = BACKENDS[type(arguments[0])].xp
         return self.fused(xp, Elementwise.by_rows, *map(with_rows, arguments))

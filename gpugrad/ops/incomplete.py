@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..backend import BACKENDS, PLAIN, Array, Namespace, special
+from ..backend import BACKENDS, EAGER, Array, Namespace, special
 from ..core import primitive
 from .special import as_short, digamma, gammaln, xlog1py, xlogy
 
@@ -25,7 +25,7 @@ WEIGHTS = [STEP * math.pi / 2 * math.cosh(STEP * k) * s for k, s in zip(range(-6
 
 def _arrays(xp: Namespace, *operands: Any) -> tuple[Array, ...]:
     """Operands as arrays of float64: for large parameters, a density is a small difference of large logarithms."""
-    numbers = [not hasattr(x, "dtype") or (type(x) in PLAIN and type(x) not in BACKENDS) for x in operands]
+    numbers = [not hasattr(x, "dtype") or (type(x) in EAGER and type(x) not in BACKENDS) for x in operands]
     like = next((x for x, number in zip(operands, numbers, strict=True) if not number), None)
     if like is None:
         return tuple(xp.asarray(x, dtype=xp.float64) for x in operands)

@@ -26,7 +26,7 @@ Shape = tuple[int, ...]
 LISTED = (list, tuple, range, bool)
 """What becomes an array in an index."""
 
-PLAIN = frozenset({int, type(None)})
+INTEGER_OR_NONE = frozenset({int, type(None)})
 """What is to be left as it is in a slice."""
 
 
@@ -104,7 +104,7 @@ def getitem(x: Tensor, index: Any, /) -> Tensor:
     """
     if type(index) is int:
         return _slice(x, index)
-    key = plain_index(index, x)
+    key = array_index(index, x)
     return _slice(x, key) if is_basic(key) else _gather(x, key)
 
 
@@ -118,7 +118,7 @@ def summed_at(part: Tensor, index: Any, like: Tensor) -> Tensor:
     >>> summed_at(gg.ones(3), gg.tensor([0, 2, 0]), gg.zeros(3))
     tensor([2., 0., 1.])
     """
-    key = plain_index(index, like)
+    key = array_index(index, like)
     backend.backend_of(like.data).check_index(key, like.shape, "summed_at")
     return _scatter_add(part, key, like.shape)
 
@@ -196,7 +196,7 @@ def set_at(x: Tensor, index: Any, value: Any) -> Tensor:
     >>> gg.set_at(gg.zeros(3), 1, 5.0)
     tensor([0., 5., 0.])
     """
-    key = plain_index(index, x)
+    key = array_index(index, x)
     if isinstance(value, list | tuple):
         value = asarray(value, dtype=x.dtype if backend.is_floating(x.dtype) else None, device=x.device)
     given = getattr(value, "dtype", None)
@@ -258,17 +258,17 @@ def index_namespace(index: Any) -> Namespace:
     return backend.NAMESPACES[next((k for k in kinds if backend.BACKENDS[k].stands_in), kinds[0])]
 
 
-def plain_index(index: Any, x: Tensor) -> Any:
+def array_index(index: Any, x: Tensor) -> Any:
     """The index with Tensors as their arrays, lists as arrays beside ``x``, and numbers as Python integers."""
-    return tuple([_plain_entry(e, x) for e in index]) if isinstance(index, tuple) else _plain_entry(index, x)
+    return tuple([_array_entry(e, x) for e in index]) if isinstance(index, tuple) else _array_entry(index, x)
 
 
-def _plain_entry(entry: Any, x: Tensor) -> Any:
+def _array_entry(entry: Any, x: Tensor) -> Any:
     if entry is None or entry is Ellipsis or type(entry) is int:
         return entry
     if isinstance(entry, slice):
         start, stop, step = entry.start, entry.stop, entry.step
-        if type(start) in PLAIN and type(stop) in PLAIN and type(step) in PLAIN:
+        if type(start) in INTEGER_OR_NONE and type(stop) in INTEGER_OR_NONE and type(step) in INTEGER_OR_NONE:
             return entry
         return slice(*(None if s is None else operator.index(s) for s in (start, stop, step)))
     if isinstance(entry, LISTED) or is_table(entry):

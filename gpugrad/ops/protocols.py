@@ -57,7 +57,7 @@ TEXT = {"array2string", "array_repr", "array_str", "save", "savetxt", "savez", "
 MEMORY = {"may_share_memory", "shares_memory"}
 """What gives text, files and answers, from which no gradient could be wanted."""
 
-PLAIN_CALL = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+DEFAULT_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 """What the options of a ufunc are where nothing is asked for."""
 
 
@@ -111,7 +111,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
     >>> x.grad
     tensor([7., 7.])
     """
-    if method == "__call__" and not options and ufunc in _called_before and all(map(_is_plain, inputs)):
+    if method == "__call__" and not options and ufunc in _called_before and all(map(_is_tensor_or_array, inputs)):
         return _called_before[ufunc](*inputs)
     for value in inputs:
         if hasattr(type(value), "__array_ufunc__") and not isinstance(value, Tensor | numpy.ndarray | numpy.generic) \
@@ -143,7 +143,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, /, *inputs: Any, **option
 _called_before: dict[Any, Callable[..., Any]] = {}
 
 
-def _is_plain(value: Any) -> bool:
+def _is_tensor_or_array(value: Any) -> bool:
     return isinstance(value, Tensor) or (type(value) is numpy.ndarray and value.ndim > 0)
 
 
@@ -154,7 +154,7 @@ def _library(ufunc: Any) -> str:
 
 
 def _called(name: str, ufunc: Any, op: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
-    asked = {k: v for k, v in options.items() if k not in PLAIN_CALL or not is_default(v, PLAIN_CALL[k])}
+    asked = {k: v for k, v in options.items() if k not in DEFAULT_OPTIONS or not is_default(v, DEFAULT_OPTIONS[k])}
     asked.pop("order", None)  # the layout in memory
     dtype = asked.pop("dtype", None)
     if dtype is not None:
@@ -260,8 +260,8 @@ def cupy_kernel(self: Tensor, kernel: Any, *args: Any, **options: Any) -> Any:
         raise _missing(full.replace("_", ".", 1) if full != name else f"the kernel {full}", nin, args)
     if len(args) > nin or options.get("out") is not None:
         raise TypeError(f"cupy.{name}: out={WRITES} [{user_line()}]")
-    plain = {k: v for k, v in options.items() if v is not None}
-    return _called(f"cupy.{name}", kernel, op, *args, **plain)
+    given = {k: v for k, v in options.items() if v is not None}
+    return _called(f"cupy.{name}", kernel, op, *args, **given)
 
 
 # ---------------------------------------------------------------- functions
@@ -297,8 +297,8 @@ def array_function(
         return tuple(creation.asarray(index, device=self.device) for index in function._implementation(*args, **kwargs))
     if function.__name__ in TEXT | MEMORY:
         inside = Tensor.numpy if function.__name__ in TEXT else operator.attrgetter("data")
-        plain = [inside(v) if isinstance(v, Tensor) else v for v in (*args, *kwargs.values())]
-        return function(*plain[: len(args)], **dict(zip(kwargs, plain[len(args) :], strict=True)))
+        passed = [inside(v) if isinstance(v, Tensor) else v for v in (*args, *kwargs.values())]
+        return function(*passed[: len(args)], **dict(zip(kwargs, passed[len(args) :], strict=True)))
     name = f"{function.__module__}.{function.__name__}"
     if sys._getframe(1).f_code.co_filename.startswith(_PACKAGE) and _called_by_itself(function, args, kwargs):
         raise TypeError(f"{function.__name__}: expected numbers, got a tensor [{user_line()}]")

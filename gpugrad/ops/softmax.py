@@ -121,9 +121,9 @@ def of_label(xp: Namespace, x: Array, labels: Array, /, ignore_index: int = -100
 def _at_label(xp: Namespace, g: Array, labels: Array, x_shape: tuple[int, ...], ignore_index: int) -> Array:
     """The transpose of ``of_label``."""
     raw = labels.data if isinstance(labels, Tensor) else labels
-    plain = NAMESPACES[type(raw)]
-    label, valid = without_ignored(plain, raw, ignore_index)
-    index = class_index(plain, label, x_shape, class_axis(x_shape))
+    library = NAMESPACES[type(raw)]
+    label, valid = without_ignored(library, raw, ignore_index)
+    index = class_index(library, label, x_shape, class_axis(x_shape))
     return _scatter_add.on(xp, xp.where(valid, -g, 0), index=index, shape=x_shape)
 
 
@@ -139,10 +139,10 @@ def _cross_entropy_reference(
 ) -> Array:  # fmt: skip
     axis = class_axis(logits.shape)
     raw = labels.data if isinstance(labels, Tensor) else labels
-    plain = NAMESPACES[type(raw)]
-    label, valid = without_ignored(plain, raw, ignore_index)
+    library = NAMESPACES[type(raw)]
+    label, valid = without_ignored(library, raw, ignore_index)
     logp = log_softmax.on(xp, logits, axis=axis)
-    loss = -logp[class_index(plain, label, logits.shape, axis)]
+    loss = -logp[class_index(library, label, logits.shape, axis)]
     if weight is not None:
         loss = loss * weight[label]
     if label_smoothing:

@@ -48,7 +48,7 @@ class Layout:
     shape: Callable[[str, Shape], Shape | None] = as_parameter
 
 
-PLAIN = Layout()
+DEFAULT_LAYOUT = Layout()
 
 
 class Run:
@@ -74,7 +74,7 @@ class Flat:
         master: whether there are float32 values, the moment :data:`MASTER`, beside ``data``.
     """
 
-    def __init__(self, params: Sequence[Tensor], layout: Layout = PLAIN) -> None:
+    def __init__(self, params: Sequence[Tensor], layout: Layout = DEFAULT_LAYOUT) -> None:
         self.params = list(params)
         self.layout = layout
         self.dtype: DType = params[0].dtype
@@ -226,7 +226,7 @@ def real(flat: Array) -> Array:
     return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
 
 
-def flatten(params: Sequence[Tensor], layout: Layout = PLAIN, old: Sequence[Flat] = ()) -> list[Flat]:
+def flatten(params: Sequence[Tensor], layout: Layout = DEFAULT_LAYOUT, old: Sequence[Flat] = ()) -> list[Flat]:
     """Flat arrays for ``params``, one for each dtype and device; steps and moments are taken over from ``old`` ones.
 
     Raises:

@@ -7,18 +7,18 @@ from itertools import islice
 from typing import Any
 
 
-class Source:
+class TrackedData:
     """Batches, and how many of them were taken in the epoch that is under way.
 
     Args:
         batches: a loader that knows its position (``state_dict``), or anything that gives the same batches each time
             it is gone through; to go on in it, the first ones are taken and thrown away.
 
-    >>> source = Source(["a", "b", "c"])
+    >>> source = TrackedData(["a", "b", "c"])
     >>> batches = iter(source)
     >>> next(batches), source.state_dict()
     ('a', {'epoch': 0, 'batch': 1})
-    >>> later = Source(["a", "b", "c"])
+    >>> later = TrackedData(["a", "b", "c"])
     >>> later.load_state_dict({"epoch": 0, "batch": 1})
     >>> list(later), list(later)
     (['b', 'c'], ['a', 'b', 'c'])

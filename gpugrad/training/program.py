@@ -38,10 +38,12 @@ def described(
         groups = [] if part is None else getattr(part, "param_groups", [vars(part)])
         for i, values in enumerate(groups):
             where = name if i == 0 else f"{name}.group {i}"
-            found |= {f"{where}.{key}": value for key, value in values.items() if _plain(value) and key != "initial_lr"}
+            found |= {
+                f"{where}.{key}": value for key, value in values.items() if _recordable(value) and key != "initial_lr"
+            }
     found |= {f"data.{key}": value for key, value in _data(data).items()}
-    found |= {key: value for key, value in options.items() if _plain(value)}
-    found |= {f"settings.{key}": value if _plain(value) else str(value) for key, value in settings.items()}
+    found |= {key: value for key, value in options.items() if _recordable(value)}
+    found |= {f"settings.{key}": value if _recordable(value) else str(value) for key, value in settings.items()}
     return found | {"metrics": sorted(metrics), "callbacks": callbacks}
 
 
@@ -77,9 +79,9 @@ def _said(mine: Description, saved: Description) -> set[str]:
     return {f"settings.{again}" for name in differ for again in (f"{name}.use", name.replace("data.", "loader."))}
 
 
-def _plain(value: Any) -> bool:
+def _recordable(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return len(value) <= 16 and all(map(_plain, value))
+        return len(value) <= 16 and all(map(_recordable, value))
     return value is None or isinstance(value, str | bool | int | float)
 
 
@@ -111,7 +113,7 @@ def _data(data: Any) -> Description:
     if isinstance(paths, list) and paths and all(isinstance(path, PurePath) for path in paths):
         names = "\0".join("/".join(path.parts[-2:]) for path in paths)  # the class and the file, wherever the folder is
         found["files"] = hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:12]
-    return {name: value for name, value in found.items() if _plain(value)}
+    return {name: value for name, value in found.items() if _recordable(value)}
 
 
 def classes_of(dataset: Any) -> str | None:

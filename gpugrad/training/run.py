@@ -18,7 +18,7 @@ from ..random import default_generator
 from .checkpoints.checkpointer import Checkpointer, Stateful
 from .checkpoints.reading import Checkpoint, CheckpointError, OtherRunError
 from .checkpoints.stores import masked
-from .data_position import Source
+from .data_position import TrackedData
 from .metrics import Mean
 from .options import Options
 from .preemption import Interrupted, Preemption
@@ -26,7 +26,7 @@ from .program import Description, compared
 from .reporting.log import Log
 from .reporting.progress import Progress
 from .reporting.report import write_report
-from .run_folder import Place
+from .run_folder import RunFolder
 
 TRAIN, EVALUATE = "train", "evaluate"
 
@@ -75,7 +75,7 @@ class Run:
         self._window = Mean()  # of the loss, since the last row of the log
         self._sums = [0.0, 0.0]  # of the loss and of the samples in the rows of this epoch
         self._norm: Tensor | None = None  # of the gradients of the last step
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, TrackedData] = {}
         self._positions: dict[str, Any] = {}
         self._random = default_generator.state
         self._going: Preemption | None = None
@@ -91,7 +91,7 @@ class Run:
         self._ending = self._ended = False
         """Whether an epoch is being ended (evaluation, schedule, callbacks), and whether this process has done so."""
 
-        self._place = None if options.folder is None else Place(options.folder)
+        self._place = None if options.folder is None else RunFolder(options.folder)
         self.checkpointer: Checkpointer | None = None
         if self._place is not None:
             self.checkpointer = Checkpointer(
@@ -279,7 +279,7 @@ class Run:
         """The program, for :mod:`.program`."""
         return {}
 
-    def _opened_log(self, place: Place, fresh: bool) -> Log:
+    def _opened_log(self, place: RunFolder, fresh: bool) -> Log:
         if fresh and self.options.resume:
             place.fetch()
         log = Log(place.local)

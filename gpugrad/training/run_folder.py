@@ -15,7 +15,7 @@ CHECKPOINTS = "checkpoints"
 FILES = ("log.jsonl", "log.csv", "settings.json", "report.html")
 
 
-class Place:
+class RunFolder:
     """Where a run leaves its checkpoints, its log and its report.
 
     Args:
@@ -28,7 +28,7 @@ class Place:
         ValueError: there is no name, it is the root of a disk or of a store, a file is in the way, or there can be
             no such place.
 
-    >>> Place("runs/a").checkpoints
+    >>> RunFolder("runs/a").checkpoints
     'runs/a/checkpoints'
     """
 

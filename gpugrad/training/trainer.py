@@ -17,7 +17,7 @@ from ..nn.preserving import mode
 from ..optim import Optimizer
 from .callbacks import Callback
 from .checkpoints.reading import CheckpointError
-from .data_position import Source
+from .data_position import TrackedData
 from .metrics import Mean, Metric
 from .options import Options
 from .preemption import Interrupted
@@ -136,7 +136,9 @@ class Trainer(Run):
             CheckpointError: a checkpoint cannot be written, or all that are there are damaged, or of another run.
             ValueError: an epoch without batches.
         """
-        self._sources = {TRAIN: Source(train)} | ({} if validation is None else {"validation": Source(validation)})
+        self._sources = {TRAIN: TrackedData(train)} | (
+            {} if validation is None else {"validation": TrackedData(validation)}
+        )
         if self.monitor is None:
             self.monitor = "loss" if validation is None else "validation/loss"
         if self.checkpointer is not None and self.options.keep_best:

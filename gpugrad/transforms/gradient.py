@@ -45,7 +45,7 @@ class Call:
         arguments: what the function is called with, the variables in the nesting that the arguments came in.
         variables: the arrays of all arguments, as variables. The function gets Tensors of its own at the same places
             in the graph, so that it may change them (``x -= x.mean()``).
-        plain: no argument holds a Tensor, so results are handed back as arrays.
+        arrays_given: no argument holds a Tensor, so results are handed back as arrays.
         recorded: results are part of a graph, because this call is inside another, or an argument needs a gradient.
     """
 
@@ -53,7 +53,7 @@ class Call:
         taken = [flatten(argument, f"argument {i}") for i, argument in enumerate(arguments)]
         leaves = [leaf for found, _ in taken for leaf in found]
         self._rebuilds = [rebuild for _, rebuild in taken]
-        self.plain = all(not isinstance(leaf, Tensor) for leaf in leaves)
+        self.arrays_given = all(not isinstance(leaf, Tensor) for leaf in leaves)
         needed = any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves)
         self.recorded = recording() and (_inside.get() or needed)
         self._outside = recording()
@@ -125,7 +125,7 @@ class Call:
         """A result in the kind that the caller works with."""
         if not self.recorded:
             y = Tensor(y.data)
-        return in_kind(y, self.plain and not self.recorded)
+        return in_kind(y, self.arrays_given and not self.recorded)
 
 
 def value_and_grad(

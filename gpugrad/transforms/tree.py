@@ -14,7 +14,7 @@ Rebuild = Callable[[Iterator[Any]], Any]
 
 def is_leaf(value: Any) -> bool:
     """Whether a value is an array or a number, not a container of them."""
-    return isinstance(value, Tensor | float | int | complex) or type(value) in backend.PLAIN or backend.is_array(value)
+    return isinstance(value, Tensor | float | int | complex) or type(value) in backend.EAGER or backend.is_array(value)
 
 
 def flatten(tree: Any, path: str = "argument") -> tuple[list[Any], Rebuild]:
@@ -93,9 +93,9 @@ def map_tensors(f: Callable[[Tensor], Any], value: Any) -> Any:
     return make([map_tensors(f, part) for _, part in parts])
 
 
-def in_kind(y: Tensor, plain: bool) -> Any:
+def in_kind(y: Tensor, arrays_given: bool) -> Any:
     """A result in the kind that the caller works with: for plain arrays its array, which the caller may write to.
 
     It stays a Tensor where an array would lose something: its place in a graph, or the samples of an outer vmap.
     """
-    return backend.duplicate(y.data) if plain and y.node is None and not dispatch.mapped(y) else y
+    return backend.duplicate(y.data) if arrays_given and y.node is None and not dispatch.mapped(y) else y

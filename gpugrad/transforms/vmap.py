@@ -64,7 +64,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         places = [place for axis, argument in zip(axes, args, strict=True) for place in _spread(axis, argument)]
         places += [0] * (len(leaves) - len(places))
         size = _samples(leaves, places)
-        plain = all(not isinstance(leaf, Tensor) for leaf in leaves)
+        arrays_given = all(not isinstance(leaf, Tensor) for leaf in leaves)
         level = Level(size)
         token = current.set(level)
         where = transform_device.set(next(asarray(leaf).device for leaf in leaves if hasattr(leaf, "shape")))
@@ -79,7 +79,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             level.open = False
         ends = _ends(out_axes, len(results))
         done = [_unwrapped(y, end, level) for y, end in zip(results, ends, strict=True)]
-        return nested(iter([in_kind(y, plain) for y in done]))
+        return nested(iter([in_kind(y, arrays_given) for y in done]))
 
     return mapped
 

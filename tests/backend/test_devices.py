@@ -231,7 +231,7 @@ def far(monkeypatch, device):
     if not device.is_host:
         pytest.skip("a stand-in for the GPU of a machine without one")
     owner = FarBackend()
-    for table, value in ((registry.NAMESPACES, owner.xp), (registry.PLAIN, owner.xp), (registry.BACKENDS, owner)):
+    for table, value in ((registry.NAMESPACES, owner.xp), (registry.EAGER, owner.xp), (registry.BACKENDS, owner)):
         monkeypatch.setitem(table, Far, value)
     monkeypatch.setattr(selection, "load_cuda", lambda: owner)
     monkeypatch.setattr(modes.careful, "on", True)

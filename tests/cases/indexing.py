@@ -49,11 +49,11 @@ BAGS = numpy.array([[0, 2], [1, 1], [2, 0]])
 def _bag_rows():
     """The second shapes are wide enough for a routine."""
     for columns in (2, 9):
-        yield Row("ops.indexing.bags", lambda x: indexing.bags(x, index=indexing.plain_index(_like_index(BAGS), x)),
+        yield Row("ops.indexing.bags", lambda x: indexing.bags(x, index=indexing.array_index(_like_index(BAGS), x)),
                   shapes=[((3, columns),)], numpy=lambda x: x[BAGS].sum(axis=1, dtype=x.dtype), large=None,
                   label=f"{columns}")  # fmt: skip
         yield Row("ops.indexing._unbag", lambda g, n=columns: indexing._unbag(
-                      g, index=indexing.plain_index(_like_index(BAGS), g), shape=(3, n)),
+                      g, index=indexing.array_index(_like_index(BAGS), g), shape=(3, n)),
                   shapes=[((3, columns),)], large=None, label=f"{columns}",
                   numpy=lambda g, n=columns: _scattered(numpy.repeat(g[:, None], 2, axis=1), BAGS, (3, n)))  # fmt: skip
 
@@ -71,7 +71,7 @@ def _index_rows():
             yield Row(
                 f"ops.indexing.{back}",
                 lambda p, i=index, back=back: getattr(indexing, back)(
-                    p, index=indexing.plain_index(_like_index(i), p), shape=(2, 3)
+                    p, index=indexing.array_index(_like_index(i), p), shape=(2, 3)
                 ),
                 shapes=[(part,)],
                 numpy=lambda p, i=index: _scattered(p, i, (2, 3)), large=None, label=f"{number}",

@@ -14,7 +14,7 @@ from gpugrad import cli, nn, optim
 from gpugrad.cli.run import Run
 from gpugrad.training import Callback, Checkpointer, CheckpointError, Interrupted, Trainer
 from gpugrad.training.checkpoints.stores import lacks_secret, masked
-from gpugrad.training.run_folder import Place
+from gpugrad.training.run_folder import RunFolder
 
 SECRET = "hunter2"
 
@@ -83,7 +83,7 @@ def test_old_checkpoints_that_cannot_be_removed_end_nothing(files, monkeypatch, 
 
 
 def test_a_log_that_cannot_be_copied_ends_nothing(files, monkeypatch, caplog):
-    place = Place("memory://storage/run")
+    place = RunFolder("memory://storage/run")
     (place.local / "log.jsonl").write_text("")
     with monkeypatch.context() as patch:
         patch.setattr(files, "pipe_file", broken)

@@ -86,7 +86,7 @@ def _antialiased(mode: str, size: int, wanted: int, scale: float) -> Table:
     return table(rows)
 
 
-def _plain_fraction(scale: float) -> Fraction:
+def _decimal_fraction(scale: float) -> Fraction:
     """The inverse of a factor as a fraction of small numbers, if it is one to rounding: 1 / 49, 10 / 17."""
     small = Fraction(scale).limit_denominator(10_000)
     return small if float(small) == scale else Fraction(scale)
@@ -169,7 +169,7 @@ def interpolate(
             continue  # whatever the factor, as in PyTorch
         scale: float | Fraction = n / m if given is None else given
         if kind.startswith("nearest"):
-            scale = Fraction(n, m) if given is None else _plain_fraction(given)
+            scale = Fraction(n, m) if given is None else _decimal_fraction(given)
         elif align_corners:
             scale = (n - 1) / (m - 1) if m > 1 else 0.0
         terms = _antialiased(kind, n, m, scale) if antialias else places_of(kind, n, m, scale, bool(align_corners))

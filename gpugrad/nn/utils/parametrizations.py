@@ -64,13 +64,13 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     >>> {key: value.shape for key, value in layer.state_dict().items()}
     {'bias': (3,), 'parametrizations.weight.original0': (3, 1), 'parametrizations.weight.original1': (3, 2)}
     """
-    ndim = module.get_parameter(name).ndim if _plain(module, name) else getattr(module, name).ndim
+    ndim = module.get_parameter(name).ndim if _unparametrized(module, name) else getattr(module, name).ndim
     if dim is not None and not -ndim <= dim < ndim:
         raise IndexError(f"weight_norm: there is no axis {dim} in {name!r}, which has {ndim}")
     return register_parametrization(module, name, _WeightNorm(dim))
 
 
-def _plain(module: Module, name: str) -> bool:
+def _unparametrized(module: Module, name: str) -> bool:
     return "parametrizations" not in module.__dict__ or name in module._registered
 
 
@@ -148,7 +148,7 @@ def spectral_norm(
     """
     if n_power_iterations < 1:
         raise ValueError(f"spectral_norm: expected n_power_iterations of at least 1, got {n_power_iterations}")
-    weight: Any = module.get_parameter(name) if _plain(module, name) else getattr(module, name)
+    weight: Any = module.get_parameter(name) if _unparametrized(module, name) else getattr(module, name)
     if dim is None:
         dim = 1 if isinstance(module, ConvTranspose1d | ConvTranspose2d | ConvTranspose3d) else 0
     if not -weight.ndim <= dim < weight.ndim:

@@ -17,7 +17,7 @@ from ...backend import Array, DType, is_array
 from ...core import Tensor
 
 MARK = "$"
-PLAIN = (str, bool, int, type(None))
+SCALARS = (str, bool, int, type(None))
 TEXT = {str}
 
 
@@ -38,7 +38,7 @@ class Gathered:
 
     def _take(self, path: str, value: Any) -> Any:
         kind = type(value)  # what there is hundreds of comes first: a loop is held here while a checkpoint begins
-        if kind in PLAIN:
+        if kind in SCALARS:
             return value
         if kind is dict:
             return self._mapping(path, value)
@@ -55,7 +55,7 @@ class Gathered:
         if isinstance(value, list | tuple):
             items = [self._take(f"{path}/{i}" if path else str(i), item) for i, item in enumerate(value)]
             return items if isinstance(value, list) else {MARK: "tuple", "items": items}
-        if isinstance(value, PLAIN):  # subclasses, such as members of an enum: as what they are made of
+        if isinstance(value, SCALARS):  # subclasses, such as members of an enum: as what they are made of
             return next(kind(value) for kind in (str, int) if isinstance(value, kind))
         raise TypeError(
             f"a state holds numbers, strings, booleans, None, Tensors, arrays, and dicts, lists and tuples of them; "

@@ -86,7 +86,7 @@ class Log:
         taken = {"step", "event"} & given.keys()
         if taken:
             raise ValueError(f"Log.write: {sorted(taken)} is what the log calls its own columns")
-        row = {"step": int(step), **{writable(name): _plain(name, value) for name, value in given.items()}}
+        row = {"step": int(step), **{writable(name): _as_json(name, value) for name, value in given.items()}}
         self._append(row)
         self.rows += 1
         if any(name not in self._columns for name in row):
@@ -98,7 +98,7 @@ class Log:
 
     def event(self, name: str, step: int, **values: Any) -> None:
         """Something that happened, such as "resume" or "preempted". Events are never dropped, and not in the table."""
-        more = {key: _plain(key, value) for key, value in values.items()}
+        more = {key: _as_json(key, value) for key, value in values.items()}
         self._append({"event": name, "step": int(step), "time": round(time.time(), 3), **more})
 
     def settings(self, values: Mapping[str, Any]) -> None:
@@ -286,7 +286,7 @@ def _parsed(text: bytes) -> Row | None:
         line = plain(text)
     except ValueError:
         return None
-    if not isinstance(line, dict) or type(line.get("step")) is not int or not all(map(_is_plain, line.values())):
+    if not isinstance(line, dict) or type(line.get("step")) is not int or not all(map(_is_json_value, line.values())):
         return None
     return {
         writable(name): NOT_FINITE.get(value, writable(value)) if isinstance(value, str) else value
@@ -294,7 +294,7 @@ def _parsed(text: bytes) -> Row | None:
     }
 
 
-def _is_plain(value: Any) -> bool:
+def _is_json_value(value: Any) -> bool:
     """Whether it can be in a row: no list or dictionary, and no integer that no float comes near."""
     if isinstance(value, int):
         return abs(value) < LARGEST
@@ -334,12 +334,12 @@ def _json_number(value: float) -> float | str:
     return value if math.isfinite(value) else "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _plain(name: str, value: Any) -> Any:
+def _as_json(name: str, value: Any) -> Any:
     if hasattr(value, "item"):
         value = value.item()  # a tensor or an array of one element
     if isinstance(value, str):
         return writable(value)
-    if _is_plain(value):
+    if _is_json_value(value):
         return value
     if isinstance(value, int):
         raise ValueError(  # noqa: TRY004  it is the value that is wrong
