@@ -65,6 +65,7 @@ POLYNOMIALS: dict[str, tuple[Callable[[Any], Any], dict[int, tuple[Any, Any, int
     "LOG": (
         taylor_safe(lambda f: (mp.log1p(f) - f + f * f / 2) / f**3, mpf(1) / 3), {32: (1 / ROOT - 1, ROOT - 1, 9)}
     ),
+    "LOG1P": (taylor_safe(lambda t: (mp.log1p(t) - t) / t**2, mpf(-1) / 2), {32: (SMALL, mpf("1.0001"), 11)}),
     "ATANH": (odd(lambda s: 2 * mp.atanh(s), 2, 2), {64: (SMALL, mpf("0.0295"), 8)}),
     "TANH": (odd(mp.tanh, 1, 2), {32: (SMALL, mpf("0.317"), 5), 64: (SMALL, mpf("0.317"), 12)}),
     "ERF": (odd(mp.erf, 1, 0), {32: (SMALL, mpf("1.001"), 7), 64: (SMALL, mpf("1.001"), 13)}),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .llvm_code import Code, Value
-from .llvm_math import FUNCTIONS, power
+from .llvm_math import FUNCTIONS, log1p_to_1, power
 from .node import BITS, DTYPES, Expression, walk
 
 
@@ -154,6 +154,11 @@ def lower(code: Code, roots: Iterable[Expression], known: dict[Expression, Value
     return [known[root] for root in roots]
 
 
+def _to_1(x: Expression) -> bool:
+    """Whether an expression is known to be from 0 to 1: ``exp(-abs(...))``."""
+    return x.op == "exp" and x.args[0].op == "negative" and x.args[0].args[0].op == "abs"
+
+
 def _lowered(code: Code, node: Expression, values: list[Value]) -> Value:
     if node.op == "constant":
         return code.constant(node.value, node.dtype)
@@ -165,6 +170,8 @@ def _lowered(code: Code, node: Expression, values: list[Value]) -> Value:
         exponent = node.args[1]
         special: Any = POWERS.get(exponent.value) if exponent.op == "constant" else None
         return special(code, values[0]) if special else code.call(power, *values)
+    if node.op == "log1p" and _to_1(node.args[0]):
+        return code.call(log1p_to_1, *values)
     if node.op not in OPERATIONS:
         raise NotCompiledError(node.op)
     return OPERATIONS[node.op](code, *values)

@@ -242,6 +242,13 @@ def log1p(code: Code, x: Value) -> Value:
     return at_ends(code, x, y, -1.0)
 
 
+def log1p_to_1(code: Code, x: Value) -> Value:
+    """``log(1 + x)`` for x from 0 to 1, which takes a third of the time in float32."""
+    if x.dtype != "float32":
+        return log1p(code, x)
+    return code.fma(x * x, code.polynomial(x, table("LOG1P", x)), x)
+
+
 def without_lower_half(code: Code, x: Value) -> Value:
     """``x`` with so few bits that its square is exact."""
     return (x.bits() & -(1 << (12 if x.dtype == "float32" else 27))).bits()

@@ -163,7 +163,7 @@ def gelu_tanh_backward(xp: Namespace, g: Array, x: Array, /) -> Array:
 def softplus_forward(xp: Namespace, x: Array, /, beta: float, limit: float) -> Array:
     """``log(1 + e^(beta x)) / beta``, and x itself where ``beta x`` is above the limit. Source: Dugas et al. 2001."""
     z = x * beta
-    return xp.where(z > limit, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
+    return xp.where(z > limit, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) * (1 / beta))
 
 
 @elementwise

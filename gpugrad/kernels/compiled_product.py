@@ -14,8 +14,8 @@ from .product_loops import PACK_WORDS, TILE_WORDS, packed, tiles
 
 DTYPES = frozenset({numpy.dtype("float32"), numpy.dtype("float64")})
 
-LEAST = 1 << 20
-"""Fewer multiplications in a product are left to BLAS."""
+LEAST, OFTEN = 1 << 17, 4
+"""Fewer multiplications in a product, and fewer products with the same weights, are left to BLAS."""
 
 
 class Registers(NamedTuple):
@@ -134,7 +134,7 @@ def multiply(
 Product = Callable[..., Array]
 
 
-def by(xp: Namespace, w: Array, rows: int) -> Product:
+def by(xp: Namespace, w: Array, rows: int, times: int) -> Product:
     """A function ``product(h, out=None)`` that gives ``h @ w``, to be called many times.
 
     Args:
@@ -142,12 +142,15 @@ def by(xp: Namespace, w: Array, rows: int) -> Product:
         w: a matrix with any strides.
         rows: of nearly every ``h``. For these the elements of ``w`` are laid out once. BLAS would do that in each call,
             and takes twice the time where there are few rows.
+        times: how often it will be called.
     """
-    if type(w) is not numpy.ndarray or rows * w.size < LEAST or llvm.machine() is None or w.dtype not in DTYPES:
+    known = type(w) is numpy.ndarray and w.dtype in DTYPES
+    if not known or times < OFTEN or rows * w.size < LEAST or llvm.machine() is None:
         columns = xp.ascontiguousarray(w)  # which BLAS reads faster
 
         def plain(h: Array, out: Array | None = None) -> Array:
-            return xp.matmul(h, columns, out=out)
+            product: Array = xp.matmul(h, columns, out=out)
+            return product
 
         return plain
     terms, channels = w.shape
@@ -166,7 +169,8 @@ def by(xp: Namespace, w: Array, rows: int) -> Product:
 
     def packed(h: Array, out: Array | None = None) -> Array:
         if len(h) != rows:
-            return xp.matmul(h, w, out=out)
+            product: Array = xp.matmul(h, w, out=out)
+            return product
         if h.strides != strides:
             h = numpy.ascontiguousarray(h)
         if out is None:

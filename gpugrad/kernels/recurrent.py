@@ -150,7 +150,7 @@ def rnn_steps(
 def _rnn_steps(
     xp: Namespace, cell: Callable[..., None], z: Array, h0: Array, w_hh: Array, sizes: Sizes, reverse: bool, relu: bool
 ) -> tuple[Array, ...]:
-    product, states = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0]), xp.empty(z.shape, dtype=z.dtype)
+    product, states = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0], len(sizes)), xp.empty(z.shape, dtype=z.dtype)
     kernel = cells.relu_step if relu else cells.tanh_step
 
     def step(begin: int, end: int, h: Array) -> tuple[Array, ...]:
@@ -186,7 +186,7 @@ def _rnn_steps_back(
     xp: Namespace, cell: Callable[..., None], g: Array, g_last: Array, h: Array, w_hh: Array, sizes: Sizes,
     reverse: bool, relu: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
-    taken, product = xp.empty(h.shape, dtype=h.dtype), by(xp, w_hh, sizes[0])
+    taken, product = xp.empty(h.shape, dtype=h.dtype), by(xp, w_hh, sizes[0], len(sizes))
     kernel = cells.relu_step_back if relu else cells.tanh_step_back
 
     def step(begin: int, end: int, dh: Array) -> tuple[Array, ...]:
@@ -235,7 +235,7 @@ def _lstm_steps(
     xp: Namespace, cell: Callable[..., None], z: Array, h0: Array, c0: Array, w_hh: Array, w_hr: Array | None,
     sizes: Sizes, reverse: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
-    product = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0])
+    product = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0], len(sizes))
     project = None if w_hr is None else transposed(xp, w_hr)
     gates = xp.empty(z.shape, dtype=z.dtype)
     cells_ = xp.empty((z.shape[0], c0.shape[1]), dtype=z.dtype)
@@ -290,7 +290,7 @@ def _lstm_steps_back(
     before = entering(xp, cells_, c0, sizes, reverse)
     taken = xp.empty(gates.shape, dtype=gates.dtype)
     projected = g if w_hr is None else xp.empty(g.shape, dtype=g.dtype)
-    nothing, product = xp.zeros((1, c0.shape[1]), dtype=g.dtype), by(xp, w_hh, sizes[0])
+    nothing, product = xp.zeros((1, c0.shape[1]), dtype=g.dtype), by(xp, w_hh, sizes[0], len(sizes))
 
     def step(begin: int, end: int, dh: Array, dc: Array) -> tuple[Array, ...]:
         d, mine = taken[begin:end], g[begin:end]
@@ -338,7 +338,7 @@ def _gru_steps(
     xp: Namespace, cell: Callable[..., None], z: Array, h0: Array, w_hh: Array, b_hh: Array | None, sizes: Sizes,
     reverse: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
-    product, n = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0]), h0.shape[1]
+    product, n = by(xp, xp.permute_dims(w_hh, (1, 0)), sizes[0], len(sizes)), h0.shape[1]
     gates = xp.empty(z.shape, dtype=z.dtype)
     states, news = (xp.empty((z.shape[0], n), dtype=z.dtype) for _ in range(2))
     bias = xp.zeros((1, 3 * n), dtype=z.dtype) if b_hh is None else xp.reshape(b_hh, (1, 3 * n))
@@ -381,7 +381,7 @@ def _gru_steps_back(
     news: Array, sizes: Sizes, reverse: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
     taken, by_z = (xp.empty(gates.shape, dtype=gates.dtype) for _ in range(2))
-    product = by(xp, w_hh, sizes[0])
+    product = by(xp, w_hh, sizes[0], len(sizes))
 
     def step(begin: int, end: int, dh: Array, more: Array) -> tuple[Array, ...]:
         d, here, past = taken[begin:end], before[begin:end], xp.empty_like(news[begin:end])

@@ -143,3 +143,20 @@ def test_powers(dtype, rng):
     numpy.testing.assert_allclose(got, expected, rtol=3 * numpy.finfo(dtype).eps)
     zeros = expected == 0
     numpy.testing.assert_array_equal(numpy.signbit(got)[zeros], numpy.signbit(expected)[zeros])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log1p_of_what_is_known_to_be_at_most_1(dtype, rng):
+    x = variable("x", dtype)
+    power = make("exp", make("negative", make("abs", x)))
+    symbol, source = loops.elementwise([x], [power, make("log1p", power)], "ccc", 1)
+    function = PROTOTYPE(llvm.machine().load(source, symbol))
+    given = numpy.concatenate([rng.uniform(-100, 100, COUNT), rng.normal(size=COUNT), [0.0, INF, -INF, NAN]]).astype(
+        dtype
+    )
+    t, got = numpy.empty_like(given), numpy.empty_like(given)
+    function(numpy.array([address(a) for a in (given, t, got)], "uint64").tobytes(), 0, given.size)
+    with mpmath.workprec(150):
+        errors = [error(b, mpmath.log1p(mpmath.mpf(float(a))), dtype) for a, b in zip(t[:-1], got[:-1], strict=True)]
+    assert max(errors) <= LIMIT
+    assert numpy.isnan(got[-1])

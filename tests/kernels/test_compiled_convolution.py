@@ -126,7 +126,7 @@ def test_products_with_weights_that_are_laid_out_once(monkeypatch, rows, terms, 
     h, w = rng.standard_normal((rows, terms)), rng.standard_normal((terms, channels))
     wide = numpy.full((rows, channels + 3), 7.0)
     for weights in (w, numpy.asfortranarray(w), w[:, ::-1]):
-        multiplied = product.by(numpy, weights, rows)
+        multiplied = product.by(numpy, weights, rows, 8)
         for given in (h, numpy.asfortranarray(h), h[: rows - 1]):
             out = wide[: len(given), :channels]
             assert multiplied(given, out) is out
