@@ -216,6 +216,49 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return reshape(y, (*x.shape[:-1], weight.shape[0]))
 
 
+def multi_head_attention_forward(
+    query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int, in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None, add_zero_attn: bool, dropout_p: float,
+    out_proj_weight: Tensor, out_proj_bias: Tensor | None, training: bool = True,
+    key_padding_mask: Tensor | None = None, need_weights: bool = True, attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False, q_proj_weight: Tensor | None = None, k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None, static_k: None = None, static_v: None = None,
+    average_attn_weights: bool = True, is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """What :class:`MultiheadAttention` computes, with weights that are handed over; shapes ``(L, N, E)``.
+
+    Raises:
+        NotImplementedError: ``static_k`` or ``static_v`` is given.
+        ValueError: the shapes do not fit.
+
+    Source: ``torch.nn.functional.multi_head_attention_forward``.
+
+    >>> import gpugrad as gg
+    >>> layer, x = gg.nn.MultiheadAttention(4, 2), gg.ones((3, 1, 4))
+    >>> y, _ = gg.nn.functional.multi_head_attention_forward(
+    ...     x, x, x, 4, 2, layer.in_proj_weight, layer.in_proj_bias, None, None, False, 0.0, layer.out_proj.weight,
+    ...     layer.out_proj.bias)
+    >>> gg.allclose(y, layer(x, x, x)[0])
+    True
+    """
+    if static_k is not None or static_v is not None:
+        raise NotImplementedError("multi_head_attention_forward: static_k and static_v are not there")
+    layer = MultiheadAttention.__new__(MultiheadAttention)
+    Module.__init__(layer)
+    separate = use_separate_proj_weight
+    vars(layer).update(
+        embed_dim=embed_dim_to_check, kdim=key.shape[-1], vdim=value.shape[-1], num_heads=num_heads,
+        head_dim=embed_dim_to_check // num_heads, dropout=dropout_p, batch_first=False, add_zero_attn=add_zero_attn,
+        in_proj_weight=None if separate else in_proj_weight, in_proj_bias=in_proj_bias, bias_k=bias_k, bias_v=bias_v,
+        q_proj_weight=q_proj_weight, k_proj_weight=k_proj_weight, v_proj_weight=v_proj_weight, training=training,
+        out_proj=lambda y: _linear(y, out_proj_weight, out_proj_bias),
+    )  # fmt: skip
+    return layer.forward(query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)
+
+
+setattr(functional, "multi_head_attention_forward", multi_head_attention_forward)  # noqa: B010  which is below
+
+
 class RotaryPositionalEmbeddings(Module):
     """Queries and keys turned by angles that grow with the position, so that their products know distances only.
 

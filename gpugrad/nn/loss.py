@@ -6,11 +6,16 @@ from typing import Any
 
 from ..core import Tensor
 from . import functional
+from .functional.positions import by_position
 from .module import Module
 
 
 class Loss(Module):
     """What the losses share: a reduction, and for some a weight, which is a buffer."""
+
+    def __init_subclass__(cls) -> None:
+        if "__init__" in vars(cls):
+            cls.__init__ = by_position(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, reduction: str, weight: Tensor | None = None) -> None:
         super().__init__()

@@ -14,6 +14,7 @@ To add one:
 5. run ``python tools/coverage.py``, which writes ``docs/coverage.md``.
 """
 
-from . import methods
+from . import einops, methods
 
 methods.bind()
+einops.install()

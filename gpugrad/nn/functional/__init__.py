@@ -3,9 +3,10 @@
 To add one: the function in the file of its family, composed of gpugrad's operations, exported below; then its
 module, see :mod:`gpugrad.nn`.
 
-Arguments that PyTorch has deprecated (``size_average``, ``reduce``) are not there; those that come after them are given
-by name. With ``inplace=True`` the input takes the result as its value, as after ``x += v``, and is returned: other
-Tensors keep theirs, and no memory is saved.
+Arguments that PyTorch has deprecated (``size_average``, ``reduce``) are accepted in their places, and stand for a
+``reduction``. With ``inplace=True`` the input takes the result as its value, as after ``x += v``, and is returned.
+Other Tensors keep theirs, and no memory is saved. Integers beside floating-point numbers take their dtype, as in
+PyTorch.
 """
 
 from ...ops.activation import sigmoid

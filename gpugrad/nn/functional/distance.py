@@ -13,6 +13,7 @@ from ...ops.selection import nonzero
 from ...ops.shaping import expand_dims, matrix_transpose, reshape
 from ...ops.stacking import broadcast_arrays
 from ...ops.wide import full_in_autocast
+from .positions import in_floating_point
 from .reducing import at_least
 
 MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
@@ -43,6 +44,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps
     return input / clip(size, eps, None)
 
 
+@in_floating_point
 @full_in_autocast
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """``x1 x2 / (max(|x1|, eps) max(|x2|, eps))``, the cosine of the angle between vectors along the axis ``dim``.
@@ -76,6 +78,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return sum(units[0] * units[1], axis=dim)
 
 
+@in_floating_point
 @full_in_autocast
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``|x1 - x2 + eps|_p`` along the last axis.

@@ -25,6 +25,7 @@ from ...ops.scans import cumprod
 from ...ops.selection import take_along_axis
 from ...ops.shaping import expand_dims, reshape
 from ...ops.wide import full_in_autocast
+from .positions import by_position
 from .reducing import known_reduction, noted, reduced, weighted_mean
 
 
@@ -94,6 +95,7 @@ def _weight(name: str, input: Tensor, weight: Tensor | None) -> Tensor | None:
     return weight if weight.dtype == input.dtype else astype(weight, input.dtype)
 
 
+@by_position
 @full_in_autocast
 def cross_entropy(
     input: Tensor, target: Any, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
@@ -160,6 +162,7 @@ def _with_probabilities(
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def nll_loss(
     input: Tensor, target: Any, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
@@ -187,6 +190,7 @@ def nll_loss(
     )
 
 
+@by_position
 @full_in_autocast
 def multi_margin_loss(
     input: Tensor, target: Any, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *,
@@ -232,6 +236,7 @@ def multi_margin_loss(
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def multilabel_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> Tensor:
     """``sum_(j, i) max(0, 1 - x_(t_j) + x_i) / C`` over labels t_j and the classes i that are none: a hinge loss.

@@ -16,6 +16,7 @@ from ...ops.functions import exp
 from ...ops.inspection import broadcast_shapes
 from ...ops.special import log_expit, xlogy
 from ...ops.wide import full_in_autocast
+from .positions import by_position
 from .reducing import as_weight, broadcasting, fitting, known_reduction, possible, reduced
 
 
@@ -40,6 +41,7 @@ def _log_sigmoid(x: Tensor) -> Tensor:
     return astype(y, x.dtype, copy=False)  # SciPy makes float64 of float16
 
 
+@by_position
 @full_in_autocast
 def binary_cross_entropy(input: Tensor, target: Any, weight: Any = None, *, reduction: str = "mean") -> Tensor:
     """``-t log(p) - (1 - t) log(1 - p)`` for probabilities p, each logarithm at least -100.
@@ -70,6 +72,7 @@ def binary_cross_entropy(input: Tensor, target: Any, weight: Any = None, *, redu
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
@@ -105,6 +108,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def kl_div(input: Tensor, target: Any, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """``t (log t - x)``: each element's part of the Kullback-Leibler divergence of ``e^x`` from t.
@@ -136,6 +140,7 @@ def kl_div(input: Tensor, target: Any, *, reduction: str = "mean", log_target: b
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def soft_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> Tensor:
     """``log(1 + exp(-t x))`` for labels t of 1 and -1: logistic regression; exact for x of any size.
@@ -160,6 +165,7 @@ def soft_margin_loss(input: Tensor, target: Any, *, reduction: str = "mean") -> 
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def multilabel_soft_margin_loss(input: Tensor, target: Any, weight: Any = None, *, reduction: str = "mean") -> Tensor:
     """:func:`binary_cross_entropy_with_logits` of C classes that do not exclude each other, their mean.

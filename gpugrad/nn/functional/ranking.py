@@ -16,6 +16,7 @@ from ...ops.inspection import broadcast_shapes
 from ...ops.reduction import sum
 from ...ops.wide import full_in_autocast
 from .distance import pairwise_distance
+from .positions import by_position, in_floating_point
 from .reducing import as_weight, known_reduction, reduced
 
 COSINE_EPS = 1e-12
@@ -36,6 +37,7 @@ def _common(name: str, **tensors: Tensor) -> tuple[int, ...]:
     return shape
 
 
+@by_position
 @full_in_autocast
 def hinge_embedding_loss(input: Tensor, target: Any, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """``x`` where the label is 1, ``max(0, margin - x)`` where it is -1, for distances x.
@@ -63,6 +65,7 @@ def hinge_embedding_loss(input: Tensor, target: Any, margin: float = 1.0, *, red
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Any, margin: float = 0, *, reduction: str = "mean"
@@ -93,6 +96,7 @@ def margin_ranking_loss(
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Any, margin: float = 0, *, reduction: str = "mean"
@@ -131,6 +135,8 @@ def cosine_embedding_loss(
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
+@in_floating_point
 @full_in_autocast
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,

@@ -18,6 +18,7 @@ from ...ops.losses import huber
 from ...ops.reduction import sum
 from ...ops.shaping import expand_dims
 from ...ops.wide import full_in_autocast
+from .positions import by_position, in_floating_point
 from .reducing import as_weight, at_least, broadcasting, fitting, known_reduction, possible, reduced, weighted_mean
 
 
@@ -31,6 +32,8 @@ def _weighted(name: str, loss: Tensor, weight: Any, reduction: str, by_weight: b
     return reduced(loss * w, reduction, loss.size)
 
 
+@by_position
+@in_floating_point
 @full_in_autocast
 def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any = None) -> Tensor:
     """``(input - target)^2``, element by element.
@@ -57,6 +60,8 @@ def mse_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any
     return _weighted("mse_loss", difference * difference, weight, reduction)
 
 
+@by_position
+@in_floating_point
 @full_in_autocast
 def l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any = None) -> Tensor:
     """``|input - target|``, element by element; the gradient where they are equal is 0.
@@ -80,6 +85,7 @@ def l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", weight: Any 
     return _weighted("l1_loss", abs(input - fitting("l1_loss", input, target)), weight, reduction)
 
 
+@in_floating_point
 @full_in_autocast
 def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Tensor:
     """With the error ``e = |input - target|``: ``e^2 / 2`` up to delta, ``delta (e - delta / 2)`` above it.
@@ -107,6 +113,8 @@ def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float
     return _weighted("huber_loss", loss, weight, reduction, by_weight=False)
 
 
+@by_position
+@in_floating_point
 @full_in_autocast
 def smooth_l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """With the error ``e = |input - target|``: ``e^2 / (2 beta)`` below beta, ``e - beta / 2`` above it.
@@ -136,6 +144,7 @@ def smooth_l1_loss(input: Tensor, target: Any, *, reduction: str = "mean", beta:
     return reduced(loss, reduction, loss.size)
 
 
+@by_position
 @full_in_autocast
 def poisson_nll_loss(
     input: Tensor, target: Any, log_input: bool = True, full: bool = False, *, eps: float = 1e-8,
@@ -170,6 +179,7 @@ def poisson_nll_loss(
     return reduced(loss, reduction, loss.size)
 
 
+@in_floating_point
 @full_in_autocast
 def gaussian_nll_loss(
     input: Tensor, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"

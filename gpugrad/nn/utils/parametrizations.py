@@ -1,4 +1,4 @@
-"""Weights with a length of their own, and weights of largest singular value 1 (see :mod:`.parametrize`).
+"""Weights with a length of their own, of largest singular value 1, and orthogonal ones (see :mod:`.parametrize`).
 
 These are PyTorch's recommended ones, with the keys ``parametrizations.weight.original0`` and so on in the state; its
 older ``weight_g`` and ``weight_v`` are not made.
@@ -10,13 +10,20 @@ import math
 from typing import Any
 
 from ... import random
+from ...backend.dtypes import int64
 from ...core import Tensor
 from ...core.modes import no_grad
-from ...ops.arithmetic import divide, maximum, multiply
+from ...ops.arithmetic import abs, divide, maximum, multiply, sign
+from ...ops.creation import astype, eye, zeros
+from ...ops.decompositions import qr
+from ...ops.diagonals import diagonal, tril
+from ...ops.inspection import finfo
 from ...ops.linear import matmul
+from ...ops.matrix_functions import expm
 from ...ops.norms import bounded_norm, vector_norm
 from ...ops.reduction import sum as total
-from ...ops.shaping import reshape
+from ...ops.shaping import broadcast_to, concat, expand_dims, matrix_transpose, reshape
+from ...ops.solving import solve
 from ...ops.stacking import moveaxis
 from ..convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..module import Module
@@ -154,3 +161,102 @@ def spectral_norm(
     if not -weight.ndim <= dim < weight.ndim:
         raise IndexError(f"spectral_norm: there is no axis {dim} in {name!r}, which has {weight.ndim}")
     return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
+
+
+class _Orthogonal(Module):
+    """An orthogonal matrix of a matrix, times the one that the parameter began as."""
+
+    base: Tensor | None
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.register_buffer("base", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        turned = x.shape[-2] < x.shape[-1]
+        x = matrix_transpose(x) if turned else x
+        n, k = x.shape[-2:]
+        if self.kind == "householder":
+            q = _reflected(x)
+        else:
+            lower = tril(x)
+            if n > k:
+                lower = concat([lower, zeros((*x.shape[:-1], n - k), dtype=x.dtype, device=x.device)], axis=-1)
+            skew, one = lower - matrix_transpose(lower), eye(n, dtype=x.dtype, device=x.device)
+            q = expm(skew) if self.kind == "matrix_exp" else solve(one - 0.5 * skew, one + 0.5 * skew)
+            q = q[..., :k]
+        q = q if self.base is None else matmul(self.base, q)
+        return matrix_transpose(q) if turned else q
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Minus the identity, with the orthogonal matrix next to the weight as the base."""
+        q = matrix_transpose(weight) if weight.shape[-2] < weight.shape[-1] else weight
+        n, k = q.shape[-2:]
+        if n > k:
+            more = random.standard_normal((*q.shape[:-1], n - k), dtype=q.dtype, device=q.device)
+            q = concat([q, more], axis=-1)
+        if n > k or not _is_orthogonal(q):
+            q, r = qr(q)
+            q = q * expand_dims(sign(diagonal(r, 0, -2, -1)), -2)
+        self.register_buffer("base", q.copy())
+        return broadcast_to(-eye(*weight.shape[-2:], dtype=q.dtype, device=q.device), weight.shape)
+
+
+def _reflected(x: Tensor) -> Tensor:
+    """The first columns of a product of Householder reflections, below the diagonal of ``x``, with its signs."""
+    n, k = x.shape[-2:]
+    one = eye(n, k, dtype=x.dtype, device=x.device)
+    vectors = tril(x, k=-1) + one
+    scales = 2 / total(vectors * vectors, axis=-2)
+    q = broadcast_to(one, x.shape)
+    for i in reversed(range(k)):
+        v = vectors[..., i : i + 1]
+        q = q - scales[..., i, None, None] * matmul(v, matmul(matrix_transpose(v), q))
+    signs = astype(astype(diagonal(x, 0, -2, -1), int64), x.dtype)
+    return q * expand_dims(signs, -2)
+
+
+def _is_orthogonal(q: Tensor) -> bool:
+    n = q.shape[-1]
+    tolerance = 10 * n * float(finfo(q.dtype).eps)
+    product = matmul(matrix_transpose(q), q)
+    return bool((abs(product - eye(n, dtype=q.dtype, device=q.device)) <= tolerance).all())
+
+
+def orthogonal(
+    module: Module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
+) -> Module:
+    """Keep a matrix orthogonal, or its columns or rows orthonormal where it is not square.
+
+    Args:
+        module: with the parameter, changed in place.
+        name: of the parameter, of shape ``(..., M, N)``.
+        orthogonal_map: ``"matrix_exp"``, ``"cayley"`` or ``"householder"``; None for the first one for square matrices,
+            the last one for others.
+        use_trivialization: the map is times an orthogonal matrix next to the first value, the buffer ``base``.
+
+    Returns:
+        The module. ``original`` is any matrix.
+
+    Raises:
+        ValueError: the parameter has fewer than two axes, or there is no such map.
+        NotImplementedError: ``use_trivialization=False``.
+
+    Source: Lezcano-Casado 2019, "Trivializations for gradient-based optimization on manifolds";
+    ``torch.nn.utils.parametrizations.orthogonal``.
+
+    >>> import gpugrad as gg
+    >>> w = orthogonal(gg.nn.Linear(3, 3)).weight
+    >>> gg.allclose(w @ w.T, gg.eye(3), atol=1e-5)
+    True
+    """
+    weight = module.get_parameter(name)
+    if weight.ndim < 2:
+        raise ValueError(f"orthogonal: expected a parameter of at least two axes, got shape {weight.shape}")
+    kind = orthogonal_map or ("matrix_exp" if weight.shape[-2] == weight.shape[-1] else "householder")
+    if kind not in ("matrix_exp", "cayley", "householder"):
+        raise ValueError(f"orthogonal: expected 'matrix_exp', 'cayley' or 'householder', got {orthogonal_map!r}")
+    if not use_trivialization:
+        raise NotImplementedError("orthogonal: use_trivialization=False is not there: leave it out")
+    return register_parametrization(module, name, _Orthogonal(kind))
