@@ -363,13 +363,15 @@ if _TYPE_CHECKING:
     from .jit.function import jit
     from .nn.inspect.diagnose import diagnose
     from .tracing import trace
+    from .weights import load, save
 
 _LATER = {
     **dict.fromkeys(("custom", "data", "drawing", "fft", "linalg", "nn", "optim", "random", "special", "training")),
     **dict.fromkeys(("elementwise_kernel", "kernel_checks", "KernelMismatchError", "Launch", "raw_kernel"), "custom"),
     **dict.fromkeys(("draw", "name", "observe"), "drawing"),
     "autograd": "torch", "diagnose": "nn.inspect.diagnose", "distributions": "torch", "jit": "jit.function",
-    "trace": "tracing",
+    "trace": "tracing", "load": "weights",
+    "save": "weights",
 }  # fmt: skip
 """What is imported when it is first used, and the module that it is in; None for a module itself."""
 
@@ -423,7 +425,7 @@ __all__ = [
     "is_grad_enabled", "isclose", "iscomplex", "isdtype", "isfinite", "isin",
     "isinf", "isnan", "isneginf", "isposinf", "isreal", "isscalar", "jacobian", "jit", "jvp",
     "kernel_checks", "KernelMismatchError", "kron", "Launch", "ldexp", "left_shift", "less", "less_equal",
-    "lexsort", "linalg", "linspace", "log",
+    "lexsort", "linalg", "linspace", "load", "log",
     "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
     "logspace", "logsumexp", "matmul",
     "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "memory_summary", "meshgrid", "min", "minimum",
@@ -438,7 +440,7 @@ __all__ = [
     "rad2deg", "radians", "random", "ravel", "raw_kernel", "real", "reciprocal",
     "relu", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis",
     "roots", "rot90",
-    "round", "searchsorted", "select", "set_at",
+    "round", "save", "searchsorted", "select", "set_at",
     "set_default_device", "set_default_dtype", "set_grad_enabled", "set_num_threads",
     "setdiff1d", "setxor1d", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sliding_window_view",
     "sort", "sort_complex",

@@ -13,7 +13,7 @@ from .. import backend
 from ..backend import Device
 from ..backend.dtypes import float16, float32, float64
 from ..core import Hook, Tensor, check_unconnected
-from ..ops.creation import asarray, to, zeros_like
+from ..ops.creation import asarray, detached, to, zeros_like
 from .hooks import Hooked
 from .parameter import Buffer, Parameter, Saved, Uninitialized
 
@@ -324,6 +324,7 @@ class Module(Hooked):
                 dtype and the device of what they replace.
             strict: whether the names must be exactly those of :meth:`state_dict`. Counts of batches
                 (``num_batches_tracked``) may be absent, as in old files and those made by other programs; they stay.
+                So may all but one of the names of a parameter that has several.
             assign: make new Parameters and buffers of the values, with their dtypes and devices and, for Tensors and
                 arrays, their memory, instead of writing into those there are. Make an optimizer afterwards.
 
@@ -353,7 +354,11 @@ class Module(Hooked):
             for place, module in self.named_modules(remove_duplicate=False)
             for name in module._may_be_absent
         }
-        missing += [key for key in wanted if key not in state_dict and key not in optional]
+        given = {id(old) for key, old in wanted.items() if key in state_dict}  # one name of a shared one is enough
+        missing += [
+            key for key, old in wanted.items()
+            if key not in state_dict and key not in optional and id(old) not in given
+        ]  # fmt: skip
         unexpected += [key for key in state_dict if key not in wanted]
         values: dict[str, Tensor] = {}
         if strict and missing:
@@ -602,19 +607,10 @@ for _kind in backend.KINDS:
 def _like(value: Any, old: Tensor, assign: bool = False) -> Tensor:
     """``value`` in the dtype and on the device of ``old``; with ``assign`` in its own, but of the shape of ``old``."""
     check_unconnected("load_state_dict", value)
-    data = Tensor(value.data) if isinstance(value, Tensor) else _detached(value)
+    data = Tensor(value.data) if isinstance(value, Tensor) else detached(value)
     if isinstance(old, Uninitialized):
         return asarray(data, dtype=old.hidden.dtype, device=backend.device_of(old.hidden))
     converted = asarray(data) if assign else asarray(data, dtype=old.dtype, device=old.device)
     if converted.shape != old.shape:
         raise ValueError(f"expected shape {old.shape}, got {converted.shape}")
     return converted
-
-
-def _detached(value: Any) -> Any:
-    """A tensor of PyTorch as one that NumPy reads: outside its graph, and float32 instead of bfloat16."""
-    if hasattr(value, "detach") and hasattr(value, "dtype"):
-        value = value.detach()
-        if str(value.dtype).endswith(".bfloat16"):
-            value = value.float()
-    return value

@@ -112,6 +112,15 @@ def asarray(obj: Any, /, dtype: Any = None, device: Device | str | None = None, 
     return _made(backend.transfer(array, place))
 
 
+def detached(value: Any) -> Any:
+    """A tensor of PyTorch as one that NumPy reads: outside its graph, and float32 instead of bfloat16."""
+    if hasattr(value, "detach") and hasattr(value, "dtype"):
+        value = value.detach()
+        if str(value.dtype).endswith(".bfloat16"):
+            value = value.float()
+    return value
+
+
 def _from_python(data: Any, dtype: Any) -> numpy.ndarray[Any, Any]:
     """Numbers and nested lists as a NumPy array; Python's floats and complex numbers get the default dtypes."""
     array: numpy.ndarray[Any, Any] = nested.numbers(data)

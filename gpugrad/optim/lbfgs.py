@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from .. import backend
 from ..backend import Array
 from ..core import Tensor, modes
-from ..ops.creation import asarray
+from ..ops.creation import asarray, detached
 from .adafactor import refuse_complex
 from .line_search import Point, strong_wolfe
 from .optimizer import Common, Group, Optimizer, Params
@@ -223,7 +223,7 @@ class LBFGS(Optimizer):
         p, length = group["params"][0], sum(q.size for q in group["params"])
 
         def read(name: str, value: Any) -> Array:
-            made = asarray(value, dtype=p.dtype, device=p.device)
+            made = asarray(detached(value), dtype=p.dtype, device=p.device)
             if made.shape != (length,):
                 raise ValueError(f"expected {name} of shape {(length,)}, got {made.shape}")
             return backend.duplicate(made.data)

@@ -14,7 +14,7 @@ from ..core import Hook, Tensor, modes
 from ..kernels import Kernel
 from ..kernels.optim_whole import master_rounded, master_taken
 from ..kernels.shapes import Shape
-from ..ops.creation import asarray, zeros_like
+from ..ops.creation import asarray, detached, zeros_like
 from .flat import MASTER, Flat, Layout, Run, as_parameter, flatten, real
 from .uninterrupted import Uninterrupted
 
@@ -502,7 +502,7 @@ class Optimizer:
         if master and MASTER in present:
             names.append(MASTER)
         for name in names:
-            made = asarray(present[name], dtype=float32 if master else p.dtype, device=p.device)
+            made = asarray(detached(present[name]), dtype=float32 if master else p.dtype, device=p.device)
             shape = shapes.get(name, p.shape)
             if made.shape != shape:
                 raise ValueError(f"expected {name} of shape {shape} for parameter {number}, got {made.shape}")

@@ -35,8 +35,12 @@ NAMES = {code: name for name, code in CODES.items()}
 PAIRS = "complex128"
 
 
-def pieces(arrays: Mapping[str, HostArray]) -> Iterator[memoryview | bytes]:
+def pieces(arrays: Mapping[str, HostArray], notes: Mapping[str, str] | None = None) -> Iterator[memoryview | bytes]:
     r"""The bytes of a safetensors file, in pieces: the header, then the memory of each array.
+
+    Args:
+        arrays: by their names.
+        notes: texts for the metadata.
 
     Raises:
         TypeError: an array's dtype is none of the format's.
@@ -48,8 +52,8 @@ def pieces(arrays: Mapping[str, HostArray]) -> Iterator[memoryview | bytes]:
         raise NotImplementedError("safetensors files are little-endian, and so must be the machine that writes them")
     header: dict[str, Any] = {}
     pairs = sorted(key for key, array in arrays.items() if array.dtype.name == PAIRS)
-    if pairs:
-        header["__metadata__"] = {PAIRS: json.dumps(pairs)}
+    if pairs or notes:
+        header["__metadata__"] = {**(notes or {}), **({PAIRS: json.dumps(pairs)} if pairs else {})}
     end, laid = 0, list[HostArray]()
     for key, array in arrays.items():
         whole = numpy.ascontiguousarray(array).reshape(array.shape)  # a 0-d array stays one
