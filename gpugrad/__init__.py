@@ -90,6 +90,7 @@ from .ops.arithmetic import (
     subtract,
     where,
 )
+from .ops.axes import fliplr, flipud, moveaxis, ravel, roll, rollaxis, rot90, transpose
 from .ops.comparison import (
     bitwise_and,
     bitwise_invert,
@@ -154,12 +155,8 @@ from .ops.editing import (
     apply_over_axes,
     block,
     delete,
-    fliplr,
-    flipud,
     insert,
     resize,
-    rollaxis,
-    transpose,
     trim_zeros,
 )
 from .ops.exchange import VERSION as _VERSION
@@ -270,11 +267,7 @@ from .ops.stacking import (
     hsplit,
     hstack,
     meshgrid,
-    moveaxis,
-    ravel,
     repeat,
-    roll,
-    rot90,
     tile,
     vsplit,
     vstack,

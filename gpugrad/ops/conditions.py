@@ -16,6 +16,7 @@ from ..core.modes import careful
 from ..core.operation import extend
 from . import reduction
 from .arithmetic import where
+from .axes import ravel
 from .beside import beside
 from .comparison import equal, isnan, logical_and, logical_or, not_equal
 from .creation import asarray, astype, ones_like, zeros_like
@@ -25,7 +26,6 @@ from .nested import together
 from .rounding import imag
 from .selection import in_range, nonzero, take, take_along_axis
 from .shaping import broadcast_to, expand_dims, reshape, stack
-from .stacking import ravel
 
 
 def _tensor(value: Any, other: Any = None) -> Tensor:

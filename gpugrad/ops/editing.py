@@ -12,20 +12,14 @@ from typing import Any
 from ..backend import Array
 from ..core import Tensor
 from ..kernels.shapes import several
+from .axes import moveaxis, ravel
 from .beside import beside
 from .creation import asarray, zeros
 from .nested import together
 from .selection import nonzero
-from .shaping import broadcast_to, concat, expand_dims, permute_dims, reshape, stack, unstack
-from .stacking import moveaxis, ravel
+from .shaping import broadcast_to, concat, expand_dims, reshape, stack, unstack, which_axis
 
 Position = int | slice | Sequence[int] | Array
-
-
-def _axis(name: str, axis: int, ndim: int) -> int:
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"{name}: axis {axis} is out of bounds for {ndim} axes")
-    return axis % ndim
 
 
 # -------------------------------------------------------------------- joining
@@ -107,7 +101,7 @@ def insert(x: Array, index: Position, values: Array, axis: int | None = None) ->
     (tensor([1., 9., 2., 3.]), tensor([8., 1., 2., 9.]))
     """
     t = x if isinstance(x, Tensor) else asarray(x)
-    t, axis = (t if t.ndim == 1 else ravel(t), 0) if axis is None else (t, _axis("insert", axis, t.ndim))
+    t, axis = (t if t.ndim == 1 else ravel(t), 0) if axis is None else (t, which_axis("insert", axis, t.ndim))
     n = t.shape[axis]
     single = isinstance(index, int) or getattr(index, "shape", None) == ()
     places = _places("insert", index, n, n)
@@ -141,7 +135,7 @@ def delete(x: Array, index: Position, axis: int | None = None) -> Array:
     tensor([2.])
     """
     t = x if isinstance(x, Tensor) else asarray(x)
-    t, axis = (t if t.ndim == 1 else ravel(t), 0) if axis is None else (t, _axis("delete", axis, t.ndim))
+    t, axis = (t if t.ndim == 1 else ravel(t), 0) if axis is None else (t, which_axis("delete", axis, t.ndim))
     n = t.shape[axis]
     parts, done = [], 0
     for place in sorted(set(_places("delete", index, n, n - 1))):
@@ -173,7 +167,7 @@ def trim_zeros(x: Array, trim: str = "fb", axis: int | Sequence[int] | None = No
         raise ValueError(f"trim_zeros: expected trim 'f', 'b' or 'fb', got {trim!r}")
     t = x if isinstance(x, Tensor) else asarray(x)
     chosen = range(t.ndim) if axis is None else several(axis)
-    trimmed = {_axis("trim_zeros", i, t.ndim) for i in chosen}
+    trimmed = {which_axis("trim_zeros", i, t.ndim) for i in chosen}
     box = []
     for i, places in enumerate(nonzero(t) if t.ndim else ()):
         if i not in trimmed:
@@ -226,7 +220,7 @@ def apply_along_axis(function: Callable[..., Any], axis: int, x: Array, *args: A
             [20.]])
     """
     t = asarray(x)
-    axis = _axis("apply_along_axis", axis, t.ndim)
+    axis = which_axis("apply_along_axis", axis, t.ndim)
     moved = moveaxis(t, axis, -1)
     outside = moved.shape[:-1]
     rows = unstack(reshape(moved, (math.prod(outside), t.shape[axis])))
@@ -258,7 +252,7 @@ def apply_over_axes(function: Callable[..., Any], x: Array, axes: int | Sequence
     """
     y = asarray(x)
     for given in several(axes):
-        axis = _axis("apply_over_axes", given, y.ndim)
+        axis = which_axis("apply_over_axes", given, y.ndim)
         part = beside(function(y, axis), y)
         if part.ndim not in (y.ndim, y.ndim - 1):
             raise ValueError(
@@ -285,59 +279,3 @@ def resize(x: Array, shape: int | tuple[int, ...], /) -> Tensor:
         times = -(-size // t.size)
         t = reshape(broadcast_to(t, (times, t.size)), (times * t.size,))
     return reshape(t[:size] if size < t.size else t, wanted)
-
-
-# -------------------------------------------------------------------- axes
-
-
-def fliplr(x: Array, /) -> Array:
-    """:func:`flip` along the second axis.
-
-    >>> import gpugrad as gg
-    >>> gg.fliplr(gg.tensor([[1.0, 2.0]]))
-    tensor([[2., 1.]])
-    """
-    x = x if isinstance(x, Tensor) else asarray(x)
-    if len(x.shape) < 2:
-        raise ValueError(f"fliplr: expected at least two axes, got shape {x.shape}")
-    return x[:, ::-1]
-
-
-def flipud(x: Array, /) -> Array:
-    """:func:`flip` along the first axis.
-
-    >>> import gpugrad as gg
-    >>> gg.flipud(gg.tensor([1.0, 2.0]))
-    tensor([2., 1.])
-    """
-    x = x if isinstance(x, Tensor) else asarray(x)
-    if not x.shape:
-        raise ValueError("flipud: expected at least one axis, got shape ()")
-    return x[::-1]
-
-
-def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
-    """One axis moved before another, or (``start = x.ndim``) to the end; :func:`moveaxis` is easier to read.
-
-    >>> import gpugrad as gg
-    >>> gg.rollaxis(gg.zeros((2, 3, 4)), 2).shape
-    (4, 2, 3)
-    """
-    x = x if isinstance(x, Tensor) else asarray(x)
-    ndim = len(x.shape)
-    source = _axis("rollaxis", axis, ndim)
-    place = start + ndim if start < 0 else start
-    if not 0 <= place <= ndim:
-        raise ValueError(f"rollaxis: start {start} is out of bounds for {ndim} axes")
-    return moveaxis(x, source, place - 1 if source < place else place)
-
-
-def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
-    """The axes in another order, by default the reverse one. :func:`permute_dims` under NumPy's name.
-
-    >>> import gpugrad as gg
-    >>> gg.transpose(gg.zeros((2, 3, 4))).shape
-    (4, 3, 2)
-    """
-    x = x if isinstance(x, Tensor) else asarray(x)
-    return permute_dims(x, tuple(reversed(range(len(x.shape)))) if axes is None else tuple(axes))

@@ -20,9 +20,9 @@ from ..backend import Array, Device, Namespace
 from ..core import Tensor, modes, primitive
 from ..kernels.shapes import several
 from .arithmetic import divide
+from .axes import roll
 from .creation import arange, asarray, astype
 from .rounding import conj
-from .stacking import roll
 
 Shape = tuple[int, ...]
 Axes = Sequence[int] | None

@@ -13,6 +13,7 @@ from ..core.temporary import CALLED, check_target
 from . import (
     activation,
     arithmetic,
+    axes,
     comparison,
     conditions,
     creation,
@@ -67,7 +68,7 @@ METHODS: list[Any] = [
     reduction.sum, reduction.mean, reduction.max,
     reduction.min, reduction.prod, reduction.var, reduction.std, reduction.all, reduction.any, reduction.argmax,
     reduction.argmin, shaping.squeeze, shaping.swapaxes, selection.argsort, selection.nonzero,
-    quantiles.argpartition, stacking.ravel, stacking.repeat, diagonals.diagonal, creation.astype,
+    quantiles.argpartition, axes.ravel, stacking.repeat, diagonals.diagonal, creation.astype,
     creation.to, inplace.fill, inplace.partition, inplace.put, inplace.resize, inplace.sort,
 ]  # fmt: skip
 COMPOSED: list[Any] = [

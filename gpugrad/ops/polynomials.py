@@ -13,6 +13,7 @@ from ..backend import Array
 from ..core import Tensor
 from . import linear, reduction, solving
 from .arithmetic import divide
+from .axes import ravel
 from .beside import beside
 from .creation import asarray, astype, eye, zeros
 from .eigenvalues import eigvals
@@ -22,7 +23,6 @@ from .nested import together
 from .shaping import broadcast_to, concat, expand_dims, reshape
 from .shorthand import vander
 from .signal import convolve
-from .stacking import ravel
 
 
 def _coefficients(name: str, *values: Any) -> list[Tensor]:

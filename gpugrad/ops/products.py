@@ -13,12 +13,12 @@ from ..backend import Array, Namespace
 from ..core import Tensor, primitive
 from ..kernels.shapes import several
 from .arithmetic import multiply
+from .axes import moveaxis, ravel
 from .dims import takes_dim
 from .linear import einsum, matmul
 from .nested import together
 from .rounding import conj
 from .shaping import permute_dims, reshape, which_axis
-from .stacking import moveaxis, ravel
 
 
 def tensordot(x1: Array, x2: Array, /, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:

@@ -27,6 +27,7 @@ from . import (
     activation,
     aliases,
     arithmetic,
+    axes,
     comparison,
     conditions,
     counting,
@@ -83,9 +84,9 @@ from .pytorch_shapes import (
 )
 
 FAMILIES = (
-    activation, aliases, arithmetic, comparison, conditions, counting, covariance, determinants, diagonals, editing,
-    functions, linear, powers, products, reduction, rounding, scans, selection, shaping, shorthand, softmax, special,
-    stacking, statistics, trigonometry, ufuncs,
+    activation, aliases, arithmetic, axes, comparison, conditions, counting, covariance, determinants, diagonals,
+    editing, functions, linear, powers, products, reduction, rounding, scans, selection, shaping, shorthand, softmax,
+    special, stacking, statistics, trigonometry, ufuncs,
 )  # fmt: skip
 
 SAME = [
@@ -221,13 +222,13 @@ BOTH: dict[str, Callable[..., Any]] = {
     "index_select": index_select,
     "masked_fill": masked_fill,
     "masked_select": masked_select,
-    "movedim": lambda input, source, destination: stacking.moveaxis(input, source, destination),
+    "movedim": lambda input, source, destination: axes.moveaxis(input, source, destination),
     "narrow": narrow,
     "permute": _listed(lambda input, dims: shaping.permute_dims(input, dims)),
     "ravel": lambda input: shaping.reshape(input, (-1,)),
     "repeat_interleave": lambda input, repeats, dim=None: stacking.repeat(input, repeats, dim),
-    "roll": lambda input, shifts, dims=None: stacking.roll(input, shifts, dims),
-    "rot90": lambda input, k=1, dims=(0, 1): stacking.rot90(input, k, tuple(dims)),
+    "roll": lambda input, shifts, dims=None: axes.roll(input, shifts, dims),
+    "rot90": lambda input, k=1, dims=(0, 1): axes.rot90(input, k, tuple(dims)),
     "scatter": scatter,
     "scatter_add": scatter_add,
     "select": select,

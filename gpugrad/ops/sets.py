@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
+from .axes import moveaxis, ravel
 from .beside import beside
 from .creation import asarray
 from .dims import takes_dim
 from .selection import argsort, isin, nonzero, sort, take
 from .shaping import concat, reshape, which_axis
-from .stacking import moveaxis, ravel
 
 
 @primitive(outputs=True)

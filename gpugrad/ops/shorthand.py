@@ -12,6 +12,7 @@ from ..backend import Array, Device
 from ..core import Tensor
 from ..kernels.shapes import Axis
 from .arithmetic import pow, subtract
+from .axes import ravel
 from .beside import beside
 from .creation import _new, asarray, linspace, to
 from .diagonals import diag
@@ -21,7 +22,6 @@ from .reduction import max, min
 from .rounding import conj
 from .scans import cumulative_prod, diff
 from .shaping import broadcast_to, concat, expand_dims, flip, squeeze
-from .stacking import ravel
 
 
 def tri(

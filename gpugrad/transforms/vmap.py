@@ -8,9 +8,9 @@ from typing import Any
 
 from ..core import Tensor
 from ..core.modes import careful, transform_device
+from ..ops.axes import moveaxis
 from ..ops.creation import asarray
 from ..ops.shaping import broadcast_to
-from ..ops.stacking import moveaxis
 from .arguments import check_function
 from .batching import declared  # noqa: F401  runs operations on batched arrays
 from .batching.array import Batched, Level, current, lift, variable

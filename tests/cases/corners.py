@@ -346,7 +346,7 @@ FAMILIES = {
         "ops.scans.cumulative_sum ops.shaping._concat ops.shaping._split ops.shaping._stack "
         "ops.shaping._unstack ops.shaping.broadcast_to "
         "ops.shaping.expand_dims ops.shaping.flip ops.shaping.permute_dims ops.shaping.reshape ops.shaping.squeeze "
-        "ops.softmax.of_label ops.stacking._repeat ops.stacking.roll ops.statistics.nansum"
+        "ops.softmax.of_label ops.stacking._repeat ops.axes.roll ops.statistics.nansum"
     ),
     "a product of two: the second derivative is the same everywhere": (
         "ops.convolution._convolve ops.convolution._filters ops.convolution._spread ops.signal._convolve"

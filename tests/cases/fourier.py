@@ -28,7 +28,7 @@ def _rows(operation, name, shapes, variants, complex=complex_):
     common = {"numpy": getattr(numpy.fft, name), "complex": complex, "single": 1e-4}
     call = getattr(gg.fft, name)
     yield Row(f"ops.{operation}", call, shapes=shapes, variants=variants, torch=torchs, label=name, **common)
-    if not operation.startswith("stacking") and shapes != PLANES:  # PyTorch refuses batches of nothing
+    if not operation.startswith("axes") and shapes != PLANES:  # PyTorch refuses batches of nothing
         empty = [((0, *[3] * max(len(s) for (s,) in shapes[:2])),)]
         inside = [v for v in variants if 0 not in (v.get("axis"), *v.get("axes", ()))]
         yield Row(f"ops.{operation}", call, shapes=empty, variants=inside, label=f"{name} empty", large=None, **common)
@@ -53,6 +53,6 @@ ROWS: list[Row] = [
         numpy=lambda x, n, axis, factor: x * numpy.array([1, 2, 2, 1 + n % 2], x.real.dtype)[:, None]),
     *[
         row for name in ("fftshift", "ifftshift")
-        for row in _rows("stacking.roll", name, [((4,),), ((2, 3),), ((0, 3),)], [{}, {"axes": 0}, {"axes": (-1,)}])
+        for row in _rows("axes.roll", name, [((4,),), ((2, 3),), ((0, 3),)], [{}, {"axes": 0}, {"axes": (-1,)}])
     ],
 ]  # fmt: skip

@@ -42,7 +42,7 @@ ROWS: list[Row] = [
         numpy=lambda x, cut, axis=0: tuple(numpy.split(x, cut, axis)),
         variants=[{"cut": 2}, {"cut": [1, 3]}, {"cut": [1], "axis": -1}, {"cut": [0, 4]}, {"cut": [9]}]),
     # -------------------------------------------------------- stacking
-    named("stacking", "roll", shapes=[((3, 4),)], large=None,
+    named("axes", "roll", shapes=[((3, 4),)], large=None,
           variants=[{"shift": 1}, {"shift": -2, "axis": 0}, {"shift": (1, 5), "axis": (0, 1)}],
           torch=lambda torch, x, shift, axis=None: torch.roll(x, shift, axis)),
     *[

@@ -14,6 +14,7 @@ from ...backend.dtypes import int64
 from ...core import Tensor
 from ...core.modes import no_grad
 from ...ops.arithmetic import abs, divide, maximum, multiply, sign
+from ...ops.axes import moveaxis
 from ...ops.creation import astype, eye, zeros
 from ...ops.decompositions import qr
 from ...ops.diagonals import diagonal, tril
@@ -24,7 +25,6 @@ from ...ops.norms import bounded_norm, vector_norm
 from ...ops.reduction import sum as total
 from ...ops.shaping import broadcast_to, concat, expand_dims, matrix_transpose, reshape
 from ...ops.solving import solve
-from ...ops.stacking import moveaxis
 from ..convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..module import Module
 from .parametrize import register_parametrization
