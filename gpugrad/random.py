@@ -158,6 +158,10 @@ class Generator:
         with owner.using(place):
             return sampler.fill(owner, shape, *self._advance(blocks), *scalars)
 
+    def _take(self, blocks: int) -> tuple[int, int]:
+        """Use up blocks of the generator that numbers are drawn from, see :meth:`_advance`."""
+        return self._advance(blocks)
+
     def _advance(self, blocks: int) -> tuple[int, int]:
         """Use up so many blocks; the seed, and the counter of the first of them."""
         with self._lock:
@@ -383,6 +387,10 @@ class _Default(Generator):
         instead = _instead.get()
         draw = super()._draw if instead is None else instead._draw
         return draw(sampler, size, device, *scalars)
+
+    def _take(self, blocks: int) -> tuple[int, int]:
+        instead = _instead.get()
+        return self._advance(blocks) if instead is None else instead._take(blocks)
 
 
 @contextmanager

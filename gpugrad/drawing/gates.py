@@ -67,7 +67,8 @@ GATES: dict[str, Gate] = {
     "where": Gate("where", "router", "where hands its gradient to the branch that was taken, and 0 to the other"),
     "clip": Gate("clip", "router", "clip lets its gradient pass between the bounds, and stops it outside"),
     "max_pool": Gate("max pool", "router", "hands its gradient to the largest element of each window"),
-    "dropout": Gate("dropout", "router", "dropout lets its gradient pass, scaled, where the value was kept"),
+    **{name: Gate("dropout", "router", "dropout lets its gradient pass, scaled, where the value was kept")
+       for name in ("dropout", "drawn_dropout")},
     # copies: gradients add up
     "broadcast_to": Gate("copy", "copy", "copies its input; the gradients of the copies add up"),
     "repeat": Gate("repeat", "copy", "copies its input; the gradients of the copies add up"),

@@ -29,6 +29,7 @@ from . import (
     cells,
     compiled_rows,
     composed,
+    dropping,
     host,
     labels_host,
     launched_attention,
@@ -79,6 +80,8 @@ def _listed() -> Iterator[tuple[str, str, str]]:
                     yield kernel.name, f"strided {dtype} {axes} axes", kernel.strided(dtype, axes)
     for name, sampler in philox.SAMPLERS.items():
         yield name, sampler.dtype.name, sampler.source()
+    for variant, source in dropping.drawn_dropout.sources():
+        yield dropping.drawn_dropout.name, variant, source
     yield from launched_windows.sources()
     yield from launched_attention.sources()
     for variant, source in bounds.sources():

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..backend import Array, Backend, Namespace, llvm, special
+from ..backend import BACKENDS, Array, Backend, Namespace, llvm, special
 from ..expressions import Formula, trace
 from . import activation
 from .column_sums import columns
 from .compiled import SMALL, Compiled, with_arrays
+from .indexing import _atomic as atomic
 from .kernel import Kernel, named
-from .rows import Rows, rows
-from .shapes import length
+from .rows import rows
+from .shapes import Shape, length
+from .wide import wider
 
 
 class Composed(Kernel):
@@ -123,26 +125,10 @@ def standardized(
     return y if bias is None else y + bias, mean, rstd
 
 
-class WithSums(Rows):
-    """A row kernel whose results for the weight and the bias are summed where both are wanted: two launches."""
-
-    def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
-        """See :meth:`Kernel.launch`."""
-        g, x, shift, rstd, weight, axes, centred, by_x = arguments
-        if weight is not None and by_x and type(g) is type(x):
-            g = xp.ascontiguousarray(g)
-            d = normalized_back.launch(xp, owner, (g, x, shift, rstd, weight, axes, centred))
-            sums = d if d is NotImplemented else normalized_sums.launch(xp, owner, (g, x, shift, rstd, axes, centred))
-            if sums is not NotImplemented:
-                return d, *(xp.reshape(s, weight.shape) for s in sums)
-        return super().launch(xp, owner, arguments)
-
-
 @rows(
     axes={"shift": "r", "rstd": "r", "weight": "c"},
     types={"shift": "wide", "rstd": "wide"},
     variants=({"centred": True, "by_x": True}, {"centred": False, "by_x": True}),
-    kind=WithSums,
 )
 def standardized_back(
     xp: Namespace, g: Array, x: Array, shift: Array, rstd: Array, weight: Array | None, /, axes: tuple[int, ...],
@@ -194,3 +180,31 @@ def normalized_sums(
     """The gradients by the weight and the bias of :func:`standardized_back`: the sums of ``g z`` and of ``g``."""
     _, gz, total = standardized_back.reference(xp, g, x, shift, rstd, None, axes, centred, False)
     return gz, total
+
+
+@atomic
+def standardized_gradients(
+    xp: Namespace, g: Array, x: Array, shift: Array, rstd: Array, weight: Array | None, axes: tuple[int, ...],
+    centred: bool, by_x: bool,
+) -> tuple[Array | None, Array, Array]:  # fmt: skip
+    """:func:`standardized_back` with the gradients of weight and bias in the shape of the weight, if there is one."""
+    if weight is None:
+        return standardized_back(xp, g, x, shift, rstd, weight, axes, centred, by_x)  # type: ignore[no-any-return]
+    owner = BACKENDS.get(type(x))
+    if by_x and owner is not None and owner.compiles and type(g) is type(x):
+        g = g if g.flags.c_contiguous else xp.ascontiguousarray(g)
+        d = normalized_back.launch(xp, owner, (g, x, shift, rstd, weight, axes, centred))
+        sums = d if d is NotImplemented else normalized_sums.launch(xp, owner, (g, x, shift, rstd, axes, centred))
+        if sums is not NotImplemented:
+            return d, *(xp.reshape(s, weight.shape) for s in sums)
+    d, *parts = standardized_back(xp, g, x, shift, rstd, weight, axes, centred, by_x)
+    return d, *(_summed(xp, part, weight.shape) for part in parts)
+
+
+def _summed(xp: Namespace, h: Array, shape: Shape) -> Array:
+    """``h`` summed to a shape that broadcasts to its own."""
+    if h.shape == shape:
+        return h
+    ahead = h.ndim - len(shape)
+    summed = tuple(i for i, n in enumerate(h.shape) if i < ahead or (shape[i - ahead] == 1 and n != 1))
+    return xp.reshape(xp.sum(wider(xp, h), axis=summed) if summed else h, shape)

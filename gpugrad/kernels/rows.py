@@ -450,14 +450,14 @@ def rows(reference: Callable[..., Any], /) -> Rows: ...
 
 
 @overload
-def rows(*, kind: type[Rows] = ..., **how: Any) -> Callable[[Callable[..., Any]], Rows]: ...
+def rows(**how: Any) -> Callable[[Callable[..., Any]], Rows]: ...
 
 
-def rows(reference: Callable[..., Any] | None = None, /, *, kind: type[Rows] = Rows, **how: Any) -> Any:
-    """Make a row kernel of the library: ``@rows``, or ``@rows(...)`` with what :class:`Rows`, or ``kind``, takes."""
+def rows(reference: Callable[..., Any] | None = None, /, **how: Any) -> Any:
+    """Make a row kernel of the library: ``@rows``, or ``@rows(...)`` with what :class:`Rows` takes."""
 
     def make(reference: Callable[..., Any]) -> Rows:
-        kernel = kind(reference, **how)
+        kernel = Rows(reference, **how)
         REGISTRY[kernel.name] = kernel
         return kernel
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..backend import Array, Namespace
 from ..core import Tensor, primitive
 from ..kernels import activation as kernels
-from ..kernels import composed
+from ..kernels import composed, dropping
 
 
 @primitive(batch="elementwise")
@@ -240,6 +240,26 @@ def dropout(xp: Namespace, x: Array, kept: Array, /, scale: float) -> Array:
 
 
 dropout.vjp(x=lambda xp, g, kept, scale: composed.thinned(xp, g, kept, scale))
+
+
+@primitive
+def drawn_dropout(xp: Namespace, x: Array, /, seed: int, counter: int, below: int, scale: float) -> Array:
+    """Dropout by the random bits that seed and counter stand for; the graph keeps these numbers alone.
+
+    An element is kept where its word of 32 bits is less than ``below``.
+
+    >>> import gpugrad as gg
+    >>> drawn_dropout(gg.ones(4), 0, 0, 2**31, 2.0)
+    tensor([2., 0., 0., 0.])
+    """
+    return dropping.drawn_dropout(xp, x, seed, counter, below, scale)
+
+
+drawn_dropout.vjp(
+    x=lambda xp, g, seed, counter, below, scale: drawn_dropout.on(
+        xp, g, seed=seed, counter=counter, below=below, scale=scale
+    )
+)
 
 
 @primitive(batch="elementwise")

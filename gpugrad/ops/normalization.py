@@ -107,7 +107,7 @@ def _gradients(
     mean: Array | None, var: Array | None, shift: Array, rstd: Array, axes: Axes, eps: float,
     centred: bool, view: Shape | None, affine: Shape | None,
 ) -> list[Any]:  # fmt: skip
-    d, by_weight, by_bias = kernels.standardized_back(
+    d, by_weight, by_bias = kernels.standardized_gradients(
         xp, _looked(xp, g, view), _looked(xp, x, view), shift, rstd, _looked(xp, weight, affine), axes, centred,
         "x" in wanted,
     )  # fmt: skip

@@ -60,6 +60,7 @@ ROWS: list[Row] = [
     Row("ops.activation.dropout", lambda kept, x, scale: activation.dropout(x, kept, scale), masked,
         shapes=[((2, 3), (2, 3)), ((2, 1, 1), (2, 3, 2)), ((), ())], variants=[{"scale": 2.0}], large=None,
         numpy=lambda kept, x, scale: numpy.where(kept, x * scale, 0)),
+    row("drawn_dropout", variants=[{"seed": 7, "counter": 2**64 - 3, "below": 2**31, "scale": 2.0}]),
     row("hardswish", apart, lambda f, x: f.hardswish(x)),
     row("hardshrink", apart, lambda f, x, width: f.hardshrink(x, width), [{"width": 0.4}]),
     row("softshrink", apart, lambda f, x, width: f.softshrink(x, width), [{"width": 0.4}]),

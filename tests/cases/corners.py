@@ -333,7 +333,8 @@ CLOSED: list[Closed] = [
 
 FAMILIES = {
     "linear: there is no second derivative": (
-        "core.operation.identity ops.activation.dropout ops.arithmetic.add ops.arithmetic.negative "
+        "core.operation.identity ops.activation.drawn_dropout ops.activation.dropout ops.arithmetic.add "
+        "ops.arithmetic.negative "
         "ops.arithmetic.positive ops.arithmetic.subtract ops.arithmetic.where ops.corners._lost "
         "ops.counting._bincount_of_weights ops.creation._astype ops.creation._to_device ops.diagonals._trace "
         "ops.diagonals.tril ops.diagonals.triu ops.fourier._c2c ops.fourier._c2r ops.fourier._mirrored "

@@ -75,7 +75,7 @@ def test_gradients_of_a_norm_take_two_launches(cupy, dtype, rng):
     for up, centred in ((g, True), (g, False), (same, True)):
         given = [placed(cupy, a) for a in (up, x, shift, rstd, w)]
         with cuda_simulator.count() if cuda_simulator.is_installed() else nullcontext() as seen:
-            d, by_weight, by_bias = composed.standardized_back(cupy, *given, (1,), centred, True)
+            d, by_weight, by_bias = composed.standardized_gradients(cupy, *given, (1,), centred, True)
         if seen is not None:
             assert seen.launches == (2 if up is g else 3)
         wide = [a if a.dtype.itemsize > 2 else a.astype("f4") for a in (up, x, shift, rstd, w)]

@@ -136,9 +136,9 @@ def test_dropout_of_everything():
     assert y.tolist() == x.grad.tolist() == [0, 0, 0]
 
 
-def test_dropout_keeps_only_the_mask():
-    x = gg.ones(100).requires_grad_()
-    y = F.dropout(x, 0.5)
+def test_dropout_of_channels_keeps_only_the_mask():
+    x = gg.ones((10, 10, 1)).requires_grad_()
+    y = F.dropout1d(x, 0.5)
     (edge,) = y.node.edges
     mask, scale = edge[2]
     assert mask.dtype == bool

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ... import random
+from ... import backend, random
 from ...core import Tensor
+from ...kernels.dropping import blocks
 from ...ops import activation as ops
 from ...ops.wide import computed_wide
 from ...random import Generator
@@ -38,7 +39,8 @@ def dropout(
         p: the probability of 0.
         training: otherwise the result is the input.
         inplace: give the input the result as its value, as ``x += v`` would; it saves no memory.
-        generator: where the mask comes from; None for ``gpugrad.random``. The graph keeps the mask as booleans.
+        generator: where the mask comes from; None for ``gpugrad.random``. The mask is made again on the way back
+            and not kept, but for functions that are mapped, recorded or jitted, which keep it as booleans.
 
     Raises:
         ValueError: p is outside [0, 1].
@@ -54,8 +56,13 @@ def dropout(
     if not training or p == 0:
         return input
     source = generator or random.default_generator
-    kept = source.bernoulli(1 - p, input.shape, device=input.device)
-    dropped: Tensor = ops.dropout(input, kept, 1 / (1 - p) if p < 1 else 0.0)
+    scale = 1 / (1 - p) if p < 1 else 0.0
+    dropped: Tensor
+    if backend.recorder() is None and backend.BACKENDS[type(input.data)].whole is None:
+        seed, counter = source._take(blocks(input.shape))
+        dropped = ops.drawn_dropout(input, seed, counter, round((1 - p) * 2**32), scale)
+    else:
+        dropped = ops.dropout(input, source.bernoulli(1 - p, input.shape, device=input.device), scale)
     return written(input, dropped) if inplace else dropped
 
 
