@@ -9,18 +9,24 @@ from functools import update_wrapper
 from threading import RLock
 from typing import Any
 
+import numpy
+
 from .. import backend
 from ..backend import BACKENDS
 from ..backend.selection import _chosen
 from ..core import Tensor
 from ..core.errors import user_line
 from ..core.modes import autocasting, careful, debugging, inside, observer, recording
+from ..random import _instead
 from ..transforms.arguments import check_function
+from ..transforms.batching.array import current as mapping
 from ..transforms.gradient import _inside
 from .session import Session
 from .signature import Taken, static_key, taken_apart
 from .surroundings import STATE, Wrapper
 from .variant import Given, Variant
+
+_dtype, _device, _in_transform, _generator = backend.default_dtype.get, _chosen.get, _inside.get, _instead.get
 
 MANY = 10
 """Programs of one function from which it is said that there are many."""
@@ -35,6 +41,9 @@ class Programs:
     def __init__(self) -> None:
         self.found: dict[Any, list[Variant]] = {}
         self.unsettled: set[Any] = set()
+        self.last: tuple[Any, list[tuple[Any, Any, Any]], Variant] | None = None
+        """The program that was used last, if all its arguments are arrays that came by their places: the modes, and of
+        each argument its type, shape and dtype."""
         self.count = 0
         self.lock = RLock()
 
@@ -83,18 +92,20 @@ class Jitted(Wrapper):
     # ---------------------------------------------------------------- a call
 
     def _call(self, programs: Programs, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if programs.last is not None and not kwargs and not careful.on:
+            modes, kinds, variant = programs.last
+            given = _plain(args, kinds)
+            if given is not None and modes == _modes():
+                with programs.lock:
+                    if variant.fits() and not variant.mixes(given):
+                        return variant.run(args, given)
         function = self.__wrapped__ if instance is None else self.__wrapped__.__get__(instance)
-        if backend.recorder() is not None or (careful.on and (debugging() or observer() is not None)):
+        if careful.on and (backend.recorder() or debugging() or observer() is not None or mapping.get() is not None):
             return function(*args, **kwargs)
         given, statics = self._bound(args, kwargs, instance is not None)
         taken = Taken()
         key = (
-            recording(),
-            autocasting(),
-            backend.default_dtype.get(),
-            _chosen.get(),
-            _inside.get(),
-            inside(),
+            _modes(),
             [static_key(value, name) for name, value in statics] if statics else None,
             [taken.key(value) for value in given[0]],
             [(k, taken.key(given[1][k])) for k in given[1]],
@@ -112,6 +123,9 @@ class Jitted(Wrapper):
                 if variant.fits():
                     if variant.mixes(arrays):
                         return function(*args, **kwargs)
+                    if not kwargs and not statics and pattern is None and len(args) == len(leaves):
+                        kinds = [_kind(leaf) for leaf in leaves]
+                        programs.last = (key[0][0], kinds, variant) if all(kinds) else None
                     return variant.run(leaves, arrays)
             return self._record(programs, key, function, given, statics, taken)
 
@@ -178,6 +192,42 @@ class Bound:
 
     def __repr__(self) -> str:
         return f"{self._jitted!r} of {type(self.__self__).__name__}"
+
+
+def _modes() -> tuple[Any, ...]:
+    """What a call depends on beside its arguments, and what is around the function."""
+    return recording(), autocasting(), _dtype(), _device(), _in_transform(), inside(), _generator()
+
+
+def _kind(leaf: Any) -> Any:
+    """Type, shape and dtype of an argument that is a constant and lies in one piece; None for others."""
+    array, kind = (leaf.data, Tensor) if type(leaf) is Tensor and leaf.node is None else (leaf, numpy.ndarray)
+    if type(array) is not numpy.ndarray or not array.flags.c_contiguous:
+        return None
+    return kind, array.shape, array.dtype
+
+
+def _plain(args: tuple[Any, ...], kinds: list[Any]) -> list[Any] | None:
+    """The arrays of arguments that are as they were at the last call; None for others."""
+    if len(args) != len(kinds):
+        return None
+    found = []
+    for arg, (kind, shape, dtype) in zip(args, kinds, strict=True):
+        if type(arg) is not kind:
+            return None
+        array = arg
+        if kind is Tensor:
+            if arg.node is not None:
+                return None
+            array = arg.data
+            if type(array) is not numpy.ndarray:
+                return None
+        if array.shape != shape or array.dtype is not dtype or not array.flags.c_contiguous:
+            return None
+        found.append(array)
+    if len(found) > 1 and len(set(map(id, found))) < len(found):
+        return None
+    return found
 
 
 def _hashable(value: Any) -> Any:

@@ -13,7 +13,7 @@ from ..core import Leaf, Node, Tensor, walk
 from ..core.engine import as_array
 from ..core.modes import no_grad
 from ..core.node import age
-from ..tracing.program import Program, Value, values_in
+from ..tracing.program import Value
 from ..tracing.recorder import Recorded, Recorder, RecordingError, recording
 from ..transforms.checkpoint import reached_from
 from .compiling import compiled
@@ -68,8 +68,8 @@ class Session:
                 recorder.finish(None)
                 raise
             recorder.finish(None)
-        variant = self._variant(rebuild)
-        variant.stamped = [node for node, changed in stamps.items() if node.changed != changed]
+        stamped = [node for node, changed in stamps.items() if node.changed != changed]
+        variant = self._variant(rebuild, stamped)
         inputs, numbers = recorder.captured[: self.point.inputs], recorder.numbers[: variant.scalars]
         mixed = variant.mixes(list(map(_array_of, given.leaves)))
         if mixed:
@@ -77,10 +77,11 @@ class Session:
         else:  # what the program gives, so that this call has the bits of all that follow
             recorder.restore()
             made = variant.forward(inputs, numbers)
-        for i in variant.copied:
-            made[i] = backend.duplicate(made[i])
         value = variant.deliver(made, inputs, numbers, given.leaves, state)
-        return value, variant if self._settled(variant, unsettled) and not mixed else None
+        if not self._settled(variant, unsettled) or mixed:
+            return value, None
+        variant.ready()
+        return value, variant
 
     # ---------------------------------------------------------------- while it is recorded
 
@@ -184,13 +185,14 @@ class Session:
 
     # ---------------------------------------------------------------- afterwards
 
-    def _variant(self, rebuild: Callable[[Iterator[Any]], Any]) -> Variant:
+    def _variant(self, rebuild: Callable[[Iterator[Any]], Any], stamped: list[Leaf]) -> Variant:
         recorder, given, program = self.recorder, self.given, self.recorder.program
         parts = (
             split(program, self.point, self.outputs, self.seeds, self.gradients)
             if self.targets else whole(program, self.outputs)
         )  # fmt: skip
         made = Variant()
+        made.stamped = stamped
         made.products, made.rebuild, made.plain, made.call = self.products, rebuild, given.plain, given.call
         made.parts = parts
         made.outputs = parts.forward.outputs
@@ -201,7 +203,6 @@ class Session:
         made.events, made.later = recorder.events[: self.point.events], recorder.events[self.point.events :]
         made.notes = recorder.notes[: self.point.notes]
         made.draws = any(name.endswith(" counter") for name in program.scalars)
-        made.copied = [i for i, value in enumerate(parts.forward.outputs) if _is_input(parts.forward, value)]
         changed = {p.kind for p in self.products} - {"result"}
         made.lasting = ", ".join(sorted(changed)) or (
             "numbers of the host" if any(number is None for number, _ in made.events) else ""
@@ -216,6 +217,9 @@ class Session:
         self._parents(made)
         for product in self.products:
             product.tensor = None
+        made.simple = len(self.products) == 1 and rebuild is next and made.backward is None
+        made.simple = made.simple and not made.stamped and self.products[0].output == 0
+        made.names = list(self.before.tensors.values())
         return made
 
     def _sources(self, made: Variant) -> None:
@@ -255,10 +259,13 @@ class Session:
             if self.nodes[i] is not None or (array.base is not None and id(array.base) in bases):
                 made.fixed.add(i)
         made.inputs = made.inputs[: self.point.inputs]
-        made.contents = [
+        contents = [
             Content(array, name) for array, name in self.before.arrays.values()
             if type(array) is numpy.ndarray and array.dtype.kind != "O"
         ]  # fmt: skip
+        made.elements = [content.elements for content in contents]
+        made.contents = [elements() for elements in made.elements]
+        made.called = [content.name for content in contents]
 
     def _parents(self, made: Variant) -> None:
         """What the way back leads to."""
@@ -314,19 +321,6 @@ def _walked(node: Node, start: int) -> bool:
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return False
-
-
-def _is_input(program: Program, value: Value) -> bool:
-    """Whether a value is an input, or may share memory with one."""
-    maker = {v.number: call for call in program.calls for v in call.results}
-    waiting = [value.number]
-    while waiting:
-        call = maker.get(waiting.pop())
-        if call is None:
-            return True
-        if call.view:
-            waiting += [v.number for v in values_in((call.args, call.kwargs))]
     return False
 
 

@@ -134,8 +134,8 @@ class Place:
         return f"{self.name}.{key}" if self.name else str(key)
 
 
-CHUNK = 1 << 18
-"""Elements that are compared at a time."""
+CHUNK = 1 << 20
+"""Bytes that are compared at a time."""
 
 
 class Content:
@@ -144,19 +144,23 @@ class Content:
     NumPy does not tell who reads an array, so ``table[0]`` may stand as a number in the program.
     """
 
-    __slots__ = ("array", "copy", "name")
+    __slots__ = ("_kept", "array", "elements", "name")
 
     def __init__(self, array: numpy.ndarray[Any, Any], name: str) -> None:
         self.array, self.name = array, name
-        self.copy = list(self._parts())
+        if array.nbytes <= CHUNK:
+            self.elements: Callable[[], Any] = array.tobytes
+        else:
+            self._kept = list(self._parts())
+            self.elements = self._same
 
     def _parts(self) -> Iterator[bytes]:
         flat = self.array.reshape(-1)
-        return (flat[i : i + CHUNK].tobytes() for i in range(0, flat.size, CHUNK))
+        step = CHUNK // self.array.itemsize
+        return (flat[i : i + step].tobytes() for i in range(0, flat.size, step))
 
-    def same(self) -> bool:
-        """Whether the elements are as they were."""
-        return all(map(operator.eq, self._parts(), self.copy))
+    def _same(self) -> bool:
+        return all(map(operator.eq, self._parts(), self._kept))
 
 
 def alike(new: Any, old: Any) -> bool:
@@ -245,7 +249,9 @@ class Surroundings:
 
     def _walk(self, roots: list[tuple[str, Any]]) -> None:
         self.places, self.tensors, self.arrays = [], {}, {}
-        self.sequences = [Sequence("numpy.random", numpy.random.get_state), Sequence("random", random.getstate)]
+        self.sequences = []
+        if "random" in self._names:
+            self.sequences += [Sequence("numpy.random", numpy.random.get_state), Sequence("random", random.getstate)]
         self._seen: dict[int, Any] = {}
         self._waiting: deque[tuple[str, Any]] = deque(roots)
         while self._waiting:
@@ -267,6 +273,8 @@ class Surroundings:
             self._function(name, value)
         elif isinstance(value, types.MethodType):
             self._waiting += [(name.rpartition(".")[0] or name, value.__self__), (name, value.__func__)]
+        elif isinstance(value, types.BuiltinMethodType):
+            self._waiting.append((name, value.__self__))
         elif isinstance(value, Wrapper):
             self._waiting.append((name, value.__wrapped__))
         elif isinstance(value, functools.partial):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter, is_
+from operator import attrgetter, call, eq, is_
 from typing import Any
 
 from .. import backend, random
@@ -14,9 +14,10 @@ from ..core.node import age
 from ..tracing.program import Value
 from ..transforms.gradient import variable
 from .backward import WayBack
+from .guards import reader
 from .signature import taken_apart
 from .split import Split
-from .surroundings import Content, Place, alike
+from .surroundings import Place, alike
 
 DATA, NODE = attrgetter("data"), attrgetter("node")
 
@@ -88,7 +89,16 @@ class Variant:
     """The numbers of those whose array must be the one that was recorded: variables, and what shares memory."""
     graded: list[tuple[Any, bool]]
     """The variables whose gradients were asked for, and whether they had one."""
-    contents: list[Content]
+    elements: list[Callable[[], Any]]
+    """Functions that give the elements of arrays that NumPy may have read, what they are to be, and their names."""
+    contents: list[Any]
+    called: list[str]
+    names: list[tuple[Tensor, str]]
+    """What Tensors are called."""
+    read_places: Callable[[], list[Any]]
+    """What is in all places now."""
+    expected: list[Any]
+    """And what is to be there."""
     conditions: list[tuple[Callable[[], tuple[Any, ...]], tuple[Any, ...]]]
     own: set[int]
     """The ids of the arrays that are found beside the arguments."""
@@ -113,13 +123,13 @@ class Variant:
     """How many numbers there are."""
     draws: bool
     """Whether random numbers are drawn."""
-    copied: list[int]
-    """The outputs that may share memory with an input."""
 
     # What is done with its outputs.
     products: list[Product]
     rebuild: Callable[[Iterator[Any]], Any]
     plain: bool
+    simple: bool
+    """Whether the first output is the result, and all that is made."""
     stamped: list[Leaf]
     """The variables whose memory it changes."""
     lasting: str
@@ -148,27 +158,52 @@ class Variant:
 
     def fits(self) -> bool:
         """Whether all that was read beside the arguments is as it was."""
-        for place in self.places:
-            if not place.same(self.replaced):
-                return False
-        if not all(map(is_, map(NODE, self.tensors), self.nodes)):
+        try:
+            now = self.read_places()
+        except ValueError:
             return False
-        arrays = list(map(DATA, self.tensors))
-        if not all(map(is_, arrays, self.datas)):
-            for i, (new, old) in enumerate(zip(arrays, self.datas, strict=True)):
-                if new is not old and not self._moved(i, new):
+        if not (len(now) == len(self.expected) and all(map(is_, now, self.expected))):
+            if any(not place.same(self.replaced) for place in self.places):
+                return False
+            self.expected = self.read_places()
+        tensors = self.tensors
+        if not all(map(is_, map(NODE, tensors), self.nodes)):
+            return False
+        if not all(map(is_, map(DATA, tensors), self.datas)):
+            for i, tensor in enumerate(tensors):
+                if tensor.data is not self.datas[i] and not self._moved(i, tensor.data):
                     return False
+        if self.contents and not all(map(eq, map(call, self.elements), self.contents)):
+            return False
         for node, there in self.graded:
             if (node.watch.grad is None) is there:
-                return False
-        for content in self.contents:
-            if not content.same():
                 return False
         for condition, values in self.conditions:
             found = condition()
             if len(found) != len(values) or not all(a is b or alike(a, b) for a, b in zip(found, values, strict=True)):
                 return False
         return True
+
+    def why_not(self) -> str:
+        """What is not as it was, to be told; empty where all is."""
+        for place in self.places:
+            if not place.same(self.replaced):
+                changes = place.changes()
+                return place.label(changes[0][0]) if changes else place.name
+        for tensor, name in self.names:
+            i = self.numbers.get(id(tensor))
+            if i is not None and (tensor.node is not self.nodes[i] or tensor.data is not self.datas[i]):
+                return name
+        changed = [
+            name for name, elements, content in zip(self.called, self.elements, self.contents, strict=True)
+            if elements() != content
+        ]  # fmt: skip
+        return f"the elements of {changed[0]}" if changed else "" if self.fits() else "gradients, or the optimizer"
+
+    def ready(self) -> None:
+        """Look at what is to stay as it is."""
+        self.read_places = reader(self.places)
+        self.expected = self.read_places()
 
     def _moved(self, i: int, new: Any) -> bool:
         """Whether a Tensor may have another array than when its program was recorded."""
@@ -210,14 +245,19 @@ class Variant:
         for i, node in self.grads:
             inputs[i] = node.watch.grad.data
         state = random.default_generator._state if self.draws else (0, 0)
-        numbers = _numbers(self.events, self.scalars)
+        numbers = _numbers(self.events, self.scalars) if self.events else ()
         made = self.forward(inputs, numbers)
-        for i in self.copied:
-            made[i] = backend.duplicate(made[i])
+        if self.simple:
+            return made[0] if self.plain else Tensor(made[0])
         return self.deliver(made, inputs, numbers, leaves, state)
 
     def deliver(
-        self, made: Sequence[Any], inputs: list[Any], numbers: list[Any], leaves: Sequence[Any], state: tuple[int, int]
+        self,
+        made: Sequence[Any],
+        inputs: list[Any],
+        numbers: Sequence[Any],
+        leaves: Sequence[Any],
+        state: tuple[int, int],
     ) -> Any:
         """Give everything that was made to whom it is for; the result."""
         for node in self.stamped:
