@@ -47,6 +47,16 @@ class Programs:
         self.count = 0
         self.lock = RLock()
 
+    def add(self, key: Any, variant: Variant) -> None:
+        """Keep one more, and of all only the newest."""
+        self.found.setdefault(key, []).insert(0, variant)
+        self.count += 1
+        if sum(map(len, self.found.values())) > MOST:
+            oldest = next(iter(self.found))
+            self.found[oldest].pop()
+            if not self.found[oldest]:
+                del self.found[oldest]
+
     def __deepcopy__(self, memo: Any) -> Programs:
         return Programs()
 
@@ -94,11 +104,11 @@ class Jitted(Wrapper):
     def _call(self, programs: Programs, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if programs.last is not None and not kwargs and not careful.on:
             modes, kinds, variant = programs.last
-            given = _plain(args, kinds)
-            if given is not None and modes == _modes():
+            plain = _plain(args, kinds)
+            if plain is not None and modes == _modes():
                 with programs.lock:
-                    if variant.fits() and not variant.mixes(given):
-                        return variant.run(args, given)
+                    if variant.fits() and not variant.mixes(plain):
+                        return variant.run(args, plain)
         function = self.__wrapped__ if instance is None else self.__wrapped__.__get__(instance)
         if careful.on and (backend.recorder() or debugging() or observer() is not None or mapping.get() is not None):
             return function(*args, **kwargs)
@@ -159,8 +169,7 @@ class Jitted(Wrapper):
             programs.unsettled.add(key)
         else:
             variant.objects = taken.objects
-            programs.found.setdefault(key, []).insert(0, variant)
-            programs.count += 1
+            programs.add(key, variant)
             if programs.count == MANY:
                 warnings.warn(
                     f"{self!r} was recorded {MANY} times, each for other shapes or other values of Python "
