@@ -47,7 +47,7 @@ def gathered(xp: Namespace, x: Array, window: Window, buffers: dict[int, Array])
 
 def added(xp: Namespace, columns: Array, x: Array, window: Window) -> None:
     """Add columns of shape ``(C, *kernel, N, *outer)`` to ``x``, shape ``(C, N, *inner)``, in their places."""
-    if compiled_windows.added(columns, x, window) or launched_windows.added(columns, x, window):
+    if compiled_windows.added(columns, x, window) or launched_windows.added(xp, columns, x, window):
         return
     ndim = len(window.inner)
     place = (ALL,) * (ndim + 1)

@@ -159,7 +159,7 @@ def spread(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window
         xp.matmul(matrices, _by_channel(xp, flat, images, positions, groups), out=buffer)
         columns = xp.reshape(buffer, (channels, *window.kernel, n, *strip.outer))
         if fresh:
-            launched_windows.added(columns, moved[:, images], window, bias, fresh)
+            launched_windows.added(xp, columns, moved[:, images], window, bias, fresh)
         else:
             added(xp, columns, moved[:, images, seen], strip)
     return x
@@ -211,7 +211,7 @@ def fold(xp: Namespace, columns: Array, window: Window) -> Array:
     count, channels = columns.shape[0], columns.shape[1] // window.size
     columns = xp.reshape(columns, (count * channels, *window.kernel, 1, *window.outer))
     x = xp.empty((count * channels, 1, *window.inner), dtype=columns.dtype)
-    if not launched_windows.added(columns, x, window, fresh=True):
+    if not launched_windows.added(xp, columns, x, window, fresh=True):
         x[...] = 0
         added(xp, columns, x, window)
     return xp.reshape(x, (count, channels, *window.inner))

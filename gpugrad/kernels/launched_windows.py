@@ -20,15 +20,17 @@ result, and what is read at most k times, mostly from a cache. Functions give No
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from math import prod
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from ..backend import BACKENDS, Array, Backend, Namespace, as_dtype
 from ..backend.dtypes import name_of
 from .cuda_types import COMPUTE, PRELUDE, STORAGE
-from .elementwise import MOST_NARROW, reach
+from .elementwise import MOST_NARROW, contiguous, reach
+from .kernel import BLOCK, nothing, remember
 from .rows import LONG_BLOCK, reduction
 from .windows import Window
 
@@ -250,105 +252,194 @@ def owner_of(*arrays: Array | None) -> Backend | None:
     return owner if alike else None
 
 
+class Launch(NamedTuple):
+    """What a launch on arrays of certain dtypes, shapes and strides needs.
+
+    Attributes:
+        start: see :meth:`Backend.launcher`; None for what is left to the reference.
+        threads: in whole blocks.
+        block: threads in a block.
+        order: takes the arrays that the kernel needs out of those that are read and the result.
+        shape, dtype: of the result.
+        fits: whether the kernel can read all arrays as they lie.
+        numbers: the last argument: sizes and steps.
+    """
+
+    start: Callable[..., None] | None
+    threads: int
+    block: int
+    order: Callable[[tuple[Array, ...]], tuple[Array, ...]]
+    shape: tuple[int, ...]
+    dtype: Any
+    fits: bool
+    numbers: Any
+
+
+LEFT = Launch(None, 0, 0, tuple, (), None, True, None)
+"""What is left to the reference."""
+
+_plans: dict[Any, Launch] = {}
+
+
+def _launched(
+    xp: Namespace, mode: str, window: Window, axes: str, sides: tuple[str, ...], arrays: tuple[Array, ...],
+    factor: float | None = None, bias: Array | None = None, into: Array | None = None, fresh: bool = True,
+) -> Any:  # fmt: skip
+    """Launch a kernel, and give its result.
+
+    Args:
+        xp: of the arrays.
+        mode: see above.
+        window: of at most three axes.
+        axes: what the first axes of arrays are: c for channels, n for images.
+        sides: which arrays are read, and last the result.
+        arrays: those that are read.
+        factor: of sums.
+        bias: a number for each channel.
+        into: the result, or None for a new one.
+        fresh: whether what was in the result does not count.
+    """
+    kind = type(arrays[0])
+    owner = BACKENDS.get(kind)
+    if owner is None or not owner.compiles:
+        return NotImplemented
+    key = [owner, mode, window, fresh]
+    for a in arrays if into is None and bias is None else (*arrays, into, bias):
+        if a is None:
+            key.append(None)
+        elif type(a) is not kind:
+            return NotImplemented
+        else:
+            key += a.dtype, a.shape, a.strides
+    if owner.several_devices:
+        key.append(owner.current_index)
+    known = tuple(key)
+    plan = _plans.get(known)
+    if plan is None:
+        plan = remember(_plans, known, _plan(owner, mode, window, axes, sides, arrays, bias, into, fresh))
+    start, threads, block, order, shape, dtype, fits, numbers = plan
+    if start is None:
+        return NotImplemented
+    if not fits:
+        arrays = tuple([
+            a if _fits(mode, side, a) else xp.ascontiguousarray(a) for side, a in zip(sides, arrays, strict=False)
+        ])  # fmt: skip
+        bias = None if bias is None else xp.ascontiguousarray(bias)
+    made = kind(shape, dtype) if into is None else into
+    more = () if factor is None else (float(factor),)
+    start(threads, (*order((*arrays, made)), *(() if bias is None else (bias,)), *more, numbers), 0, block)
+    return made
+
+
+def _plan(
+    owner: Backend, mode: str, window: Window, axes: str, sides: tuple[str, ...], arrays: tuple[Array, ...],
+    bias: Array | None, into: Array | None, fresh: bool,
+) -> Launch:  # fmt: skip
+    which = arrays[-1] if mode in ("won", "back") else None
+    numbers = "uint8" if window.size < LAST["uint8"] + 1 else "int32"
+    numbers = numbers if which is None else name_of(which.dtype)
+    alike = (*[a for a in arrays if a is not which], into, bias)
+    if owner_of(*alike) is None or numbers not in LAST:
+        return LEFT
+    fitting = [_fits(mode, side, a) for side, a in zip(sides, arrays, strict=False)]
+    fits = all(fitting) and (bias is None or bias.flags.c_contiguous)
+    if into is not None and not (fits and _whole(into)):
+        return LEFT  # what is written into may not be copied
+    unit, first = MODES[mode], arrays[0]
+    if into is None:
+        sizes = {"position": window.outer, "element": window.inner, "filter": window.kernel}[unit]
+        shape = (*(first.shape[1:2] if unit == "filter" else first.shape[: len(axes)]), *sizes)
+        dtype, row = as_dtype(numbers) if mode == "win" else first.dtype, contiguous(shape)
+    else:
+        shape, dtype, row = into.shape, into.dtype, _in_elements(into)
+    rows = [*(_in_elements(a) if ok else contiguous(a.shape) for a, ok in zip(arrays, fitting, strict=True)), row]
+    lead = into if mode == "add" and into is not None else first
+    named = dict(zip(axes, lead.shape, strict=False))
+    channels, images, count = named["c"], named.get("n", 1), prod(shape)
+    steps = {side: _steps(row, axes, len(window.inner)) for side, row in zip(sides, rows, strict=True)}
+    tap = images * window.positions
+    if mode in ("scale", "turn", "dot"):
+        steps["third"] = (window.size, 1, 0, 0, 0, 0)
+    elif mode == "copy":
+        steps["outer"] = (0,) * 6
+    elif mode == "add":
+        steps["outer"] = (window.size * tap, tap, window.positions,
+                          *_three(tuple(prod(window.outer[a + 1 :]) for a in range(len(window.outer))), 0))  # fmt: skip
+    integers = (
+        *(n for row in (window.kernel, window.outer, window.inner, window.stride, window.dilation)
+          for n in _three(row, 1)), *_three(window.before, 0), channels, images,
+        *(n for side in SIDES for n in steps.get(side, (0,) * 6)), count,
+    )  # fmt: skip
+    spans = [reach((channels, window.size, images, *_three(window.inner if side == "inner" else window.outer, 1)),
+                   steps[side]) for side in sides]  # fmt: skip
+    limits = [i + 2 * k * d for i, k, d in zip(window.inner, window.kernel, window.dilation, strict=True)]
+    wide = max(count, *spans, *limits, images * window.positions) > MOST_NARROW
+    text = source(mode, name_of(first.dtype), numbers, wide, bias is not None, fresh)
+    block, threads = (LONG_BLOCK, count * LONG_BLOCK) if unit == "filter" else (BLOCK, count)
+    return Launch(
+        owner.launcher(text, f"window_{mode}") if count else nothing,
+        -(-threads // block) * block,
+        block,
+        itemgetter(*[sides.index(side) for side in _used(mode)]),
+        shape,
+        dtype,
+        fits,
+        owner.struct(integers, wide),
+    )
+
+
 def _three(sizes: tuple[int, ...], missing: int) -> tuple[int, ...]:
     return (missing,) * (AXES - len(sizes)) + tuple(sizes)
 
 
-def _whole(xp: Namespace, a: Array) -> Array:
-    """An array whose strides are multiples of the size of its elements."""
-    return a if not any(s % a.dtype.itemsize for s in a.strides) else xp.ascontiguousarray(a)
+def _whole(a: Array) -> bool:
+    """Whether strides are multiples of the size of an element."""
+    return not any(s % a.dtype.itemsize for s in a.strides)
 
 
-def _steps(a: Array, axes: str, ndim: int) -> tuple[int, ...]:
+def _fits(mode: str, side: str, a: Array) -> bool:
+    """Whether the kernel can read an array as it lies: columns and filters have to be contiguous."""
+    strict = side == {"scale": "third", "turn": "third", "add": "outer"}.get(mode)
+    return bool(a.flags.c_contiguous) if strict else _whole(a)
+
+
+def _in_elements(a: Array) -> tuple[int, ...]:
+    return tuple([s // a.dtype.itemsize for s in a.strides])
+
+
+def _steps(steps: tuple[int, ...], axes: str, ndim: int) -> tuple[int, ...]:
     """The elements between neighbours: along the axes that ``axes`` names, c, t or n, and along the last ``ndim``."""
-    size = a.dtype.itemsize
-    steps = [s // size for s in a.strides]
     named = dict(zip(axes, steps, strict=False))
-    last = steps[a.ndim - ndim :] if ndim else []
+    last = steps[len(steps) - ndim :] if ndim else []
     return (*(named.get(axis, 0) for axis in "ctn"), *_three(tuple(last), 0))
-
-
-def _run(
-    owner: Backend, mode: str, window: Window, channels: int, images: int, count: int,
-    arrays: dict[str, tuple[Array, tuple[int, ...]]], numbers: str = "uint8", bias: Array | None = None,
-    fresh: bool = True, factor: float = 1.0,
-) -> None:  # fmt: skip
-    """Launch a kernel.
-
-    Args:
-        owner: of the arrays.
-        mode: see above.
-        window: of at most three axes.
-        channels: how many.
-        images: how many.
-        count: of results.
-        arrays: those that the mode needs, each with the steps along its axes.
-        numbers: the dtype of ``which``.
-        bias: a number for each channel, contiguous.
-        fresh: whether what was in the result does not count.
-        factor: of sums.
-    """
-    sizes = (window.kernel, window.outer, window.inner, window.stride, window.dilation)
-    steps = {side: arrays[side][1] if side in arrays else (0,) * 6 for side in SIDES}
-    integers = (
-        *(n for row in sizes for n in _three(row, 1)), *_three(window.before, 0), channels, images,
-        *(n for side in SIDES for n in steps[side]), count,
-    )  # fmt: skip
-    spans = [reach((channels, window.size, images, *_three(window.inner if side == "inner" else window.outer, 1)),
-                   steps[side]) for side in arrays]  # fmt: skip
-    limits = [i + 2 * k * d for i, k, d in zip(window.inner, window.kernel, window.dilation, strict=True)]
-    wide = max(count, *spans, *limits, images * window.positions) > MOST_NARROW
-    given = [arrays[side][0] for side in _used(mode)]
-    dtype = name_of(arrays["inner" if "inner" in arrays else "outer"][0].dtype)
-    more = ([bias] if bias is not None else []) + ([float(factor)] if mode in ("sum", "share") else [])
-    text = source(mode, dtype, numbers, wide, bias is not None, fresh)
-    block = LONG_BLOCK if MODES[mode] == "filter" else 256
-    threads = count * LONG_BLOCK if MODES[mode] == "filter" else count
-    owner.launch(text, f"window_{mode}", threads, (*given, *more, owner.struct(integers, wide)), block)
 
 
 def gathered(xp: Namespace, x: Array, window: Window, buffers: dict[int, Array]) -> Any:
     """See :func:`~gpugrad.kernels.columns.gathered`."""
-    owner = owner_of(x)
-    if owner is None or window.plain:
+    if window.plain or owner_of(x) is None:
         return NotImplemented
-    (channels, images), ndim = x.shape[:2], len(window.inner)
-    x = _whole(xp, x)
     if -1 not in buffers:
-        buffers[-1] = type(x)((channels, *window.kernel, images, *window.outer), x.dtype)
-    columns = buffers[-1]
-    arrays = {"inner": (x, _steps(x, "cn", ndim)), "outer": (columns, (0,) * 6)}
-    _run(owner, "copy", window, channels, images, columns.size, arrays)
-    return columns
+        buffers[-1] = type(x)((x.shape[0], *window.kernel, x.shape[1], *window.outer), x.dtype)
+    x = x if _whole(x) else xp.ascontiguousarray(x)
+    return _launched(xp, "copy", window, "cn", ("inner", "outer"), (x,), into=buffers[-1])
 
 
-def added(columns: Array, x: Array, window: Window, bias: Array | None = None, fresh: bool = False) -> bool:
+def added(
+    xp: Namespace, columns: Array, x: Array, window: Window, bias: Array | None = None, fresh: bool = False
+) -> bool:
     """See :func:`~gpugrad.kernels.columns.added`; False if it is not done.
 
     Args:
+        xp: of the arrays.
         columns: contiguous.
         x: shape ``(C, N, *inner)``.
         window: what slides over it.
         bias: what is added to each channel.
         fresh: whether what is in ``x`` does not count.
     """
-    owner = owner_of(columns, x, bias)
-    if owner is None or not columns.flags.c_contiguous or any(s % x.dtype.itemsize for s in x.strides):
-        return False
-    (channels, images), ndim = x.shape[:2], len(window.inner)
-    tap = images * window.positions
-    places = _places_of(window)
-    arrays = {
-        "inner": (x, _steps(x, "cn", ndim)),
-        "outer": (columns, (window.size * tap, tap, window.positions, *places)),
-    }
-    _run(owner, "add", window, channels, images, x.size, arrays, bias=bias, fresh=fresh)
-    return True
-
-
-def _places_of(window: Window) -> tuple[int, ...]:
-    """The steps along contiguous positions."""
-    return _three(tuple(prod(window.outer[a + 1 :]) for a in range(len(window.outer))), 0)
+    sides = ("outer", "inner")
+    made = _launched(xp, "add", window, "cn", sides, (columns,), bias=bias, into=x, fresh=fresh)
+    return made is not NotImplemented
 
 
 # ---------------------------------------------------------------- pooling, of arrays of shape (M, *inner)
@@ -356,107 +447,42 @@ def _places_of(window: Window) -> tuple[int, ...]:
 
 def pooled(xp: Namespace, mode: str, x: Array, window: Window, factor: float = 1.0) -> Any:
     """The largest element (``max``) or the sum (``sum``) under each window, times a factor."""
-    owner = owner_of(x)
-    if owner is None:
-        return NotImplemented
-    x, ndim = _whole(xp, x), len(window.inner)
-    y = type(x)((x.shape[0], *window.outer), x.dtype)
-    arrays = {"inner": (x, _steps(x, "c", ndim)), "outer": (y, _steps(y, "c", ndim))}
-    _run(owner, mode, window, x.shape[0], 1, y.size, arrays, factor=factor)
-    return y
+    return _launched(xp, mode, window, "c", ("inner", "outer"), (x,), factor if mode == "sum" else None)
 
 
 def winners(xp: Namespace, x: Array, y: Array, window: Window) -> Any:
     """See :func:`~gpugrad.kernels.pooling.winners`."""
-    owner = owner_of(x, y)
-    if owner is None:
-        return NotImplemented
-    x, y, ndim = _whole(xp, x), _whole(xp, y), len(window.inner)
-    numbers = "uint8" if window.size < LAST["uint8"] + 1 else "int32"
-    which = type(x)(y.shape, as_dtype(numbers))
-    arrays = {"inner": (x, _steps(x, "c", ndim)), "outer": (y, _steps(y, "c", ndim)),
-              "third": (which, _steps(which, "c", ndim))}  # fmt: skip
-    _run(owner, "win", window, x.shape[0], 1, y.size, arrays, numbers)
-    return which
-
-
-def _with_numbers(xp: Namespace, mode: str, given: Array, which: Array, shape: tuple[int, ...], window: Window) -> Any:
-    """``won`` or ``back``: what is made of an array and of offsets."""
-    owner = owner_of(given)
-    numbers = name_of(which.dtype)
-    if owner is None or type(which) is not type(given) or numbers not in LAST:
-        return NotImplemented
-    given, which, ndim = _whole(xp, given), _whole(xp, which), len(window.inner)
-    made = type(given)((given.shape[0], *shape), given.dtype)
-    sides = ("inner", "outer") if mode == "won" else ("outer", "inner")
-    arrays = {side: (a, _steps(a, "c", ndim)) for side, a in zip(sides, (given, made), strict=True)}
-    arrays["third"] = which, _steps(which, "c", ndim)
-    _run(owner, mode, window, given.shape[0], 1, made.size, arrays, numbers)
-    return made
+    return _launched(xp, "win", window, "c", ("inner", "outer", "third"), (x, y))
 
 
 def won(xp: Namespace, x: Array, which: Array, window: Window) -> Any:
     """See :func:`~gpugrad.kernels.pooling.won`."""
-    return _with_numbers(xp, "won", x, which, window.outer, window)
+    return _launched(xp, "won", window, "c", ("inner", "third", "outer"), (x, which))
 
 
 def returned(xp: Namespace, g: Array, which: Array, window: Window) -> Any:
     """See :func:`~gpugrad.kernels.pooling.returned`."""
-    return _with_numbers(xp, "back", g, which, window.inner, window)
+    return _launched(xp, "back", window, "c", ("outer", "third", "inner"), (g, which))
 
 
 def spread_out(xp: Namespace, g: Array, window: Window, factor: float = 1.0) -> Any:
     """Each element of ``g`` times a factor, added to all that its window sees: ``(M, *outer)`` to ``(M, *inner)``."""
-    owner = owner_of(g)
-    if owner is None:
-        return NotImplemented
-    g, ndim = _whole(xp, g), len(window.inner)
-    x = type(g)((g.shape[0], *window.inner), g.dtype)
-    arrays = {"inner": (x, _steps(x, "c", ndim)), "outer": (g, _steps(g, "c", ndim))}
-    _run(owner, "share", window, g.shape[0], 1, x.size, arrays, factor=factor)
-    return x
+    return _launched(xp, "share", window, "c", ("outer", "inner"), (g,), factor)
 
 
 # ---------------------------------------------------------------- convolution of each channel with one filter
 
 
-def _filtered(
-    xp: Namespace, mode: str, given: Array, w: Array, bias: Array | None, sizes: tuple[int, ...], window: Window
-) -> Any:
-    """``scale`` or ``turn``: what is made of an array ``(N, C, ...)`` and weights ``(C, *kernel)``."""
-    owner = owner_of(given, w, bias)
-    if owner is None:
-        return NotImplemented
-    given, ndim = _whole(xp, given), len(window.inner)
-    w, bias = xp.ascontiguousarray(w), None if bias is None else xp.ascontiguousarray(bias)
-    images, channels = given.shape[:2]
-    made = type(given)((images, channels, *sizes), given.dtype)
-    sides = ("inner", "outer") if mode == "scale" else ("outer", "inner")
-    arrays = {side: (a, _steps(a, "nc", ndim)) for side, a in zip(sides, (given, made), strict=True)}
-    arrays["third"] = w, (window.size, 1, 0, 0, 0, 0)
-    _run(owner, mode, window, channels, images, made.size, arrays, bias=bias)
-    return made
-
-
 def depthwise(xp: Namespace, x: Array, w: Array, bias: Array | None, window: Window) -> Any:
     """``y[n, c] = bias[c] + sum_k w[c, k] x[n, c, ...]``: shapes ``(N, C, *inner)``, ``(C, *kernel)`` and ``(C,)``."""
-    return _filtered(xp, "scale", x, w, bias, window.outer, window)
+    return _launched(xp, "scale", window, "nc", ("inner", "third", "outer"), (x, w), bias=bias)
 
 
 def depthwise_back(xp: Namespace, g: Array, w: Array, bias: Array | None, window: Window) -> Any:
     """The transpose of :func:`depthwise` by x: ``(N, C, *outer)`` to ``(N, C, *inner)``, a bias added."""
-    return _filtered(xp, "turn", g, w, bias, window.inner, window)
+    return _launched(xp, "turn", window, "nc", ("outer", "third", "inner"), (g, w), bias=bias)
 
 
 def depthwise_filters(xp: Namespace, x: Array, g: Array, window: Window) -> Any:
     """The transpose of :func:`depthwise` by w: shape ``(C, *kernel)``."""
-    owner = owner_of(x, g)
-    if owner is None:
-        return NotImplemented
-    x, g, ndim = _whole(xp, x), _whole(xp, g), len(window.inner)
-    images, channels = x.shape[:2]
-    w = type(x)((channels, *window.kernel), x.dtype)
-    arrays = {"inner": (x, _steps(x, "nc", ndim)), "outer": (g, _steps(g, "nc", ndim)),
-              "third": (w, (window.size, 1, 0, 0, 0, 0))}  # fmt: skip
-    _run(owner, "dot", window, channels, images, w.size, arrays)
-    return w
+    return _launched(xp, "dot", window, "nc", ("inner", "outer", "third"), (x, g))

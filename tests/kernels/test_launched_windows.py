@@ -169,6 +169,7 @@ def test_convolution_through_columns(cupy, rng, monkeypatch):
 
 def test_64_bit_indices(cupy, rng, monkeypatch):
     monkeypatch.setattr(launched_windows, "MOST_NARROW", 10)
+    monkeypatch.setattr(launched_windows, "_plans", {})
     w = WINDOWS[3]
     x, g = drawn(rng, (2, 3, *w.inner), "float32", odd=True), drawn(rng, (2, 3, *w.outer), "float32")
     weight = drawn(rng, (3, 1, *w.kernel), "float32")
