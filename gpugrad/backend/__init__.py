@@ -12,6 +12,7 @@ from .registry import (
     BACKENDS,
     EAGER,
     NAMESPACES,
+    NUMBERS,
     WEAK,
     Array,
     Backend,
@@ -51,7 +52,8 @@ from .sizes import Size
 from .summary import memory_summary
 
 __all__ = [
-    "BACKENDS", "KINDS", "NAMESPACES", "EAGER", "Size", "WEAK", "Array", "Backend", "DType", "Device", "Namespace",
+    "BACKENDS", "KINDS", "NAMESPACES", "NUMBERS", "EAGER", "Size", "WEAK", "Array", "Backend", "DType", "Device",
+    "Namespace",
     "as_dtype", "backend_for", "backend_of", "beside", "choose", "cpu", "default_device", "default_dtype", "device_of",
     "dtypes", "duplicate", "fetch", "forget_cuda", "is_array", "is_floating", "is_short", "lifted", "live", "load_cuda",
     "logger", "look", "matrix_functions", "memory_summary", "on_several_devices", "out_of_memory",

@@ -316,6 +316,20 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
     return y if dtype is None else y.astype(dtype)
 
 
+def full(shape: Any, fill_value: Any, *args: Any, **options: Any) -> Array:
+    """One number everywhere; it may be of a subclass of int, as the size of a Tensor is."""
+    return cupy.full(shape, _plain(fill_value), *args, **options)
+
+
+def full_like(a: Array, fill_value: Any, *args: Any, **options: Any) -> Array:
+    """As :func:`full`."""
+    return cupy.full_like(a, _plain(fill_value), *args, **options)
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, int) and type(value) is not bool else value
+
+
 AXES = """
 all amax amin any count_nonzero max min nanmax nanmin nanprod prod ptp sum
 """
@@ -330,8 +344,8 @@ def histogram(x: Array, bins: Any = 10, range: tuple[float, float] | None = None
 
 
 OWN = (
-    angle, clip, concat, convolve, digitize, divmod, floor_divide, histogram, isclose, isin, linspace, log2, logspace,
-    median, nanmedian, nansum, power, remainder, sinc, std, var, where,
+    angle, clip, concat, convolve, digitize, divmod, floor_divide, full, full_like, histogram, isclose, isin, linspace,
+    log2, logspace, median, nanmedian, nansum, power, remainder, sinc, std, var, where,
 )  # fmt: skip
 MENDED: dict[str, Callable[..., Any]] = (
     {function.__name__: function for function in OWN}

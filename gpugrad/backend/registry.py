@@ -258,8 +258,10 @@ SPECIAL: dict[Namespace, Any] = {}
 MATRIX_FUNCTIONS: dict[Namespace, str] = {}
 """The module of further linear algebra beside an array library, by name."""
 
-WEAK = frozenset({bool, int, float, complex, Size})
+WEAK = frozenset({bool, int, float, complex})
 """Python's own numbers: their dtype gives way to that of the array beside them (NEP 50)."""
+NUMBERS = WEAK | {Size}
+"""What is taken for such a number; CuPy takes exactly those of ``WEAK``."""
 
 
 _recorder: ContextVar[Any] = ContextVar("gpugrad_recorder", default=None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from .. import backend
-from ..backend import BACKENDS, NAMESPACES, WEAK, Array, Device
+from ..backend import BACKENDS, NAMESPACES, NUMBERS, WEAK, Array, Device
 from . import modes
 from .errors import GradientError, explain, look_closely, user_line
 from .modes import careful, recording
@@ -142,7 +142,7 @@ def _or_not_implemented(op: Primitive, operands: tuple[Any, ...], params: dict[s
 
 def is_operand(value: Any) -> bool:
     """Whether an operator computes with ``value``, or says what to write instead; no other type may then take over."""
-    if isinstance(value, Tensor | numpy.generic | numpy.ndarray | list | tuple | range) or type(value) in WEAK:
+    if isinstance(value, Tensor | numpy.generic | numpy.ndarray | list | tuple | range) or type(value) in NUMBERS:
         return True
     if hasattr(type(value), "__pandas_priority__"):
         return True
@@ -460,6 +460,8 @@ def checked_operand(name: str, operand: Any) -> Any:
     if _is_array_or_number(operand):
         return operand
     kind = type(operand)
+    if kind is backend.Size:
+        return int(operand)
     lends = hasattr(operand, "__dlpack__") and not isinstance(operand, numpy.ndarray)
     raise TypeError(
         f"{name}: expected a tensor, an array or a number, got "

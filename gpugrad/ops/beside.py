@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..backend import WEAK
+from ..backend import NUMBERS
 from ..core import Tensor
 from . import nested
 from .creation import asarray
@@ -24,7 +24,7 @@ def beside(value: Any, x: Tensor, dtype: Any = None) -> Tensor:
     """
     if isinstance(value, Tensor) or (backend.is_array(value) and not backend.device_of(value).is_host):
         return asarray(value, dtype=dtype)
-    if dtype is None and (isinstance(value, nested.LISTS) or type(value) in WEAK):
+    if dtype is None and (isinstance(value, nested.LISTS) or type(value) in NUMBERS):
         return nested.together("beside", value, x)[0]  # type: ignore[no-any-return]
     made = asarray(value, dtype=dtype, device="cpu")
     owner = backend.backend_of(x.data)

@@ -15,7 +15,7 @@ _host = backend.backend_for(Device("cpu")).xp
 
 def _dtype(value: Any) -> Any:
     """The dtype of an array; Python's numbers as they are, they are weak."""
-    if type(value) in backend.WEAK:
+    if type(value) in backend.NUMBERS:
         return value
     of_array = None if isinstance(value, type) else getattr(value, "dtype", None)  # numpy.float32 has one, of no use
     return backend.as_dtype(value) if of_array is None else of_array

@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from .. import backend
-from ..backend import WEAK
+from ..backend import NUMBERS
 from ..core import Tensor, dispatch, modes
 from .shaping import _stack, reshape
 
@@ -29,7 +29,7 @@ def is_table(value: object) -> bool:
 def holds_tensors(data: Any) -> bool:
     """Whether there is a Tensor or an array of a GPU somewhere in nested lists."""
     kinds = set(map(type, data))
-    if kinds <= WEAK:
+    if kinds <= NUMBERS:
         return False
     if any(issubclass(kind, Tensor) or (kind.__module__.partition(".")[0] == "cupy") for kind in kinds):
         return True
@@ -181,6 +181,6 @@ def _part(part: Any, others: list[Any]) -> Any:
     if backend.is_array(part) and not backend.device_of(part).is_host:
         return part
     array = numpy.asarray(part)
-    if isinstance(part, numpy.generic) or type(part) in WEAK:
+    if isinstance(part, numpy.generic) or type(part) in NUMBERS:
         array = array.astype(_weak(array.dtype, others), copy=False)
     return _made(array, others)

@@ -38,7 +38,7 @@ DYNAMIC = {
 
 FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/compiled_windows.py",
                 "kernels/compiled_convolution.py", "kernels/product_loops.py",
-                "kernels/compiled_philox.py", "kernels/loops.py",
+                "kernels/compiled_philox.py", "kernels/compiled_product.py", "kernels/loops.py",
                 "kernels/row_loops.py", "kernels/reductions.py", "tracing/recorder.py",
                 "jit/places.py", "jit/execution/executable.py", "jit/execution/host.py"}  # fmt: skip
 """Files that see NumPy's arrays alone, or look which ones they have."""
@@ -107,6 +107,8 @@ def asked_for(text, place):
                 if len(chain) > 1 and chain[1] not in OF_TRACERS and id(node) not in inner:
                     yield ".".join(chain), call, where
             elif isinstance(node.value, ast.Attribute) and node.value.attr in ("flags", "data"):
+                if isinstance(node.value.value, ast.Name) and node.value.value.id == "self":
+                    continue  # of a Tensor's array, or of a channel between processes
                 yield f"cupy.ndarray.{node.value.attr}.{node.attr}", call, where
             elif node.attr == "put" and call and call[0] == 1:
                 continue  # of a queue: an array's takes places and values

@@ -329,3 +329,16 @@ def test_to():
         x.to("gpu")
     with pytest.raises(TypeError, match="expected a dtype"):
         x.to(dtype="cpu")
+
+
+@pytest.mark.parametrize("call", [
+    lambda x, n: x * n, lambda x, n: n - x, lambda x, n: x**n, lambda x, n: n <= x, lambda x, n: gg.maximum(x, n),
+    lambda x, n: gg.where(x > 1, x, n), lambda x, n: gg.clip(x, 0, n), lambda x, n: gg.full_like(x, n),
+    lambda x, n: gg.full(2, n, device=x.device), lambda x, n: gg.pad(x, (n, 1), constant_values=n),
+    lambda x, n: gg.tensor([n, n], device=x.device), lambda x, n: numpy.add(x, n), lambda x, n: gg.arange(n),
+])  # fmt: skip
+def test_the_size_counts_as_a_number_everywhere(call, device):
+    """It is of a subclass of int, which CuPy's functions refuse."""
+    x = gg.tensor([1.0, 2.0, 3.0], device=device)
+    got, expected = call(x, x.size), call(x, 3)
+    assert (got.dtype, got.tolist()) == (expected.dtype, expected.tolist())

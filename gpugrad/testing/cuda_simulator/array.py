@@ -20,6 +20,8 @@ IMPLICIT = (
     "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
 )
 PYTHON_SCALARS = bool | int | float | complex
+EXACT = frozenset({bool, int, float, complex})
+"""The types of Python's numbers that functions of elements take; subclasses are refused."""
 COMPARISONS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 KINDS = "?bhilqBHILQefdFD"
 

@@ -13,7 +13,7 @@ import numpy
 import scipy.special
 
 from . import elements, reductions, searches, table
-from .array import IMPLICIT, PYTHON_SCALARS, change, check_device, check_dtype, copied, fresh, ndarray, write
+from .array import EXACT, IMPLICIT, PYTHON_SCALARS, change, check_device, check_dtype, copied, fresh, ndarray, write
 from .calls import run, run_now, unwrap
 from .compiler import CompileException
 from .state import counters, machine
@@ -226,6 +226,7 @@ def fill(made: ndarray, value: Any) -> None:
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> ndarray:
     """One value everywhere."""
+    _check_filling(fill_value)
     if dtype is None:
         dtype = fill_value.dtype if isinstance(fill_value, ndarray) else numpy.asarray(fill_value).dtype
     made = ndarray(shape, dtype, order=order)
@@ -261,12 +262,19 @@ def filled_like(name: str, value: Any) -> Function:
     return make_filled
 
 
+def _check_filling(value: Any) -> None:
+    if isinstance(value, PYTHON_SCALARS) and not isinstance(value, numpy.generic) and type(value) not in EXACT:
+        raise TypeError("can_cast() does not support Python ints, floats, and complex because the result used to "
+                        "depend on the value.")  # fmt: skip
+
+
 def full_like(
     a: ndarray, fill_value: Any, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None
 ) -> ndarray:
     """One value everywhere, laid out as ``a``."""
     if fill_value is None:
         raise AttributeError("'NoneType' object has no attribute 'dtype'")
+    _check_filling(fill_value)
     made = empty_like(a, dtype, order, subok, shape)
     made.fill(fill_value)
     return made

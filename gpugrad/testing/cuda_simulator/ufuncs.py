@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from . import elements
-from .array import PYTHON_SCALARS, ndarray
+from .array import EXACT, ndarray
 from .calls import run
 from .indexing import scatter
 
@@ -55,7 +55,7 @@ class ufunc:  # noqa: N801  CuPy's name
             out = options["out"] = args[self.nin :] if self.nout > 1 else args[self.nin]
         operands = args[: self.nin]
         for value in operands:
-            if not isinstance(value, ndarray | PYTHON_SCALARS | numpy.generic):
+            if not (isinstance(value, ndarray | numpy.generic) or type(value) in EXACT):
                 raise TypeError(f"Unsupported type {type(value)}")
         for array in out if isinstance(out, tuple) else () if out is None else (out,):
             if array is not None and not isinstance(array, ndarray):
