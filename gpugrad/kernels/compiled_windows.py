@@ -180,11 +180,36 @@ def added(columns: Array, x: Array, window: Window) -> bool:
 # ---------------------------------------------------------------- pooling, of arrays of shape (M, *inner)
 
 
+@lru_cache(256)
+def _stages(window: Window) -> tuple[Window, Window] | None:
+    """Two windows that together see the same: the first along all axes but the last, the second along the last axis.
+
+    None unless neighbours see elements that are more than 2 apart: then the first, which sees neighbours side by side
+    and does most of the work, has the speed of vectors.
+    """
+    if window.stride[-1] <= 2 or window.size == window.kernel[-1]:
+        return None
+    ones, zeros = (1,) * (len(window.inner) - 1), (0,) * (len(window.inner) - 1)
+    between = (*window.outer[:-1], window.inner[-1])
+    first = Window((*window.kernel[:-1], 1), (*window.stride[:-1], 1), (*window.dilation[:-1], 1),
+                   (*window.before[:-1], 0), window.inner, between)  # fmt: skip
+    last = [(*parts, numbers[-1]) for parts, numbers in (
+        (ones, window.kernel), (ones, window.stride), (ones, window.dilation), (zeros, window.before)
+    )]  # fmt: skip
+    return first, Window(last[0], last[1], last[2], last[3], between, window.outer)
+
+
 def pooled(mode: str, x: Array, window: Window, start: Any) -> Any:
     """The largest element (``max``) or the sum (``sum``) under each window; ``start`` where there is none."""
-    planes = x.shape[0]
-    if not usable(window, planes * window.positions, x):
+    if not usable(window, x.shape[0] * window.positions * window.size // 4, x):
         return NotImplemented
+    for stage in _stages(window) or (window,):
+        x = _pooled(mode, x, stage, start)
+    return x
+
+
+def _pooled(mode: str, x: Array, window: Window, start: Any) -> Array:
+    planes = x.shape[0]
     y = numpy.full((planes, *window.outer), start, x.dtype)
     run(mode, window, y, x, None, planes, 1, (x.strides[0], 0, 0), (window.positions, 0, 0))
     return y
@@ -212,12 +237,14 @@ def returned(g: Array, which: Array, window: Window) -> Any:
 
 def spread_out(g: Array, window: Window) -> Any:
     """Each element of ``g`` added to all that its window sees: ``(M, *outer)`` to ``(M, *inner)``."""
-    if not usable(window, g.size, g):
+    if not usable(window, g.size * window.size // 4, g):
         return NotImplemented
-    g = numpy.ascontiguousarray(g)
-    x = numpy.zeros((g.shape[0], 1, *window.inner), g.dtype)
-    _add(window, g, x, (window.positions, 0, 0))
-    return x[:, 0]
+    for stage in reversed(_stages(window) or (window,)):
+        g = numpy.ascontiguousarray(g)
+        x = numpy.zeros((g.shape[0], 1, *stage.inner), g.dtype)
+        _add(stage, g, x, (stage.positions, 0, 0))
+        g = x[:, 0]
+    return g
 
 
 # ---------------------------------------------------------------- convolution of each channel with one filter
