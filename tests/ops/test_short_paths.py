@@ -64,7 +64,7 @@ def test_static_parameters_by_position_and_by_name():
     [
         ((), {}, TypeError, "sum takes x, axis, dtype, keepdims; got 0 positional arguments"),
         ((1, None, False, 5), {}, TypeError, "sum takes x, axis"),
-        ((), {"dim": 0}, TypeError, "missing or unknown: \\['dim'\\]"),
+        ((), {"dimension": 0}, TypeError, "missing or unknown: \\['dimension'\\]"),
         ((3,), {}, ValueError, r"sum: axis 3 is out of bounds.*\[operands: float32 \(2,\) on"),
     ],
 )
