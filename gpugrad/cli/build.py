@@ -90,6 +90,13 @@ def prepared(config: Config, **options: Any) -> Training:
     model = config.make("model", among=[nn])
     if not isinstance(model, nn.Module):
         raise config.error(f"expected a gpugrad.nn.Module, got {type(model).__name__}", "model", "use")
+    if options.get("distributed"):
+        from ..distributed import SyncBatchNorm, init
+
+        model = SyncBatchNorm.convert_sync_batchnorm(model)
+        if device == "auto":
+            modes.set_default_device(init().device)
+            model.to(init().device)
     optimizer = config.make("optimizer", among=[optim], first=(model.parameters(),))
     given = {
         "folder": config.value("out", str, "runs/" + config.file.stem),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -116,12 +117,15 @@ def resume(args: argparse.Namespace) -> int:
 
 def started(known: Run, args: argparse.Namespace) -> int:
     """Run a target; what it was started with is kept in its folder as soon as the folder is known to be this run's."""
+    from ..distributed.world import started as started_together
     from ..training import CheckpointError, OtherRunError, OwnedError
     from . import build  # everything that trains, which the other commands do without
 
     options = {"resume": False} if getattr(args, "fresh", False) else {}
     options |= {"takeover": True} if args.takeover else {}
     dry = getattr(args, "dry_run", False)
+    if known.text is not None and started_together(os.environ) > 1:
+        options |= {"distributed": True}
     try:
         if known.text is None:
             return called(known, options, dry, args.allow)

@@ -195,8 +195,18 @@ class Gradients:
 
     def _finish(self) -> None:
         """At the end of a walk: sum what is left, wait, and give every parameter the mean."""
-        if self._off or not self._arrived:
-            return
+        if not self._off and self._arrived:
+            self._together()
+
+    def take_part(self) -> None:
+        """Where this rank has no ``backward`` to make: average with the others what it has, or nothing."""
+        if self.world.size > 1:
+            self._together()
+
+    def _together(self) -> None:
+        for i, p in enumerate(self.params):  # what was added up before, and got nothing now
+            if i not in self._arrived and p.grad is not None:
+                self._arrived[i] = p.grad.data
         self._send(rest=True)
         try:
             for bucket in self.buckets:

@@ -135,19 +135,24 @@ def init(timeout: float = 600.0) -> World:
 
 def _communicator(environment: Mapping[str, str]) -> Any:
     """MPI's communicator of all processes; None where there is one alone and no MPI."""
-    started = _number(environment, SIZES) or 1
-    if started == 1:
+    count = started(environment)
+    if count == 1:
         return None
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise ImportError(f"{started} processes were started together, and they talk over MPI: {EXTRA}") from error
+        raise ImportError(f"{count} processes were started together, and they talk over MPI: {EXTRA}") from error
     if MPI.COMM_WORLD.Get_size() == 1:
         raise RuntimeError(
-            f"{started} processes were started together, but MPI knows of one: start them with the mpiexec of the MPI "
+            f"{count} processes were started together, but MPI knows of one: start them with the mpiexec of the MPI "
             f"library that mpi4py uses ({MPI.Get_library_version().partition(chr(10))[0]}), or with srun"
         )
     return MPI.COMM_WORLD
+
+
+def started(environment: Mapping[str, str]) -> int:
+    """How many processes were started together, by what MPI, Slurm or ``torchrun`` leaves in the environment."""
+    return _number(environment, SIZES) or 1
 
 
 def _number(environment: Mapping[str, str], names: tuple[str, ...]) -> int | None:

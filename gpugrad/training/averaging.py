@@ -15,7 +15,7 @@ from ..backend import recorder
 from ..core import Tensor, modes
 from ..nn.functional.reducing import Note
 from ..ops.arithmetic import where
-from ..ops.creation import asarray, astype, to
+from ..ops.creation import astype, full, to
 
 Count = Any
 """What a mean is over: a number, a Tensor without a shape, or None for a sum."""
@@ -103,13 +103,17 @@ class Together:
     ``count_i / count_0 / batches``, which short floats can hold, and ``factor`` mends the rest, once the counts of all
     are known.
 
+    With a gang, the gradients are means over all ranks, each weighed so, and ``factor`` is of all their counts.
+
     >>> together = Together(2)
     >>> [together.weight(Averaged([count], 1)) for count in (3, 1)], together.factor
     ([0.5, 0.16666666666666666], 1.5)
     """
 
-    def __init__(self, batches: int) -> None:
+    def __init__(self, batches: int, gang: Any = None) -> None:
         self.batches = batches
+        self.gang = gang
+        self._unit: float | None = None
         self._first: Averaged | None = None
         self._total: Any = 0.0
 
@@ -128,6 +132,8 @@ class Together:
             return 1.0
         with modes.no_grad():
             unit = where(unit == 0, 1, unit) if isinstance(unit, Tensor) else unit or 1.0
+            if self.gang is not None:
+                unit = self._unit = self._unit or self.gang.unit(float(unit))
             relative = count / unit
             self._total = self._total + relative
             return relative / self.batches
@@ -144,7 +150,10 @@ class Together:
     def factor(self) -> Any:
         """What the gradients are multiplied by at the end; 1.0 where nothing is to be done."""
         if self._first is None or self._first.counts[0] is None:
-            return 1.0
+            return 1.0 if self.gang is None or self._first is None else float(self.gang.world.size)
+        if self.gang is not None:
+            total = self.gang.total(self._total)
+            return self.batches * self.gang.world.size / total if total else 1.0
         if isinstance(self._total, Tensor):
             with modes.no_grad():
                 return self.batches / where(self._total == 0, self.batches, self._total)
@@ -158,8 +167,9 @@ def nothing(count: Count) -> bool:
 
 def seed(weight: Any, loss: Tensor) -> Tensor:
     """A weight as the gradient from which the walk back starts."""
-    made: Tensor = to(astype(asarray(weight), loss.dtype), device=loss.device)
-    return made.reshape(loss.shape)
+    if isinstance(weight, Tensor):
+        return to(astype(weight, loss.dtype), device=loss.device).reshape(loss.shape)
+    return full(loss.shape, weight, dtype=loss.dtype, device=loss.device)  # not by way of the default dtype
 
 
 def _number(count: Count) -> Count:

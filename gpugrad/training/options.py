@@ -42,6 +42,7 @@ class Options:
     metadata: str | bool | None = None
     takeover: bool = False
     jit: bool = False
+    distributed: bool = False
 
     def __post_init__(self) -> None:
         least = min(self.accumulate, self.log_every, 1 if self.save_every is None else self.save_every)
@@ -51,6 +52,10 @@ class Options:
                 f"Trainer: expected accumulate, log_every and save_every from 1 on, save_seconds above 0, and schedule "
                 f"'step' or 'epoch', got accumulate={self.accumulate}, log_every={self.log_every}, "
                 f"save_every={self.save_every}, save_seconds={self.save_seconds}, schedule={self.schedule!r}"
+            )
+        if self.jit and self.distributed:
+            raise ValueError(
+                "Trainer: jit=True and distributed=True exclude each other: a recorded step stays on its rank"
             )
         if not self.grace > 0:
             raise ValueError(f"Trainer: expected grace in seconds, more than 0, got {self.grace}")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import logger
 from ..core import Tensor
@@ -27,6 +27,9 @@ from .reporting.log import Log
 from .reporting.progress import Progress
 from .reporting.report import write_report
 from .run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from .gang import Gang
 
 TRAIN, EVALUATE = "train", "evaluate"
 
@@ -67,6 +70,8 @@ class Run:
 
     def __init__(self, parts: Mapping[str, Stateful], options: Options) -> None:
         self.options = options
+        self.gang: Gang | None = getattr(self, "gang", None)
+        """The processes that train together; None for one alone."""
         self.step = self.epoch = 0
         self.first = 0
         """The step at which this process began."""
@@ -81,6 +86,7 @@ class Run:
         self._going: Preemption | None = None
         self._program: Description = {}
         self._log: Log | None = None
+        self._ranks: list[list[int]] | None = None  # the random numbers of all processes, when the state was saved
         self._rows: int | None = 0  # of the log, when the state was saved that was restored
         self._bar: Progress | None = None
         self._saved = self._safe = Moment(0, 0, "", 0.0)
@@ -125,6 +131,14 @@ class Run:
         """
         if self.checkpointer is None:
             return
+        if self.gang is not None:
+            self._ranks = self.gang.states(self._random)
+            if not self.gang.leads:  # what all make together for a state
+                for part in self.checkpointer.parts.values():
+                    if part is not self:
+                        part.state_dict()
+                self._safe = self._saved = self._now()
+                return
         now = self._now()
         if now[:3] != self._saved[:3]:
             self._finite(self._window.compute())
@@ -154,6 +168,11 @@ class Run:
                 self.checkpointer.own(quick=True)
             self._log.write(self.step, values, epoch=epoch, seconds=round(self.seconds, 3))
 
+    @property
+    def _leads(self) -> bool:
+        """Whether this process writes, for all that train together."""
+        return self.gang is None or self.gang.leads
+
     # ---------------------------------------------------------------- state
 
     def _mark(self) -> None:
@@ -166,9 +185,13 @@ class Run:
 
     def _keep_up(self, results: Mapping[str, float] | None = None, always: bool = False) -> None:
         """Save so early that it can be complete within the interval, and where it is not, wait for it."""
-        if always or self._since(self._saved) >= EARLY:
+        due, late = always or self._since(self._saved) >= EARLY, self._since(self._safe) >= 1
+        if self.gang is not None and self.checkpointer is not None:
+            due, late = self.gang.decided(due, late)
+        if due:
             self.save(results)
-        if self.checkpointer is not None and self._since(self._safe) >= 1:
+            late = self._since(self._safe) >= 1
+        if self.checkpointer is not None and late:
             self.checkpointer.wait()
             self._safe = self._saved
 
@@ -194,6 +217,7 @@ class Run:
             "seconds": self.seconds,
             "program": self._program,
             "rows": 0 if self._log is None else self._log.rows,
+            "ranks": self._ranks,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -203,6 +227,7 @@ class Run:
         self._window.load_state_dict(state["window"])
         self._norm = state["norm"]
         self._rows = state.get("rows")
+        self._ranks = state.get("ranks")
         for name, metric in self.options.metrics.items():
             metric.load_state_dict(state["metrics"][name])
         for callback, own in zip(self.options.callbacks, state["callbacks"], strict=True):
@@ -220,10 +245,16 @@ class Run:
             self._program = self._describe()
         if self.checkpointer is not None:
             stack.enter_context(self.checkpointer)  # an error ends the run, but not before the save under way
-            self.checkpointer.own()
+            if self._leads:
+                self.checkpointer.own()
+            if self.gang is not None:
+                self.gang.meet("the beginning of a run")
             if fresh:
                 self._restore(self.checkpointer)
-        if self._place is not None:
+        if self.gang is not None:
+            self.gang.meet(f"training from step {self.step}, epoch {self.epoch + 1}")
+            self.gang.draw(self._ranks if self.step else None)
+        if self._place is not None and self._leads:
             tell = opening.get()
             if tell is not None:
                 tell(self._place.name)
@@ -233,7 +264,7 @@ class Run:
         self._began = time.monotonic()
         self._saved = self._safe = self._now() if self.step else self._now()._replace(phase="")
         stack.callback(self._close)
-        if self.options.progress:
+        if self.options.progress and self._leads:
             device = next((p.device for p in model.parameters()), None)
             self._bar = Progress(total, price_per_hour=self.options.price_per_hour, device=device, seconds=self._spent)
             self._bar.start(done=self.step)
@@ -250,7 +281,8 @@ class Run:
 
     def _restore(self, checkpointer: Checkpointer) -> None:
         if not self.options.resume:
-            checkpointer.begin_anew()
+            if self._leads:
+                checkpointer.begin_anew()
         elif checkpointer.restore(check=self._compare) is None:
             self._unsaved = True
         else:
@@ -332,7 +364,7 @@ class Run:
         if self._bar is not None:
             self._bar.finish()  # they stay below its last picture
         report = f"report: {masked(self._place.name)}/report.html" if self._place is not None and self._reported else ""
-        for line in filter(None, (first, report, last)):
+        for line in filter(None, (first, report, last) if self._leads else ()):
             if self._bar is None and resuming.get() is not None:  # whoever typed a command is told without a bar too
                 Progress(plain=True).line(line)
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,22 +50,25 @@ class Step:
         clip: the largest norm of the gradients, or None.
         compute: the loss, the outputs and the targets of a batch, by the user; None: as :func:`of_pairs`.
         measured: whether outputs and targets are handed back.
+        gang: the processes that take the step together, or None.
     """
 
     def __init__(
         self, model: Module, loss: Callable[[Any, Any], Tensor], optimizer: Optimizer, scheduler: Any, ema: Any,
-        clip: float | None, compute: Callable[[Batch], tuple[Any, ...]] | None, measured: bool,
+        clip: float | None, compute: Callable[[Batch], tuple[Any, ...]] | None, measured: bool, gang: Any = None,
     ) -> None:  # fmt: skip
         self.model, self.loss, self.optimizer, self.scheduler, self.ema = model, loss, optimizer, scheduler, ema
-        self.clip, self.compute, self.measured = clip, compute, measured
+        self.clip, self.compute, self.measured, self.gang = clip, compute, measured, gang
 
     def __call__(self, group: Sequence[Batch]) -> tuple[list[Outcome], Tensor | None]:
         """Take the step; what came of each batch, and the norm of the gradients before they were clipped."""
         self.optimizer.zero_grad()
-        together, outcomes, norm = Together(len(group)), [], None
-        for batch in group:
+        together, outcomes, norm = Together(len(group), self.gang), [], None
+        for number, batch in enumerate(group):
             loss, outputs, targets, over = self.computed(batch)
-            if len(group) > 1:
+            if self.gang is not None:
+                self._back(loss, together.weight(over), last=number == len(group) - 1)
+            elif len(group) > 1:
                 weight = together.weight(over)
                 if not nothing(weight):
                     loss.backward(seed(weight, loss))
@@ -81,6 +85,16 @@ class Step:
         if self.ema is not None:
             self.ema.update()
         return outcomes, norm
+
+    def _back(self, loss: Tensor, weight: Any, last: bool) -> None:
+        """The way back on one of several ranks; gradients are averaged over them behind the last batch of a step."""
+        gradients = self.gang.gradients
+        if nothing(weight):
+            if last:
+                gradients.take_part()
+            return
+        with nullcontext() if last else gradients.off():
+            loss.backward(seed(weight, loss))
 
     def computed(self, batch: Batch) -> tuple[Tensor, Any, Any, Averaged]:
         """The loss of a batch, the outputs, the targets, and what the loss was averaged over."""

@@ -64,6 +64,8 @@ class Trainer(Run):
         metadata: the address that tells of preemption, see :class:`Preemption`.
         takeover: take the folder from a process that still trains there.
         jit: record each kind of step once and replay it, see :func:`gpugrad.jit`.
+        distributed: train with all processes that were started together (:func:`gpugrad.distributed.init`); data come
+            from a DataLoader, whose ``batch_size`` is that of all together. Rank 0 writes and shows everything.
 
     Attributes:
         step: how many steps were made, ``epoch`` how many epochs.
@@ -92,15 +94,19 @@ class Trainer(Run):
         keep_last: int = 3, keep_best: bool = False, monitor: str | None = None, mode: str = "min", resume: bool = True,
         settings: Mapping[str, Any] | None = None, log_every: int = 10, price_per_hour: float | None = None,
         progress: bool = True, grace: float = 20.0, metadata: str | bool | None = None, takeover: bool = False,
-        jit: bool = False,
+        jit: bool = False, distributed: bool = False,
     ) -> None:  # fmt: skip
         options = Options(
             folder=folder, schedule=schedule, accumulate=accumulate, clip_grad_norm=clip_grad_norm,
             metrics=dict(metrics or {}), callbacks=list(callbacks), save_every=save_every, save_seconds=save_seconds,
             keep_last=keep_last, keep_best=keep_best, mode=mode, resume=resume, settings=dict(settings or {}),
             log_every=log_every, price_per_hour=price_per_hour, progress=progress, grace=grace, metadata=metadata,
-            takeover=takeover, jit=jit,
+            takeover=takeover, jit=jit, distributed=distributed,
         )  # fmt: skip
+        if distributed:
+            from .gang import Gang  # and MPI, which training on one process does without
+
+            self.gang = Gang(model)
         parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "ema": ema}
         super().__init__({name: part for name, part in parts.items() if part is not None}, options)
         self.model, self.loss, self.optimizer = model, loss, optimizer
@@ -189,7 +195,8 @@ class Trainer(Run):
                 mean.update(loss, 1 if over.count is None else over.count)
                 for metric in metrics.values():
                     metric.update(outputs, targets)
-        return {"loss": mean.compute() * (sums or 1), **{name: metric.compute() for name, metric in metrics.items()}}
+        loss = self._whole(mean).compute() * (sums or 1)
+        return {"loss": loss, **{name: self._whole(metric).compute() for name, metric in metrics.items()}}
 
     def compute(self, batch: Batch) -> tuple[Any, ...]:
         """The loss of a batch, the outputs and the targets; for subclasses.
@@ -208,7 +215,7 @@ class Trainer(Run):
         own = None if type(self).compute is Trainer.compute else self.compute
         return Step(
             self.model, self.loss, self.optimizer, each, self.ema, self.options.clip_grad_norm, own,
-            bool(self.options.metrics),
+            bool(self.options.metrics), self.gang,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -288,7 +295,8 @@ class Trainer(Run):
 
     def _note(self) -> None:
         """Write a row with the loss since the last one."""
-        loss, count = self._window.compute(), float(self._window.state_dict().get("count", 0.0))
+        window = self._whole(self._window)
+        loss, count = window.compute(), float(window.state_dict().get("count", 0.0))
         if not count:
             return
         self._finite(loss)
@@ -306,7 +314,7 @@ class Trainer(Run):
         if not self._sums[1] and not self._window.state_dict():
             raise ValueError(f"Trainer.fit: there are no batches in epoch {self.epoch + 1}")
         results = {"loss": self._sums[0] / self._sums[1] if self._sums[1] else nan}
-        results |= {name: metric.compute() for name, metric in self.options.metrics.items()}
+        results |= {name: self._whole(metric).compute() for name, metric in self.options.metrics.items()}
         if "validation" in self._sources:
             with nullcontext() if self._bar is None else self._bar.paused("validation"):
                 found = self.evaluate(self._sources["validation"])
@@ -335,7 +343,13 @@ class Trainer(Run):
 
     def _waited(self, source: Any) -> Iterator[Batch]:
         """Yield batches. If the run has been asked to stop, it stops here, even while waiting for data."""
+        if self.gang is not None:
+            return self.gang.batches(source, self._going)
         return iter(source) if self._going is None else self._going.batches(source)
+
+    def _whole(self, metric: Any) -> Any:
+        """A metric over the examples of all processes."""
+        return metric if self.gang is None else self.gang.merged(metric)
 
     def _monitored(self) -> float:
         if self.monitor not in self.results:

@@ -177,3 +177,19 @@ def test_batches_that_are_no_tuples_are_named(device):
     for batch in ({"x": gg.ones((2, 3))}, gg.ones((2, 3))):
         with pytest.raises(TypeError, match=r"expected batches \(\*inputs, targets\), got .* override compute"):
             trainer.fit([batch])
+
+
+def test_weights_of_batches_are_as_precise_as_the_loss():
+    """Seven examples at once and as three and four: the same to float64, not to the default dtype."""
+    x = numpy.random.default_rng(1).normal(size=(7, 3))
+    found = []
+    for batches in ([x], [x[:3], x[3:]]):
+        gg.random.seed(0)
+        model = gg.nn.Linear(3, 2).to("float64")
+        trainer = Trainer(
+            model, gg.nn.MSELoss(), gg.optim.SGD(model.parameters(), lr=0.1), accumulate=len(batches), progress=False
+        )
+        device = model.weight.device
+        trainer.fit([(gg.tensor(b, device=device), gg.tensor(b[:, :2], device=device)) for b in batches], epochs=5)
+        found.append(model.weight.numpy())
+    numpy.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-14)
