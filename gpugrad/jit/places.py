@@ -13,7 +13,7 @@ import numpy
 
 from ..backend import as_dtype
 from ..tracing.program import Call, Program, Value, resolved
-from .passes.effects import read
+from .passes.effects import Memory, read
 
 VIEWING = frozenset({
     "part", "getitem", "reshape", "permute_dims", "transpose", "matrix_transpose", "swapaxes", "moveaxis", "rollaxis",
@@ -73,6 +73,7 @@ class Places:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._memory = Memory(program)
         self.of: dict[int, Place] = {}
         self.memories: list[int] = []
         self.moved: set[int] = set()
@@ -108,6 +109,8 @@ class Places:
         given = [value.number for value in read(call)]
         spec = self.program.specs[call.results[0].number]
         base = self.of[given[0]]
+        if not call.view and self._memory.of(call.args[0]) in self._memory.written:
+            return None  # a copy of what is overwritten later
         if len(given) != 1 or (call.op in ("astype", "asarray", "positive", "copy") and spec.dtype != base.dtype):
             return None
         if (call.op == "astype" and not call.view) or call.op in ("positive", "copy"):

@@ -105,6 +105,9 @@ def test_a_copy_of_what_is_written_later_is_a_copy(device):
     )
     for one in (canonical, common, dead, fused, optimized):
         assert outcome(one(program), [1.0, 3.0]) == [[1.0, 3.0], [2.0, 6.0]]
+    program.calls = [*program.calls[1:], program.calls[0]]  # and one of what has been written
+    for one in (canonical, common, dead, fused, optimized):
+        assert outcome(one(program), [1.0, 3.0]) == [[2.0, 6.0], [2.0, 6.0]]
 
 
 def test_checks_stay_though_nobody_reads_their_result(device):

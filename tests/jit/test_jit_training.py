@@ -16,7 +16,8 @@ from networks import SMALL
 from test_steps import CLIPS, OPTIMIZERS
 
 STEPS = [
-    *[(network, "Adam", "norm") for network in SMALL],
+    # the gradient of a bias of the keys is 0 but for rounding, and Adam makes whole steps of it
+    *[(network, "SGD, momentum" if network.kind == "gpt" else "Adam", "norm") for network in SMALL],
     *[(SMALL[0], name, "value") for name in OPTIMIZERS],
     (SMALL[0], "SGD", "no"),
 ]
@@ -73,7 +74,7 @@ def test_jitted_steps_are_the_eager_steps(which, device):
     assert rest == other
     assert count == 1
     for a, b in zip(arrays, others, strict=True):
-        numpy.testing.assert_allclose(a, b, 1e-5, 1e-6)
+        numpy.testing.assert_allclose(a, b, 1e-5, 1e-6 * max(1, numpy.abs(b).max()))
 
 
 def test_jitted_steps_have_the_same_bits_in_every_run(device):

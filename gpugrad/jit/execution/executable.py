@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy
 
-from ...backend import Array, llvm
+from ...backend import BACKENDS, Array, llvm
 from ...kernels.compiled import FLAT
 from ...tracing.program import Program
 from ..passes import canonical, common, dead, optimized
+from .device import Device
 from .host import Host, UnplannedError
 
 
@@ -23,11 +24,13 @@ class Executable:
     Attributes:
         program: what it was made of.
         host: what runs it on arrays of NumPy; None before the first call, and where nothing could be planned.
+        device: what runs it on a GPU; None before the first call, and elsewhere.
     """
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.host: Host | None = None
+        self.device: Device | None = None
         self._known = False
         self._frames: list[Callable[..., list[Array]]] = []
 
@@ -39,12 +42,13 @@ class Executable:
         """
         if not self._known:
             self._prepare(arrays)
-        if self.host is None:
+        made = self.host or self.device
+        if made is None:
             return self._replayed(arrays, scalars)
         try:
             run = self._frames.pop()
         except IndexError:
-            run = self.host.frame()
+            run = made.frame()
         try:
             return run(arrays, scalars)
         except UnplannedError:
@@ -61,6 +65,8 @@ class Executable:
                 self.host = Host(program)
             except UnplannedError:
                 self.host = None
+        elif arrays and BACKENDS[type(arrays[0])].compiles and len({type(a) for a in arrays}) == 1:
+            self.device = Device(optimized(self.program), BACKENDS[type(arrays[0])])
         self._known = True
 
     def _replayed(self, arrays: Sequence[Array], scalars: Sequence[Any]) -> list[Array]:
@@ -73,8 +79,7 @@ class Executable:
         """Inputs that are not contiguous, or that overlap."""
         self.program.check(arrays)
         host = self.host
-        assert host is not None
-        if any(numpy.may_share_memory(arrays[i], a) for i in host.written for k, a in enumerate(arrays) if k != i):
+        if host is None or any(numpy.may_share_memory(arrays[i], a) for i in host.written for k, a in enumerate(arrays) if k != i):
             return self._replayed(arrays, scalars)
         flat = [a if a.flags.num & FLAT == FLAT else a.copy(order="C") for a in arrays]
         outputs = host.frame()(flat, scalars)
@@ -84,6 +89,8 @@ class Executable:
         return outputs
 
     def __str__(self) -> str:
+        if self.device is not None:
+            return f"{self.device.program}\n{len(self.device.calls)} calls: {', '.join(self.device.calls)}"
         if self.host is None:
             return f"{self.program}\nnot planned: its calls are made as they were recorded"
         host = self.host

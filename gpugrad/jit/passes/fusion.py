@@ -16,6 +16,7 @@ from typing import Any
 from ...backend import as_dtype, special
 from ...expressions import Expression, Formula, NotTracedError, astype, uses, variable, walk
 from ...expressions.simplify import replaced
+from ...kernels.cuda_types import SIZES
 from ...kernels.elementwise import Elementwise
 from ...tracing.program import Call, Program, Scalar, Value
 from ..places import VIEWING, Places
@@ -226,6 +227,11 @@ class Fused(Elementwise):
         if types != tuple(e.dtype for e in self.formula.inputs if e.axes):
             raise NotTracedError(f"arrays of {types}")
         return self.formula
+
+    def _learnt(self, inputs: tuple[Any, ...]) -> Any:
+        """See :class:`Elementwise`; dtypes that CUDA sources do not read or write are left to the reference."""
+        types = {*(e.dtype for e in self.formula.inputs if e.axes), *(y.dtype for y in self.formula.outputs)}
+        return super()._learnt(inputs) if types <= SIZES.keys() else None
 
     def _reference(self) -> Any:
         inputs, outputs = self.formula
