@@ -44,7 +44,7 @@ class Device:
         made_of: dict[Value, Value] = {value: value for value in staying}
         """The values that are views of one input that stays, and of which."""
         held: dict[Value, list[str]] = {value: [] for value in staying}
-        wanted = [value for value in program.outputs]
+        wanted = set(program.outputs)
         last = {value: i for i, call in enumerate(program.calls) for value in (*read(call), *call.results)}
         body: list[str] = []
         for i, call in enumerate(program.calls):
@@ -83,9 +83,9 @@ class Device:
         seen: set[int] = set()
         results = []
         for value in program.outputs:
-            root = self.memory.of(value)
-            copied = root in self.given or root in seen
-            seen.add(root)
+            where = self.memory.of(value)
+            copied = where in self.given or where in seen
+            seen.add(where)
             results.append(f"v{value.number}.copy()" if copied else f"v{value.number}")
         text = "\n    ".join(["def run(arrays, scalars):", *lines, *body, f"return [{', '.join(results)}]"])
         self.text = text
@@ -144,7 +144,7 @@ def reach(array: Array) -> int:
 
 def first(result: Any) -> Array:
     """The array that a call gives."""
-    return next(leaves(result))  # type: ignore[return-value]
+    return next(leaves(result))
 
 
 def several(result: Any, count: int) -> list[Array | None]:

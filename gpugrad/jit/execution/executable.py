@@ -79,7 +79,9 @@ class Executable:
         """Inputs that are not contiguous, or that overlap."""
         self.program.check(arrays)
         host = self.host
-        if host is None or any(numpy.may_share_memory(arrays[i], a) for i in host.written for k, a in enumerate(arrays) if k != i):
+        if host is None or any(
+            numpy.may_share_memory(arrays[i], a) for i in host.written for k, a in enumerate(arrays) if k != i
+        ):
             return self._replayed(arrays, scalars)
         flat = [a if a.flags.num & FLAT == FLAT else a.copy(order="C") for a in arrays]
         outputs = host.frame()(flat, scalars)
