@@ -6,6 +6,7 @@ from spellings import SAME, SENTENCES
 
 import gpugrad as gg
 import gpugrad.torch as ours
+from gpugrad import backend
 
 ROWS = [line for line in SAME.splitlines() if line]
 DATA = numpy.random.default_rng(7)
@@ -28,6 +29,8 @@ def variables(torch):
 
 def plain(value):
     """A value as something that NumPy compares."""
+    if backend.is_array(value):  # x.data is one: on a GPU, CuPy's
+        return backend.to_host(value)
     if isinstance(value, gg.Tensor):
         return value.numpy()
     return value.detach().numpy() if hasattr(value, "detach") else numpy.asarray(value)
