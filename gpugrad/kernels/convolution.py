@@ -9,7 +9,7 @@ For each image the columns ``(C K, P)`` hold, for C channels and K offsets of th
 The columns are K times as large as the image. So on the CPU a few images at a time go through one buffer that stays in
 the cache; on a GPU as many as fit into a fixed share of memory. A convolution of each channel with one filter needs no
 columns where windows are machine code (``compiled_windows.py``) or CUDA kernels (``launched_windows.py``), and with
-machine code other convolutions in one and two dimensions need none either (``compiled_convolution.py``).
+machine code other convolutions in up to three dimensions need none either (``compiled_convolution.py``).
 Source: Chellapilla, Puri and Simard 2006, "High performance convolutional neural networks for document processing".
 """
 

@@ -33,6 +33,8 @@ ROWS = [
     (2, 12, (50,), 20, (5,), 1, 2, 1),
     (2, 12, (50,), 20, (3,), 2, 0, 3),
     (2, 16, (3, 3), 16, (2, 2), 5, 2, 1),
+    (2, 6, (4, 7, 8), 20, (3, 3, 2), 1, 1, 1),
+    (2, 6, (5, 6, 9), 20, (2, 3, 3), 2, 1, 2),
 ]
 
 
@@ -73,7 +75,7 @@ def test_the_same_as_through_columns(every, registers):
     calls = dict.fromkeys(("convolve", "spread", "filters"), 0)
     for name in calls:
         counted(every, name, calls)
-    for number, row in enumerate(ROWS if registers is None else ROWS[:3]):
+    for number, row in enumerate(ROWS if registers is None else ROWS[:3] + ROWS[-1:]):
         dtype = ("float32", "float64")[number % 2]
         for name, function in three(numpy.random.default_rng(1), dtype, *row).items():
             found = function()
