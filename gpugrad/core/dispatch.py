@@ -107,12 +107,12 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         plan = plans[1]
         if plan is None:
             return Tensor(y, None)
-        place = plan.place
-        if place == 0:
+        save = plan.save
+        if save == 0:
             kept = a
-        elif place == 1:
+        elif save == 1:
             kept = y
-        elif place == NOTHING:
+        elif save == NOTHING:
             kept = None
         else:
             _, kept = _edges(plan, [a], [m], y, (), {})
@@ -204,21 +204,21 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
         node: Node
         if parent is None:
             node = Unfilled()
-            like, places = m.shape, plan.places  # type: ignore[union-attr]
-            if ELSEWHERE in places:
+            like, saves = m.shape, plan.saves  # type: ignore[union-attr]
+            if ELSEWHERE in saves:
                 parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
             else:
                 values = (a, b, y, None)
-                parents, kept = (m, n), (values[places[0]], values[places[1]])
+                parents, kept = (m, n), (values[saves[0]], values[saves[1]])
         else:
-            parents, like, place = parent, parent.shape, plan.place
-            if place == 0:
+            parents, like, save = parent, parent.shape, plan.save
+            if save == 0:
                 kept = a
-            elif place == 1:
+            elif save == 1:
                 kept = b
-            elif place == NOTHING:
+            elif save == NOTHING:
                 kept = None
-            elif place == 2:
+            elif save == 2:
                 kept = y
             else:
                 parents, kept = _edges(plan, [a, b], [m, n], y, (), {})
@@ -269,8 +269,8 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
         plan, dtype = plans[1], y.dtype
         if plan is None or dtype.kind in "biu":
             return Tensor(y, None)
-        place = plan.places[0]
-        if place is ELSEWHERE:
+        save = plan.saves[0]
+        if save is ELSEWHERE:
             params: dict[str, Any] = {}
             if plan.static:
                 params = {**op.defaults, **dict(zip(op.positional, args[1:], strict=False)), **kwargs}
@@ -280,7 +280,7 @@ def _unary_with_static(op: Primitive) -> Callable[..., Any]:
                 for source, key in plan.rules[0].sources
             ])  # fmt: skip
         else:
-            kept = None if place < 0 else y if place else a
+            kept = None if save < 0 else y if save else a
         parents = m if plan.one else (m,)
         if view and isinstance(m, OWNED):
             return Tensor(y, View(m if isinstance(m, Leaf) else m.leaf, plan, parents, kept, y.shape, dtype))

@@ -84,7 +84,7 @@ class Plan:
     """What an operation does for one choice of inputs that need a gradient: which rules run, what each is given."""
 
     __slots__ = (
-        "applies", "apply", "forgets", "guards", "joint", "name", "names", "one", "op", "partial", "place", "places",
+        "applies", "apply", "forgets", "guards", "joint", "name", "names", "one", "op", "partial", "save", "saves",
         "rules", "static", "wanted",
     )  # fmt: skip
 
@@ -104,8 +104,8 @@ class Plan:
         self.forgets = self.one and len(op.inputs) == 2 and op.inputs[1 - wanted[0]] not in read
         self.applies = tuple(rule.apply for rule in self.rules)
         self.apply = self.applies[0]
-        self.places = tuple(op.place(rule.names) if op.joint is None else ELSEWHERE for rule in self.rules)
-        self.place = self.places[0]
+        self.saves = tuple(op.saved(rule.names) if op.joint is None else ELSEWHERE for rule in self.rules)
+        self.save = self.saves[0]
         self.static = not read.isdisjoint(op.params)
 
     def recorded(self, node: Node) -> tuple[Any, ...]:
@@ -265,14 +265,14 @@ class Primitive:
             )
         return self.rules[name]
 
-    def place(self, names: tuple[str, ...]) -> int:
+    def saved(self, names: tuple[str, ...]) -> int:
         """Where in ``(*inputs, y)`` the one value that a rule names is found."""
-        places = (*self.inputs, "y")
+        values = (*self.inputs, "y")
         if not names:
             return NOTHING
-        if len(names) > 1 or self.variadic or self.outputs or names[0] not in places:
+        if len(names) > 1 or self.variadic or self.outputs or names[0] not in values:
             return ELSEWHERE
-        return places.index(names[0])
+        return values.index(names[0])
 
     # ---------------------------------------------------------------- running it
 
