@@ -350,7 +350,7 @@ e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
 newaxis = None
 
 if _TYPE_CHECKING:
-    from . import data, fft, linalg, nn, optim, random, special, training
+    from . import data, fft, linalg, nn, onnx, optim, random, special, training
     from .custom import KernelMismatchError, Launch, elementwise_kernel, kernel_checks, raw_kernel
     from .drawing import draw, name, observe
     from .jit.function import jit
@@ -359,7 +359,8 @@ if _TYPE_CHECKING:
     from .weights import load, save
 
 _LATER = {
-    **dict.fromkeys(("custom", "data", "drawing", "fft", "linalg", "nn", "optim", "random", "special", "training")),
+    **dict.fromkeys(("custom", "data", "drawing", "fft", "linalg", "nn", "onnx", "optim", "random", "special")),
+    "training": None,
     **dict.fromkeys(("elementwise_kernel", "kernel_checks", "KernelMismatchError", "Launch", "raw_kernel"), "custom"),
     **dict.fromkeys(("draw", "name", "observe"), "drawing"),
     "autograd": "torch", "diagnose": "nn.inspect.diagnose", "distributions": "torch", "jit": "jit.function",
@@ -426,7 +427,8 @@ __all__ = [
     "multiply", "name", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean",
     "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "negative",
     "newaxis", "nextafter",
-    "nn", "no_grad", "nonzero", "not_equal", "observe", "ones", "ones_like", "optim", "outer", "pad", "partition",
+    "nn", "no_grad", "nonzero", "not_equal", "observe", "ones", "ones_like", "onnx", "optim", "outer", "pad",
+    "partition",
     "percentile", "permute_dims", "pi",
     "piecewise", "poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval",
     "positive", "pow", "power", "primitive", "prod", "ptp", "put_along_axis", "quantile",

@@ -29,7 +29,7 @@ FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+|~~~+) *(?P<language>[\w+-]*)(
 REASON = re.compile(r'data-reason="([^"]+)"')
 RUNS = {"python", "py", "pycon"}
 MISSING = {"torch", "sklearn", "matplotlib", "rich", "graphviz", "safetensors", "tensorboardX", "fsspec", "PIL", "onnx",
-           "jax"}  # fmt: skip
+           "onnxruntime", "jax"}  # fmt: skip
 """What a page may need beside gpugrad: without it, the rest of the page is skipped."""
 AT_MOST = 6
 """Blocks that do not run, on all pages together."""
