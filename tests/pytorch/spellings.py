@@ -408,7 +408,6 @@ a.clone().index_fill_(1, j, 1.0)
 torch.empty(3).fill_(2.0)
 torch.zeros(3).uniform_(0, 0)
 torch.empty(2, 2).normal_(0.0, 0.0)
-a.data.sum()
 """
 """The same value, and the same gradient, in both."""
 
