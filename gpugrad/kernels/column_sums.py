@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..backend import Backend, Namespace, as_dtype
 from ..backend.dtypes import name_of
@@ -19,7 +19,7 @@ from ..expressions.cuda import TYPES, statements
 from ..expressions.rows import trace_rows
 from .cuda_types import COMPUTE, PRELUDE, STORAGE
 from .elementwise import pointer
-from .kernel import REGISTRY, Kernel
+from .kernel import REGISTRY, Kernel, remember
 
 WIDTH, ROWS = 16, 32
 """The columns of a block, and the rows that it takes at a time."""
@@ -27,6 +27,30 @@ MOST_ROWS = 1 << 14
 """The most rows for one block."""
 
 Types = tuple[str | None, ...]
+
+
+class Launch(NamedTuple):
+    """What a launch on arrays of certain dtypes, shapes and strides needs.
+
+    Attributes:
+        start: see :meth:`Backend.launcher`; None for what is left to the reference.
+        threads: in whole blocks.
+        made: shape and dtype of each output.
+        whole: whether all arrays are contiguous.
+        parts: the number of blocks that share the rows of a column.
+        sizes: the last argument, a struct.
+    """
+
+    start: Callable[..., None] | None
+    threads: int
+    made: list[tuple[tuple[int, ...], Any]]
+    whole: bool
+    parts: int
+    sizes: Any
+
+
+LEFT = Launch(None, 0, [], True, 1, None)
+"""What is left to the reference."""
 
 
 class Columns(Kernel):
@@ -54,6 +78,7 @@ class Columns(Kernel):
         self.axes = {a: axes.get(a, "rc") for a in self.arrays}
         self.types, self.variants = dict(types), variants
         self._formulas: dict[Any, Formula | None] = {}
+        self._plans: dict[Any, Launch] = {}
 
     def _summed(self, xp: Namespace, *arguments: Any) -> tuple[Any, ...]:
         found = self.terms(xp, *arguments)
@@ -62,34 +87,53 @@ class Columns(Kernel):
 
     def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
         """See :meth:`Kernel.launch`."""
-        arrays, (axes, *static) = arguments[: len(self.arrays)], arguments[len(self.arrays) :]
-        first = arrays[0]
-        kind, shape, ndim = type(first), first.shape, first.ndim
-        if not axes or sorted(a % ndim for a in axes) != [*range(ndim - len(axes), ndim)]:
-            return NotImplemented
-        lead, row = shape[: ndim - len(axes)], shape[ndim - len(axes) :]
-        for a, name in zip(arrays, self.arrays, strict=True):
+        arrays = arguments[: len(self.arrays)]
+        kind = type(arrays[0])
+        key = [owner, *arguments[len(arrays) :]]
+        for a in arrays:
             if type(a) is not kind:
                 return NotImplemented
+            key += a.dtype, a.shape, a.strides
+        if owner.several_devices:
+            key.append(owner.current_index)
+        known = tuple(key)
+        plan = self._plans.get(known)
+        if plan is None:
+            plan = remember(self._plans, known, self._plan(owner, arrays, *arguments[len(arrays) :]))
+        start, threads, made, whole, parts, sizes = plan
+        if start is None:
+            return NotImplemented
+        given = arrays if whole else [xp.ascontiguousarray(a) for a in arrays]
+        outputs = [kind(shape, dtype) for shape, dtype in made]
+        start(threads, (*given, *outputs, sizes), 0, WIDTH * ROWS)
+        if parts > 1:
+            outputs = [xp.astype(xp.sum(y, axis=0), arrays[0].dtype, copy=False) for y in outputs]
+        return tuple(outputs)
+
+    def _plan(self, owner: Backend, arrays: tuple[Any, ...], axes: tuple[int, ...], *static: Any) -> Launch:
+        """How to launch the kernel on such arrays."""
+        shape, ndim = arrays[0].shape, arrays[0].ndim
+        if not axes or sorted(a % ndim for a in axes) != [*range(ndim - len(axes), ndim)]:
+            return LEFT
+        lead, row = shape[: ndim - len(axes)], shape[ndim - len(axes) :]
+        for a, name in zip(arrays, self.arrays, strict=True):
             if a.shape != shape if self.axes[name] == "rc" else a.shape not in (lead, lead + (1,) * len(row)):
-                return NotImplemented
+                return LEFT
         types = tuple(name_of(a.dtype) for a in arrays)
-        formula = self.traced(types, tuple(static))
+        formula = self.traced(types, static)
         n, rows = math.prod(row), math.prod(lead)
         if formula is None or not n or not rows:
-            return NotImplemented
-        given = [xp.ascontiguousarray(a) for a in arrays]
+            return LEFT
         parts = -(-rows // MOST_ROWS)
-        wide = as_dtype(arithmetic(types))
-        several = (parts, *row) if parts > 1 else row
-        outputs = [kind(several, wide if parts > 1 else first.dtype) for _ in formula.outputs]
-        text = self.source(types, tuple(static), parts > 1)
-        struct = owner.struct((rows, n, -(-rows // parts)), wide=True)
-        blocks = -(-n // WIDTH) * parts
-        owner.launch(text, self.name, blocks * WIDTH * ROWS, (*given, *outputs, struct), WIDTH * ROWS)
-        if parts > 1:
-            outputs = [xp.astype(xp.sum(y, axis=0), first.dtype, copy=False) for y in outputs]
-        return tuple(outputs)
+        made = ((parts, *row), as_dtype(arithmetic(types))) if parts > 1 else (row, arrays[0].dtype)
+        return Launch(
+            owner.launcher(self.source(types, static, parts > 1), self.name),
+            -(-n // WIDTH) * parts * WIDTH * ROWS,
+            [made for _ in formula.outputs],
+            all(a.flags.c_contiguous for a in arrays),
+            parts,
+            owner.struct((rows, n, -(-rows // parts)), wide=True),
+        )
 
     def traced(self, types: Types, static: tuple[Any, ...] = ()) -> Formula | None:
         """The terms as expressions; None where they cannot be traced for these dtypes."""
