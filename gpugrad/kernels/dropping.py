@@ -32,7 +32,7 @@ class Drawn(Composed):
             return NotImplemented
         x = x if x.flags.c_contiguous else xp.ascontiguousarray(x)
         y = type(x)(x.shape, x.dtype)
-        numbers = (*(xp.uint64(v) for v in (seed, counter, below)), float(scale), xp.int64(x.size))
+        numbers = (_signed(seed), _signed(counter), below, float(scale), x.size)  # NumPy's scalars would take longer
         owner.launch(source(dtype), self.name, -(-x.size // LANES), (x, y, *numbers))
         return y
 
@@ -40,6 +40,11 @@ class Drawn(Composed):
         """One for each dtype."""
         for dtype in COMPUTE:
             yield f"whole {dtype}", source(dtype)
+
+
+def _signed(number: int) -> int:
+    """The signed number of the same 64 bits."""
+    return number - 2**64 if number >> 63 else number
 
 
 @cache
