@@ -34,6 +34,9 @@ PANEL = 2**19
 LEAST = 1 << 20
 """Fewer multiplications are left to BLAS."""
 
+FEWEST = 4
+"""With fewer positions on a side, most of a tile or of what it reads would be empty: BLAS is faster."""
+
 LARGEST = 1 << 24
 """Bytes of an image with its border: larger ones go through columns, in strips."""
 
@@ -63,6 +66,8 @@ def _fits(window: Window, work: int, channels: int, image: int, *arrays: Array |
     if work < LEAST or len(window.inner) > AXES or min(window.before) < 0 or not usable(window, work, *given):
         return False
     own = given[0].itemsize
+    if min(window.positions, prod(window.inner)) < FEWEST:
+        return False
     if llvm.machine() is None or image * own > LARGEST or (window.plain and window.positions * own % PAGE == 0):
         return False
     lanes = compiled_product.registers().bytes // own

@@ -63,6 +63,7 @@ def every(monkeypatch):
     monkeypatch.setattr(compiled, "LEAST", 0)
     monkeypatch.setattr("gpugrad.kernels.compiled_windows.LEAST", 0)
     monkeypatch.setattr(compiled, "PAGE", 1 << 40)
+    monkeypatch.setattr(compiled, "FEWEST", 1)
     yield monkeypatch
     forget()
 
@@ -114,11 +115,17 @@ def test_the_same_bits_with_any_number_of_threads(every):
         gg.set_num_threads(before)
 
 
-def test_large_images_go_through_columns_in_strips(monkeypatch):
-    monkeypatch.setattr(compiled, "LARGEST", 1000)
-    x = numpy.ones((1, 16, 8, 8), "float32")
-    w = numpy.ones((16, 16, 3, 3), "float32")
-    assert compiled.convolve(x, w, None, window((8, 8), (3, 3), 1, 1, 1)) is NotImplemented
+def test_what_is_left_to_columns(every):
+    """Large images go through columns in strips; single positions and few channels are faster there."""
+    x, w = numpy.ones((1, 16, 8, 8), "float32"), numpy.ones((16, 16, 3, 3), "float32")
+    seen, one = window((8, 8), (3, 3), 1, 1, 1), window((3, 3), (3, 3), 1, 0, 1)
+    assert compiled.convolve(x, w, None, seen) is not NotImplemented
+    assert compiled.convolve(x, w[:9], None, seen) is NotImplemented
+    assert compiled.convolve(x, w.astype("float64"), None, seen) is NotImplemented
+    every.setattr(compiled, "FEWEST", 4)
+    assert compiled.convolve(x[:, :, :3, :3], w, None, one) is NotImplemented
+    every.setattr(compiled, "LARGEST", 1000)
+    assert compiled.convolve(x, w, None, seen) is NotImplemented
 
 
 @pytest.mark.parametrize(("rows", "terms", "channels"), [(5, 9, 33), (17, 16, 100), (32, 40, 16), (1, 30, 64)])
