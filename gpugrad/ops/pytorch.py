@@ -42,6 +42,7 @@ from . import (
     norms,
     powers,
     products,
+    quantiles,
     reduction,
     rounding,
     scans,
@@ -57,6 +58,7 @@ from . import (
     trigonometry,
     ufuncs,
 )
+from .decompositions import cholesky
 from .dims import KEYWORDS, MEANINGS
 from .dims import respelled as renamed
 from .matrix_functions import expm
@@ -69,6 +71,7 @@ from .pytorch_shapes import (
     index_add,
     index_copy,
     index_fill,
+    index_put,
     index_select,
     masked_fill,
     masked_select,
@@ -219,6 +222,7 @@ BOTH: dict[str, Callable[..., Any]] = {
     "index_add": index_add,
     "index_copy": index_copy,
     "index_fill": index_fill,
+    "index_put": index_put,
     "index_select": index_select,
     "masked_fill": masked_fill,
     "masked_select": masked_select,
@@ -281,7 +285,14 @@ BOTH: dict[str, Callable[..., Any]] = {
     "dist": lambda input, other, p=2: _norm(input - other, p),
     "log_softmax": lambda input, dim, dtype=None: softmax.log_softmax(_in(input, dtype), axis=dim),
     "logcumsumexp": _logcumsumexp,
+    "msort": lambda input: selection.sort(input, axis=0),
+    "nanquantile": lambda input, q, dim=None, keepdim=False, *, interpolation="linear": quantiles.nanquantile(
+        input, q, axis=dim, keepdims=keepdim, method=interpolation
+    ),
     "norm": _norm,
+    "quantile": lambda input, q, dim=None, keepdim=False, *, interpolation="linear": quantiles.quantile(
+        input, q, axis=dim, keepdims=keepdim, method=interpolation
+    ),
     "softmax": lambda input, dim, dtype=None: softmax.softmax(_in(input, dtype), axis=dim),
     "std": _moments(reduction.std),
     "topk": lambda input, k, dim=-1, largest=True, sorted=True: selection.topk(input, k, axis=dim, largest=largest),
@@ -296,9 +307,16 @@ BOTH: dict[str, Callable[..., Any]] = {
     "cross": _cross,
     "det": lambda input: determinants.det(input),
     "inverse": lambda input: solving.inv(input),
+    "addbmm": lambda input, batch1, batch2, *, beta=1, alpha=1: _weighted(
+        input, reduction.sum(batch1 @ batch2, axis=0), beta, alpha
+    ),
+    "cholesky": lambda input, upper=False: (
+        shaping.matrix_transpose(cholesky(input)) if upper else cholesky(input)
+    ),
     "logdet": lambda input: determinants.slogdet(input).logabsdet + functions.log(determinants.slogdet(input).sign),
     "matrix_exp": lambda input: expm(input),
     "mm": lambda input, mat2: linear.matmul(input, mat2),
+    "pinverse": lambda input, rcond=1e-15: solving.pinv(input, rtol=rcond),
     "mv": lambda input, vec: linear.matmul(input, vec),
 }  # fmt: skip
 """What is a method of Tensors and a function of :mod:`gpugrad.torch`, with PyTorch's parameters."""
@@ -354,11 +372,17 @@ def _moved(kind: str) -> Callable[..., Tensor]:
     return method
 
 
+def _later(name: str) -> Callable[..., Any]:
+    """A function of :mod:`gpugrad.torch` that draws random numbers; imported when it is first asked for."""
+    return getattr(import_module("gpugrad.torch.names"), name)  # type: ignore[no-any-return]
+
+
 def _copied(input: Tensor, memory_format: Any = None) -> Tensor:
     return input.copy()
 
 
 METHODS: dict[str, Callable[..., Any]] = {
+    "bernoulli": lambda input, *, generator=None: _later("bernoulli")(input, generator=generator),
     "clone": _copied,
     "contiguous": lambda input, memory_format=None: input,
     "dim": lambda input: len(input.shape),
@@ -368,6 +392,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     "is_complex": lambda input: input.dtype.kind == "c",
     "is_contiguous": lambda input, memory_format=None: True,
     "is_floating_point": lambda input: backend.is_floating(input.dtype) and input.dtype.kind != "c",
+    "multinomial": lambda input, num_samples, replacement=False, *, generator=None: _later("multinomial")(
+        input, num_samples, replacement, generator=generator
+    ),
     "ndimension": lambda input: len(input.shape),
     "nelement": lambda input: math.prod(input.shape),
     "new_empty": _new(creation.empty),
@@ -396,10 +423,10 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 IN_PLACE = [
     "abs", "add", "addcdiv", "addcmul", "addmm", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "cos", "div",
-    "erfinv", "exp", "floor", "floor_divide", "index_add", "index_copy", "index_fill", "lerp", "log", "logit",
-    "masked_fill", "mul", "multiply", "nan_to_num", "neg", "negative", "pow", "reciprocal", "relu", "remainder",
-    "round", "rsqrt", "scatter", "scatter_add", "sigmoid", "sin", "sqrt", "square", "sub", "subtract", "tanh", "tril",
-    "triu", "trunc",
+    "erfinv", "exp", "floor", "floor_divide", "index_add", "index_copy", "index_fill", "index_put", "lerp", "log",
+    "logit", "masked_fill", "mul", "multiply", "nan_to_num", "neg", "negative", "pow", "reciprocal", "relu",
+    "remainder", "round", "rsqrt", "scatter", "scatter_add", "sigmoid", "sin", "sqrt", "square", "sub", "subtract",
+    "tanh", "tril", "triu", "trunc",
 ]  # fmt: skip
 """Names with an underscore at the end: the Tensor takes the result as its value, as after ``x += v``."""
 
@@ -475,6 +502,11 @@ SENTENCES: dict[str, str] = {
     **dict.fromkeys(("data_ptr", "storage", "untyped_storage", "storage_offset"), POINTER),
     "apply_": "it calls a Python function for each element: write it with operations, or use gg.vmap",
     "as_strided": "a Tensor has no strides: write x.unfold(dim, size, step), or gg.sliding_window_view(x, size)",
+    **dict.fromkeys(("cummax", "cummin"), "write gg.max or gg.min of slices, or of windows, x.unfold(dim, size, step)"),
+    "fill_diagonal_": "write x[i, i] = value with i = gg.arange(n), or gg.where(gg.eye(n, dtype=gg.bool), value, x)",
+    "scatter_reduce": "write x.scatter_add(dim, index, src), or gather, reduce and scatter",
+    "svd": "write gg.linalg.svd(x, full_matrices=False), which returns u, s, vh",
+    "unique_consecutive": "write x[gg.concat([gg.ones(1, dtype=gg.bool), x[1:] != x[:-1]])]",
     "histc": "write gg.histogram(x, bins, range=(low, high))[0]",
     "kthvalue": "write x.ravel()[x.ravel().argsort()[k - 1]], or gg.partition(x, k - 1)",
     "map_": "it calls a Python function for each element: write it with operations, or use gg.vmap",

@@ -203,6 +203,14 @@ def index_fill(input: Tensor, dim: int, index: Any, value: Any) -> Tensor:
     return indexing.set_at(input, _rows(dim, input, index), value)
 
 
+def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """``input`` with ``values`` written, or added, at a tuple of indices."""
+    if accumulate:
+        given = asarray(values, dtype=input.dtype)
+        return _added(input, tuple(indices), broadcast_to(given, indexing.getitem(input, tuple(indices)).shape))
+    return indexing.set_at(input, tuple(indices), values)
+
+
 def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     """``value`` where ``mask`` holds, ``input`` elsewhere, in the dtype of ``input``."""
     if isinstance(value, Tensor):

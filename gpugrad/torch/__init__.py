@@ -21,10 +21,11 @@ import sys as _sys
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-from . import autograd, backends, cuda, distributions, func, utils
+from . import amp, autograd, backends, cuda, distributions, func, utils
 from . import names as _names
 
 MODULES = {
+    "cuda.amp": "torch.amp",
     "fft": "fft",
     "linalg": "linalg",
     "nn": "nn",
@@ -55,6 +56,7 @@ def _adopt() -> None:
         except ModuleNotFoundError as error:
             if not str(error.name).startswith(_HERE):
                 raise
+    cuda.amp = amp
     utils.data = _sys.modules[f"{__name__}.utils.data"]
 
 
@@ -71,4 +73,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_names.known(), *(name for name in MODULES if "." not in name)})
 
 
-__all__ = ["Generator", "MODULES", "Size", "autograd", "backends", "cuda", "distributions", "func", "utils"]
+__all__ = ["Generator", "MODULES", "Size", "amp", "autograd", "backends", "cuda", "distributions", "func", "utils"]

@@ -10,6 +10,9 @@ from ..core import modes
 
 KIND = backend.KINDS[1]
 
+amp: Any = None
+"""Set by :mod:`gpugrad.torch`."""
+
 
 def is_available() -> bool:
     """Whether there is a GPU to compute on.
@@ -66,6 +69,6 @@ def max_memory_allocated(device: Any = None) -> int:
 
 
 __all__ = [
-    "current_device", "device_count", "empty_cache", "get_device_name", "is_available", "manual_seed",
+    "amp", "current_device", "device_count", "empty_cache", "get_device_name", "is_available", "manual_seed",
     "manual_seed_all", "max_memory_allocated", "memory_summary", "synchronize",
 ]  # fmt: skip

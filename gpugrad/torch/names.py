@@ -395,9 +395,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ones": _filled("ones", creation.ones),
     "ones_like": _filled_like("ones_like", creation.ones_like),
     "polygamma": lambda n, input: gg.special.polygamma(n, input),
-    "quantile": lambda input, q, dim=None, keepdim=False, *, interpolation="linear": gg.quantile(
-        input, q, axis=dim, keepdims=keepdim, method=interpolation
-    ),
     "rand": rand,
     "rand_like": _like(rand),
     "randint": randint,
@@ -409,6 +406,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "searchsorted": _searchsorted,
     "stack": _stacked("stack"),
     "std_mean": _mean_and("std"),
+    "complex": lambda real, imag: real + 1j * imag,
+    "i0": lambda input: gg.special.i0(input),
+    "is_nonzero": bool,
+    "polar": lambda abs, angle: abs * (gg.cos(angle) + 1j * gg.sin(angle)),
+    "promote_types": gg.result_type,
+    "qr": lambda input, some=True: gg.linalg.qr(input, mode="reduced" if some else "complete"),
+    "view_as_complex": lambda input: input[..., 0] + 1j * input[..., 1],
+    "view_as_real": lambda input: gg.stack([gg.real(input), gg.imag(input)], axis=-1),
     "tensordot": _tensordot,
     "transpose": transposed,
     "tril_indices": _indices(upper=False),
@@ -438,22 +443,34 @@ RENAMED: dict[str, str] = {
 }  # fmt: skip
 """Other names of the same."""
 
-NUMPYS = ("tril_indices", "triu_indices")
-"""Names of NumPy too, which mean something else there: they are in :mod:`gpugrad.torch` only."""
+FUNCTIONAL = [
+    "alpha_dropout", "batch_norm", "bilinear", "celu", "channel_shuffle", "conv1d", "conv2d", "conv3d",
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "dropout", "group_norm",
+    "layer_norm", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "prelu", "rms_norm", "rrelu",
+    "selu", "threshold",
+]  # fmt: skip
+"""What ``torch`` has of ``torch.nn.functional``, with the same parameters."""
+
+NUMPYS = ("i0", "promote_types", "tril_indices", "triu_indices")
+"""Names of NumPy too, where some mean something else: they are in :mod:`gpugrad.torch` only."""
 
 TYPED = "write torch.tensor(data, dtype=torch.{0}), or torch.empty(sizes, dtype=torch.{0})"
 
 SENTENCES: dict[str, str] = {
     **{name: MEANINGS[name] for name in ("equal", "median", "sort", "split")},
-    **{name: pytorch.SENTENCES[name] for name in ("as_strided", "histc", "kthvalue", "mode")},
+    **{name: pytorch.SENTENCES[name] for name in (
+        "as_strided", "cummax", "cummin", "histc", "kthvalue", "mode", "scatter_reduce", "svd", "unique_consecutive"
+    )},
+    **dict.fromkeys(
+        ("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"),
+        "write gg.asarray(scipy.signal.get_window(name, n), dtype=gg.float32)",
+    ),
     **{f"{name}Tensor": TYPED.format(dtype) for name, dtype in {
         "Bool": "bool", "Byte": "uint8", "Double": "float64", "Float": "float32", "Half": "float16", "Int": "int32",
         "Long": "int64",
     }.items()},
     "cartesian_prod": "write gg.stack([g.ravel() for g in torch.meshgrid(*xs, indexing='ij')], axis=1)",
     "combinations": "write x[numpy.array(list(itertools.combinations(range(len(x)), r)))]",
-    "cummax": "write gg.max over slices, or x.unfold",
-    "cummin": "write gg.min over slices, or x.unfold",
     "hub": "download the weights and read them with gg.load",
     "jit": "gg.jit(function) records a training step or a model, and replays it",
     "nanmedian": "PyTorch takes the lower of two middle elements, gg.nanmedian(x, axis=dim) their mean",
@@ -492,12 +509,14 @@ def found(name: str) -> Any:
     """What a name of ``torch`` is in :mod:`gpugrad.torch`; raises as :func:`offered`."""
     if name in FOUND_IN_GPUGRAD and name not in RENAMED:
         return getattr(gg, name)
+    if name in FUNCTIONAL:
+        return getattr(gg.nn.functional, name)
     return offered(name, "gpugrad.torch")
 
 
 def known() -> set[str]:
     """The names that are here."""
-    here = {*FUNCTIONS, *pytorch.BOTH, *pytorch.SAME, *RENAMED, *FOUND_IN_GPUGRAD, "bfloat16"}
+    here = {*FUNCTIONS, *pytorch.BOTH, *pytorch.SAME, *RENAMED, *FOUND_IN_GPUGRAD, *FUNCTIONAL, "bfloat16"}
     return {name for name in here if name not in FOUND_IN_GPUGRAD or hasattr(gg, RENAMED.get(name, name))}
 
 

@@ -391,6 +391,28 @@ torch.distributions.kl_divergence(torch.distributions.Normal(a, b), torch.distri
 torch.utils.checkpoint.checkpoint(lambda x: x * x, a, use_reentrant=False)
 isinstance(torch.cuda.is_available(), bool)
 torch.backends.cudnn.enabled
+torch.quantile(a, 0.5, dim=1)
+a.quantile(0.25)
+torch.msort(a)
+torch.addbmm(s[:, :3], c.transpose(1, 2)[:, :3], c[:, :, :3])
+torch.pinverse(a)
+torch.linalg.cholesky(s @ s.t() + 4 * torch.eye(3))
+a.index_put((j % 2, j), v[:2])
+a.index_put((j % 2, j % 2), v[:2], accumulate=True)
+a.clone().index_put_((j % 2, j), v[:2])
+torch.view_as_real(torch.complex(a, b))
+torch.view_as_real(torch.view_as_complex(c[..., :2].contiguous()))
+torch.view_as_real(torch.polar(b, a))
+torch.i0(a)
+torch.promote_types(torch.float32, torch.float64) == torch.float64
+torch.is_nonzero(torch.tensor(1.0))
+torch.tensor([0.0, 1.0, 0.0]).multinomial(1)
+torch.ones(3).bernoulli()
+torch.conv1d(a[None], c[:1, :2, :2])
+torch.cosine_similarity(a, b)
+torch.dropout(a, 0.5, False)
+torch.layer_norm(a, (3,))
+torch.amp.GradScaler(enabled=False).get_scale()
 torch.finfo(torch.float32).max
 torch.iinfo(torch.int64).max
 torch.get_default_dtype() == torch.float32
@@ -440,6 +462,13 @@ SENTENCES = {
     "a.to_sparse()": "sparse",
     "a.as_strided((2,), (1,))": "unfold",
     "a.apply_(abs)": "vmap",
+    "a.cummax(1)": "unfold",
+    "torch.cummin(a, 1)": "unfold",
+    "a.svd()": "gg.linalg.svd",
+    "torch.unique_consecutive(n)": "x[1:]",
+    "torch.hann_window(4)": "get_window",
+    "s.fill_diagonal_(0)": "x[i, i]",
+    "a.scatter_reduce(1, i, b, 'amax')": "scatter_add",
     "a.view(torch.int32)": "astype",
     "torch.FloatTensor([1.0])": "torch.tensor",
     "torch.LongTensor([1])": "torch.tensor",
