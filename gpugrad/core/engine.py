@@ -13,6 +13,7 @@ from ..kernels.wide import wider
 from . import modes
 from .errors import GradientError, describe, explain, look_closely, user_line
 from .node import Node, Parts, Watch
+from .placed import Placed
 from .tensor import Tensor
 
 after_backward: list[Callable[[], None]] = []
@@ -151,7 +152,7 @@ def walk(
         if node.watch is not None:
             g = arrive(node.watch, g, keep=everywhere)
         if not everywhere and node in wanted:
-            found[node] = g
+            found[node] = g.whole() if type(g) is Placed else g
             continue
         plan: Any = node.plan
         parents = node.parents
@@ -230,6 +231,7 @@ def walk(
 
 def arrive(watch: Watch, g: Any, keep: bool) -> Any:
     """The gradient has reached a watched node: run the hooks, keep it. Returns what goes on."""
+    g = g.whole() if type(g) is Placed else g
     if watch.hooks:
         g = mirrored(hooked(watch, mirrored(g)))
     if keep and watch.keep:
@@ -269,6 +271,8 @@ def prepare(node: Node, g: Any) -> tuple[Any, Any, list[tuple[Node, Any, Any]]]:
     kept = (node.kept,) if plan.one or plan.joint is not None else node.kept
     if isinstance(g, Parts):
         g = complete(g, getattr(plan, "partial", False))
+    elif type(g) is Placed:
+        g = g.whole()
     like = next(part for part in g if part is not None) if isinstance(g, tuple) else g
     xp = NAMESPACES[type(like)]
     data = like.data if isinstance(like, Tensor) else like
@@ -355,6 +359,7 @@ def unbroadcast(xp: Any, h: Any, shape: tuple[int, ...], node: Node) -> Any:
 
 def converted(xp: Any, h: Any, dtype: Any) -> Any:
     """A gradient in the dtype of its variable: of a real one the real part."""
+    h = h.whole() if type(h) is Placed else h
     with backend.beside(h):
         return xp.astype(xp.real(h) if h.dtype.kind == "c" != dtype.kind else h, dtype)
 

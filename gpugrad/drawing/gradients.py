@@ -12,6 +12,7 @@ from ..core import GradientError, Node
 from ..core.engine import changed_leaf, converted, failed, mirrored, prepare, total, unbroadcast
 from ..core.node import Parts
 from ..core.operation import Plan
+from ..core.placed import Placed
 from ..nn.hooks import Border
 from .gates import GATES
 from .preview import Preview, preview
@@ -103,6 +104,7 @@ def _handed(node: Node, parents: Sequence[Node], g: Any) -> list[Any]:
     for parent, rule, kept in edges:
         try:
             h = rule(xp, g, kept)
+            h = h.whole() if isinstance(h, Placed) else h
             if h.shape != parent.shape:
                 h = unbroadcast(xp, h, parent.shape, node)
             if h.dtype != parent.dtype:

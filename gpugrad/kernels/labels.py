@@ -6,7 +6,7 @@ from math import nan
 from typing import Any
 
 from .. import backend
-from ..backend import Array, Namespace
+from ..backend import Array, Backend, Namespace
 from .activation import relu_forward
 from .composed import Composed, kept
 from .indexing import set_at
@@ -105,7 +105,28 @@ def surprise_back(
     return set_at(xp, d, d[at] - hit, at)
 
 
-@Composed
+class Counted(Composed):
+    """Labels are counted by a row kernel, as one row."""
+
+    def launch(self, xp: Namespace, owner: Backend, arguments: tuple[Any, ...]) -> Any:
+        labels, ignore_index, dtype = arguments
+        if dtype != "float32" or not 0 < labels.size <= MOST_COUNTED:
+            return NotImplemented
+        return labels_of_row.launch(xp, owner, (labels, tuple(range(labels.ndim)), ignore_index))
+
+
+MOST_COUNTED = 1 << 17
+"""The most labels for one block; and float32 counts on well beyond."""
+
+
+@rows(types={"labels": "int64"}, leading=(0,), variants=({"ignore_index": -100},))
+def labels_of_row(xp: Namespace, labels: Array, /, axes: tuple[int, ...], ignore_index: int) -> Array:
+    """How many labels of each row are not to be ignored, in float32; NaN for none."""
+    count = xp.sum(xp.where(labels != ignore_index, 1.0, 0.0), axis=axes)
+    return xp.where(count == 0, nan, count)
+
+
+@Counted
 def counted(xp: Namespace, labels: Array, /, ignore_index: int, dtype: Any) -> Array:
     """How many labels are not to be ignored; NaN for none."""
     with backend.beside(labels):

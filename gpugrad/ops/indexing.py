@@ -15,6 +15,7 @@ from .. import backend
 from ..backend import Array, Namespace
 from ..core import GradientError, Tensor, dispatch, primitive, temporary
 from ..core.modes import careful, recording
+from ..core.placed import Placed
 from ..kernels import indexing as kernels
 from .arithmetic import where
 from .creation import asarray, astype
@@ -41,7 +42,14 @@ def _place(xp: Namespace, part: Array, /, index: Any, shape: Shape) -> Array:
     return kernels.place_at(xp, part, index, shape)
 
 
-_slice.vjp(x=lambda xp, g, index, x_shape: _place.on(xp, g, index=index, shape=x_shape))
+def _slice_x(xp: Namespace, g: Array, index: Any, x_shape: Shape) -> Any:
+    """Put together with the gradients of other parts, where the walk is neither recorded nor watched."""
+    if type(g) in backend.EAGER and not careful.on:
+        return Placed(g, index, x_shape)
+    return _place.on(xp, g, index=index, shape=x_shape)
+
+
+_slice.vjp(x=_slice_x)
 _place.vjp(part=lambda xp, g, index: _slice.on(xp, g, index=index))
 
 

@@ -103,3 +103,18 @@ def test_labels_of_scores_without_a_largest_number(cupy):
     x = numpy.array([[-numpy.inf, 1, 2], [numpy.inf, 1, 2], [numpy.nan, 1, 2], [-numpy.inf] * 3], "f4")
     compare(cupy, labels.surprise, (x, numpy.array([0, 1, 1, 0]), None), (-100, 0.0), "float32")
     compare(cupy, labels.surprise, (x[:, 0], numpy.array(1), None), (-100, 0.0), "float32", launches=0)
+
+
+def test_labels_that_count(cupy, rng):
+    """One launch on a GPU, where they are few enough for one block."""
+    label = rng.integers(0, 3, (4, 40))
+    label[1, ::2] = -100
+    for given, dtype, launched in ((label, "f4", 1), (label.astype("i4"), "f4", 1), (label, "f8", 0)):
+        with cuda_simulator.count() if cuda_simulator.is_installed() else nullcontext() as seen:
+            got = labels.counted(cupy, cupy.asarray(given), -100, numpy.dtype(dtype))
+        assert seen is None or seen.kernels["labels_of_row"] == launched
+        assert (got.shape, got.dtype, float(cupy.asnumpy(got))) == ((), dtype, 140)
+    for none in (cupy.full((2, 3), -100), cupy.full((0,), 1)):
+        assert numpy.isnan(cupy.asnumpy(labels.counted(cupy, none, -100, numpy.dtype("f4"))))
+    single = labels.counted(cupy, cupy.asarray(3), -100, numpy.dtype("f4"))
+    assert cupy.asnumpy(single) == 1
