@@ -9,7 +9,7 @@ import gpugrad as gg
 from gpugrad import distributed, nn
 
 how = sys.argv[1]
-world = distributed.init(timeout=3)
+world = distributed.init(timeout=6)
 odd = world.rank == 1
 model = distributed.DataParallel(nn.Linear(3 + (odd and how == "model"), 2))
 distributed.barrier()

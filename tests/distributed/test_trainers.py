@@ -26,7 +26,7 @@ def trained(count, folder, expect=0, **settings):
     """What ``with_a_trainer.py`` has written."""
     given = json.dumps({"together": count > 1, **settings})
     if count > 1:
-        status, printed, _ = run(count, "with_a_trainer.py", str(folder), given)
+        status, printed = run(count, "with_a_trainer.py", str(folder), given)
     else:
         ran = subprocess.run(
             [sys.executable, HERE / "with_a_trainer.py", str(folder), given], capture_output=True, text=True,
