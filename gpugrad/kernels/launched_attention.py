@@ -14,14 +14,15 @@ Source: Dao et al. 2022, "FlashAttention"; Milakov and Gimelshein 2018, "Online 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from math import inf, prod
 from typing import Any
 
 from ..backend import Array, Backend, as_dtype
 from ..backend.dtypes import name_of
 from .cuda_types import COMPUTE, PRELUDE, STORAGE
+from .kernel import nothing, remember
 from .shapes import Shape, merged
 
 THREADS = 128
@@ -288,6 +289,15 @@ def sources() -> Iterator[tuple[str, str, str]]:
                 yield f"attention_{kind}", f"{dtype} {size}", source(kind, dtype, size, size)
 
 
+Plan = tuple[Callable[..., None], int, Any]
+"""See :meth:`Backend.launcher`; the number of threads; the last argument, a struct."""
+
+LEFT: Plan = (nothing, 0, None)
+"""What the kernels cannot read."""
+
+_plans: dict[Any, Plan] = {}
+
+
 class Call:
     """What the kernels of one call share: the leading axes, and how to launch.
 
@@ -297,15 +307,14 @@ class Call:
 
     def __init__(self, owner: Backend, arrays: Sequence[Array], causal: bool, scale: float) -> None:
         self.owner, self.causal, self.scale = owner, causal, scale
-        self.lead: Shape = _broadcast([a.shape[:-2] for a in arrays])
+        self.lead: Shape = _broadcast(tuple([a.shape[:-2] for a in arrays]))
 
     def new(self, like: Array, rows: int, size: int) -> Array:
         """An array for a result whose axes lie in memory in the order in which those of ``like`` do."""
         shape = (*self.lead, rows)
-        strides = (0,) * (len(shape) + 1 - like.ndim) + tuple(like.strides[:-1])
-        order = sorted(range(len(shape)), key=lambda axis: (-strides[axis] or -inf, axis))
-        made = type(like)((*(shape[axis] for axis in order), size), like.dtype)
-        return made.transpose(*(order.index(axis) for axis in range(len(shape))), len(shape))
+        order, back = _order((0,) * (len(shape) + 1 - like.ndim) + tuple(like.strides[:-1]))
+        made = type(like)((*[shape[axis] for axis in order], size), like.dtype)
+        return made if back is None else made.transpose(back)
 
     def plain(self, like: Array, *shape: int) -> Array:
         """A contiguous array of numbers of the arithmetic."""
@@ -314,6 +323,25 @@ class Call:
 
     def launch(self, kind: str, queries: int, keys: int, sizes: tuple[int, int], **arrays: Array | None) -> bool:
         """Launch a kernel; False if it cannot read these arrays."""
+        owner = self.owner
+        laid = [None if a is None else (n, a.dtype, a.shape, a.strides) for n, a in arrays.items()]
+        known = (owner, kind, self.lead, queries, keys, sizes, self.causal, *laid,
+                 owner.current_index if owner.several_devices else 0)  # fmt: skip
+        plan = _plans.get(known)
+        if plan is None:
+            plan = remember(_plans, known, self._plan(kind, queries, keys, sizes, arrays))
+        if plan is LEFT:
+            return False
+        start, threads, numbers = plan
+        first = arrays["query"]
+        given = [first if (a := arrays.get(n)) is None else a for n in KINDS[kind]]
+        start(threads, (*given, float(self.scale), numbers), 0, THREADS)
+        return True
+
+    def _plan(
+        self, kind: str, queries: int, keys: int, sizes: tuple[int, int], arrays: Mapping[str, Array | None]
+    ) -> Plan:
+        """How to launch a kernel on such arrays."""
         strided = [n for n in KINDS[kind] if n not in PLAIN]
         there: dict[str, Array] = {n: a for n, a in arrays.items() if a is not None}
         leading = [n for n in strided if n in there]
@@ -322,7 +350,7 @@ class Call:
             self.lead, [there[n].shape[:-2] for n in leading], [tuple(steps[n][:-2]) for n in leading]
         )
         if len(lengths) > LEADING:
-            return False
+            return LEFT
         ahead = [0] * (LEADING - len(lengths))
         numbers = [
             prod(self.lead),
@@ -341,15 +369,22 @@ class Call:
             numbers += [*ahead, *row, *(0 if k == 1 else s for k, s in zip(size, own, strict=True))]
         first = there["query"]
         text = source(kind, name_of(first.dtype), *sizes)
-        given = [there.get(n, first) for n in KINDS[kind]]
         count = keys if kind == "keys" else queries
         blocks = prod(self.lead) * -(-count // (THREADS // threads_of(*sizes)))
-        struct = self.owner.struct(tuple(numbers), True)
-        self.owner.launch(text, f"attention_{kind}", blocks * THREADS, (*given, float(self.scale), struct), THREADS)
-        return True
+        start = self.owner.launcher(text, f"attention_{kind}") if blocks else nothing
+        return start, blocks * THREADS, self.owner.struct(tuple(numbers), True)
 
 
-def _broadcast(shapes: Sequence[Shape]) -> Shape:
+@lru_cache(maxsize=1024)
+def _order(strides: Shape) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """The axes from the slowest to the fastest, and what transposes an array of that order; None for nothing."""
+    axes = range(len(strides))
+    order = tuple(sorted(axes, key=lambda axis: (-strides[axis] or -inf, axis)))
+    return order, None if order == tuple(axes) else (*(order.index(axis) for axis in axes), len(strides))
+
+
+@lru_cache(maxsize=1024)
+def _broadcast(shapes: tuple[Shape, ...]) -> Shape:
     ndim = max(map(len, shapes))
     padded = [(1,) * (ndim - len(s)) + s for s in shapes]
     return tuple(max(sizes, key=lambda n: n != 1) for sizes in zip(*padded, strict=True))
