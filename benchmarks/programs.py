@@ -3,8 +3,8 @@
 Each program is a function of NumPy's module and arrays; for JAX the module is ``jax.numpy``. gpugrad runs
 ``gg.jit(program)`` on NumPy's arrays. A gradient is that of one number that the program gives, by ``gg.grad`` inside of
 ``gg.jit``; beside it stands gpugrad's own gradient without ``jit``, because NumPy has none. A ratio is the median of
-the quotients of neighbours; Numba and JAX run in a process of their own, one after the other, if a Python that has them
-is named.
+the quotients of neighbours, times are those of the processor. Numba and JAX run in a process of their own for each program,
+if a Python that has them is named.
 
     python benchmarks/programs.py --peers /path/to/python --json benchmarks/results/programs.json
 """
@@ -12,6 +12,7 @@ is named.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import statistics
 import subprocess
@@ -26,6 +27,9 @@ import numpy
 
 ROOT = Path(__file__).parent.parent
 RNG = numpy.random.default_rng(0)
+
+LONGEST = 45
+"""Seconds for a peer to compile and run a program; what takes longer is None."""
 
 Program = Callable[..., Any]
 
@@ -134,9 +138,10 @@ def number(program: Program, np: Any, *given: Any) -> Any:
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+    """Of the processor, which other programs on the machine take nothing of."""
+    start = time.process_time()
     call()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def in_turn(calls: dict[str, Callable[[], Any]], least: float) -> dict[str, list[float]]:
@@ -186,35 +191,52 @@ def quotient(slow: list[float], fast: list[float]) -> float:
     return round(statistics.median(a / b for a, b in zip(slow, fast, strict=True)), 2)
 
 
-def peer(name: str, least: float) -> dict[str, Any]:
-    """The programs in Numba or JAX; what one of them cannot compile is None."""
-    found: dict[str, Any] = {}
-    for title, (program, given) in arrays().items():
-        row: dict[str, Any] = {f"{name}_ms": None, f"{name}_gradient_ms": None}
+def for_numba(program: Program) -> Any:
+    """A program as a function of arrays alone, with NumPy as a global name, and compiled by Numba."""
+    import numba
+
+    names: dict[str, Any] = {"np": numpy, "Any": Any}
+    for function in (normal_cdf, program):
+        source = inspect.getsource(function).replace("np: Any, ", "").replace("(np, ", "(")
+        exec(source, names)  # noqa: S102  this file's own functions
+        names[function.__name__] = numba.njit(names[function.__name__])
+    return names[program.__name__]
+
+
+def peer(name: str, title: str, least: float) -> dict[str, Any]:
+    """A program in Numba or JAX; what one of them cannot compile is None."""
+    program, given = arrays()[title]
+    row: dict[str, Any] = {f"{name}_ms": None, f"{name}_gradient_ms": None}
+    try:
+        if name == "numba":
+            compiled = for_numba(program)
+            row["numba_ms"] = milliseconds(in_turn({"": lambda: compiled(*given)}, least)[""])
+            return row
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        held = tuple(jax.device_put(a) for a in given)
+        forward = jax.jit(partial(program, jax.numpy))
+        row["jax_ms"] = milliseconds(in_turn({"": lambda: jax.block_until_ready(forward(*held))}, least)[""])
+        print(json.dumps(row), flush=True)
+        backward = jax.jit(jax.grad(partial(number, program, jax.numpy)))
+        row["jax_gradient_ms"] = milliseconds(in_turn({"": lambda: jax.block_until_ready(backward(*held))}, least)[""])
+    except Exception as error:  # noqa: BLE001  whatever a compiler says
+        print(f"{name}: {title}: {type(error).__name__}", file=sys.stderr)
+    return row
+
+
+def asked(python: str, name: str, title: str, options: argparse.Namespace) -> dict[str, Any]:
+    """What a peer says in a process of its own, within :data:`LONGEST` seconds."""
+    command = [python, __file__, "--worker", name, title, "--seconds", str(options.seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
-            if name == "numba":
-                import numba
-
-                helpers = {"normal_cdf": numba.njit(globals()["normal_cdf"])} if program is black_scholes else {}
-                for helper, value in helpers.items():
-                    program.__globals__[helper] = value
-                compiled = numba.njit(program)
-                call = partial(compiled, *given)
-            else:
-                import jax
-
-                jax.config.update("jax_enable_x64", True)
-                held = tuple(jax.device_put(a) for a in given)
-                forward = jax.jit(partial(program, jax.numpy))
-                backward = jax.jit(jax.grad(partial(number, program, jax.numpy)))
-                call = lambda forward=forward, held=held: jax.block_until_ready(forward(*held))  # noqa: E731
-                other = lambda backward=backward, held=held: jax.block_until_ready(backward(*held))  # noqa: E731
-                row[f"{name}_gradient_ms"] = milliseconds(in_turn({"": other}, least)[""])
-            row[f"{name}_ms"] = milliseconds(in_turn({"": call}, least)[""])
-        except Exception as error:  # noqa: BLE001  whatever a compiler says
-            print(f"{name}: {title}: {type(error).__name__}", file=sys.stderr)
-        found[title] = row
-    return found
+            said = process.communicate(timeout=LONGEST)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said = process.communicate()[0]
+    lines = said.splitlines()
+    return json.loads(lines[-1]) if lines else {f"{name}_ms": None, f"{name}_gradient_ms": None}
 
 
 def main() -> None:
@@ -223,24 +245,19 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="programs")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        print(json.dumps(peer(options.worker, options.seconds)))
+        print(json.dumps(peer(*options.worker, options.seconds)), flush=True)
         return
     rows: dict[str, dict[str, Any]] = {}
     for title, (program, given) in arrays().items():
         if options.only and title not in options.only:
             continue
         rows[title] = measured(program, given, options.seconds)
-    for name in ("numba", "jax") if options.peers else ():
-        command = [options.peers, __file__, "--worker", name, "--seconds", str(options.seconds)]
-        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-        for title, row in json.loads(answer).items():
-            if title in rows:
-                rows[title] |= row
-    for title, row in rows.items():
-        print(f"{title:<20}" + "  ".join(f"{k} {v}" for k, v in row.items()))
+        for name in ("numba", "jax") if options.peers else ():
+            rows[title] |= asked(options.peers, name, title, options)
+        print(f"{title:<20}" + "  ".join(f"{k} {v}" for k, v in rows[title].items()), flush=True)
     for key in ("times_as_fast", "gradient_times_as_fast"):
         print(f"{key}: median {statistics.median(row[key] for row in rows.values())}")
     if options.json:

@@ -23,8 +23,9 @@ from ..passes.effects import read
 from ..passes.formulas import OPERATORS
 from ..places import Place, Places
 from ..planning import Block, Plan, planned
-from .lowering import Lying, copy_record, lowered
+from .lowering import lowered
 from .native import Laid, Record, Tape, Word, runner
+from .records import Lying, copy_record
 
 Array = numpy.ndarray[Any, Any]
 

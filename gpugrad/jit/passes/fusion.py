@@ -23,7 +23,7 @@ from ..places import VIEWING, Places
 from .effects import Memory, read
 from .formulas import Elements, array_variable, elements
 
-MOST_OPERANDS, MOST_NODES = 32, 400
+MOST_OPERANDS, MOST_NODES = 32, 1000
 """How large a kernel may become."""
 
 LEAST_SHARED = 4096
