@@ -3,8 +3,8 @@
 Each program is a function of NumPy's module and arrays; for JAX the module is ``jax.numpy``. gpugrad runs
 ``gg.jit(program)`` on NumPy's arrays. A gradient is that of one number that the program gives, by ``gg.grad`` inside of
 ``gg.jit``; beside it stands gpugrad's own gradient without ``jit``, because NumPy has none. A ratio is the median of
-the quotients of neighbours, times are those of the processor. Numba and JAX run in a process of their own for each program,
-if a Python that has them is named.
+the quotients of neighbours, times are those of the processor. Numba and JAX run in a process of their own for each
+program, if a Python that has them is named.
 
     python benchmarks/programs.py --peers /path/to/python --json benchmarks/results/programs.json
 """
