@@ -326,6 +326,9 @@ class Primitive:
             raise TypeError(f"{self.name}: {name} is a tensor, which only the composed form takes")
         if name == "dtype" and isinstance(value, bool):
             raise TypeError(f"{self.name}: expected a dtype, got {value}")
+        if name == "axis" and isinstance(value, Tensor) and value.ndim:
+            instead = f": write gg.{self.name}imum(x, y)" if self.name in ("max", "min") else ""
+            raise TypeError(f"{self.name}: expected an axis, got a tensor of shape {value.shape}{instead}")
         if isinstance(value, Tensor) and value.node is not None and recording():
             raise GradientError(
                 f"{self.name}: {name} is not differentiable: expected a constant, got a tensor that needs a gradient "
