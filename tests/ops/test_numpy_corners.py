@@ -490,10 +490,17 @@ def test_spaced_powers_in_a_dtype():
 @pytest.mark.parametrize(
     ("name", "of"),
     [
-        ("absolute", "abs"), ("power", "pow"), ("true_divide", "divide"), ("mod", "remainder"), ("amax", "max"),
+        ("absolute", "abs"), ("power", "pow"), ("true_divide", "divide"), ("mod", "remainder"),
         ("invert", "bitwise_invert"), ("left_shift", "bitwise_left_shift"), ("conjugate", "conj"), ("around", "round"),
         ("concatenate", "concat"), ("radians", "deg2rad"), ("degrees", "rad2deg"), ("fix", "trunc"),
     ],
 )  # fmt: skip
 def test_numpys_other_names(name, of):
     assert getattr(gg, name) is getattr(gg, of)
+
+
+def test_amax_and_amin_give_values_alone():
+    """``max`` and ``min`` take PyTorch's ``dim`` as well, and give indices then."""
+    x = gg.tensor([[1.0, 3.0], [4.0, 2.0]])
+    assert (gg.amax(x, axis=1).tolist(), gg.amin(x, axis=1).tolist()) == ([3, 4], [1, 2])
+    assert (gg.max(x, axis=1).tolist(), gg.min(x, axis=1).tolist()) == ([3, 4], [1, 2])
