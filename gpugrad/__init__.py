@@ -330,6 +330,7 @@ from .ops.ufuncs import (
 )
 from .transforms import (
     checkpoint,
+    cond,
     elementwise_grad,
     grad,
     gradcheck,
@@ -399,7 +400,7 @@ __all__ = [
     "block", "bool",
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt", "ceil", "checkpoint", "choose",
     "clip", "column_stack",
-    "complex128", "complex64", "compress", "concat", "concatenate", "conj", "conjugate", "convolve", "copysign",
+    "complex128", "complex64", "compress", "concat", "concatenate", "cond", "conj", "conjugate", "convolve", "copysign",
     "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross",
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "debug", "default_device", "default_dtype",
     "deg2rad", "degrees", "delete", "device", "diag", "diagflat", "diagnose", "diagonal", "diff", "digitize", "divide",

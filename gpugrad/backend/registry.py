@@ -215,6 +215,10 @@ class Backend:
         if wrong.any():
             raise ValueError(f"{text}, got {x[wrong].reshape(-1)[0]}")
 
+    def constant(self, array: Array) -> Array:
+        """``array`` outside of every graph; itself, but for arrays that hold Tensors."""
+        return array
+
     def look(self, array: Array, line: str | None = None) -> None:
         """Raise what checks have found on the device of ``array``, which the host has waited for.
 

@@ -264,7 +264,7 @@ class Tensor(TensorMethods):
         """
         if isinstance(self.node, Leaf | View):
             return Tensor(backend.duplicate(self.data))
-        return Tensor(self.data)
+        return Tensor(BACKENDS[type(self.data)].constant(self.data))
 
     def retain_grad(self) -> None:
         """Keep the gradient of this result too, not only those of the leaves.

@@ -21,6 +21,7 @@ from ..random import _instead
 from ..transforms.arguments import check_function
 from ..transforms.batching.array import current as mapping
 from ..transforms.gradient import _inside
+from .explain import explained
 from .session import Session
 from .signature import Taken, static_key, taken_apart
 from .surroundings import STATE, Wrapper
@@ -98,6 +99,22 @@ class Jitted(Wrapper):
         if name not in found:
             found[name] = Programs()
         return Bound(self, instance, found[name])
+
+    def explain(self) -> str:
+        """What was recorded, for which calls, and how it is run: to be printed.
+
+        >>> import gpugrad as gg
+        >>> f = gg.jit(lambda x: gg.exp(x) * 2)
+        >>> _ = f(gg.ones(3))
+        >>> print(f.explain())  # doctest: +ELLIPSIS
+        jit(<lambda>): 1 program, 1 recorded
+        <BLANKLINE>
+        program 1 of 1
+          holds for: float32 (3,)
+          gives: 1 results
+        ...
+        """
+        return explained(repr(self), self._programs)
 
     # ---------------------------------------------------------------- a call
 
@@ -199,6 +216,10 @@ class Bound:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._jitted._call(self._programs, self.__self__, args, kwargs)
 
+    def explain(self) -> str:
+        """As :meth:`Jitted.explain`, of the programs of this object's method."""
+        return explained(repr(self), self._programs)
+
     def __repr__(self) -> str:
         return f"{self._jitted!r} of {type(self.__self__).__name__}"
 
@@ -246,12 +267,46 @@ def _hashable(value: Any) -> Any:
 def jit(function: Any = None, *, static: str | Sequence[str] = ()) -> Any:
     """``function``, recorded at its first call and replayed afterwards, without its Python.
 
+    The first call with arguments of a kind (shapes, dtypes, devices, nesting, values of Python's numbers) runs
+    ``function`` and writes down what happens to arrays, gradients and whole training steps included. The program is
+    compiled: on the CPU to machine code, where llvmlite is installed. Later calls run it. Parameters, moments, running
+    statistics, learning rates and random numbers go on; nothing has to be listed. What ``function`` reads beside its
+    arguments is looked at before each call: another number, mode or tensor there, and it is recorded again, which is
+    said from the tenth time on.
+
+    Args:
+        function: of Tensors, arrays, numbers, and lists, tuples, dicts and dataclasses of them; also a method, in a
+            class body, where each object has programs of its own, and anything else that can be called.
+        static: names of parameters whose arguments are no inputs of the program, even if they are arrays: for each
+            value of them it is recorded anew.
+
+    Returns:
+        A function like it. For plain arrays it gives plain arrays; ``explain()`` tells what was recorded.
+
+    Raises:
+        RecordingError (a call): the function asks for a value (``float(x)``, ``if x > 0``, a boolean mask), or does
+            what would not happen again; names the line.
+        TypeError: it is no function, or has no such parameter.
+
+    Source: ``jax.jit``.
+
     >>> import gpugrad as gg
     >>> @gg.jit
     ... def f(x, y):
     ...     return gg.sin(x) * y
     >>> f(gg.tensor([0.0, 1.0]), gg.tensor(2.0))
     tensor([0.       , 1.682942])
+    >>> w = gg.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = gg.optim.SGD([w], lr=0.5)
+    >>> @gg.jit
+    ... def step(x):
+    ...     optimizer.zero_grad()
+    ...     loss = gg.sum(w * x)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> [step(gg.tensor([1.0, 1.0])).item() for _ in range(3)]
+    [3.0, 2.0, 1.0]
     """
     if function is None:
         return lambda decorated: Jitted(decorated, static)

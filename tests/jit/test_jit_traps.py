@@ -386,6 +386,30 @@ def test_a_value_that_is_asked_for_is_refused_with_the_line(name, device):
     assert type(x.data) is type(gg.ones(2).data)
 
 
+def test_a_branch_that_depends_on_a_value(device):
+    def f(x, y):
+        return gg.cond(gg.sum(x) > 0, lambda x, y: {"a": gg.log(x) * y[0]}, lambda x, y: {"a": x * 2 - y[0]}, x, [y])
+
+    xs = tensors([1.0, 2.0], [-1.0, -2.0], [3.0, -1.0])
+    y = gg.tensor([3.0, 4.0])
+    jitted = gg.jit(f)
+    with numpy.errstate(all="ignore"):
+        for x in xs:
+            numpy.testing.assert_allclose(jitted(x, y)["a"].numpy(), f(x, y)["a"].numpy(), 1e-6)
+            for g in (jitted, f, lambda x, y: gg.vmap(f)(gg.stack([x, x]), gg.stack([y, y]))):
+                found = gg.grad(lambda x, y, g=g: gg.nansum(g(x, y)["a"]), (0, 1))(x, y)
+                wanted = gg.grad(lambda x, y: gg.nansum(f(x, y)["a"]), (0, 1))(x, y)
+                for a, b in zip(found, wanted, strict=True):
+                    numpy.testing.assert_allclose(a.numpy() / (1 if g in (jitted, f) else 2), b.numpy(), 1e-6)
+        with pytest.raises(
+            ValueError, match=r"same shape and dtype from both functions, got float32 \(2,\) and float32 \(\)"
+        ):
+            gg.jit(lambda x: gg.cond(x[0] > 0, gg.sin, gg.sum, x))(xs[0])
+        with pytest.raises(ValueError, match=r"one element, got shape \(2,\): use gg.where"):
+            gg.jit(lambda x: gg.cond(x > 0, gg.sin, gg.cos, x))(xs[0])
+    assert gg.cond(gg.tensor(True), lambda: 1, lambda: 2) == 1
+
+
 def test_hooks(device):
     model = nn.Linear(2, 1)
     seen = []

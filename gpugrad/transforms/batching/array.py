@@ -192,6 +192,9 @@ class BatchedBackend(Backend):
     def to_host(self, array: Batched) -> Any:
         return array._refused()
 
+    def constant(self, array: Batched) -> Batched:
+        return Batched(array.data.detach(), array.level, array.each)
+
     def text(self, array: Batched) -> str:
         return f"of {f'each of {array.level.size}' if array.each else 'all'} samples: {array.data!r}"
 
