@@ -44,6 +44,12 @@ def test_gradients_of_each_sample(w, x):
     close(gg.vmap(gg.grad(energy), (None, 0))(w, x), [gg.grad(energy)(w, a) for a in x])
 
 
+def test_what_is_detached_is_a_constant_of_all(device):
+    x = gg.tensor([1.0, 2.0])
+    f = gg.vmap(lambda v: v * v.detach() + gg.vmap(lambda u: u.detach() * u)(gg.stack([v, v])).sum())
+    assert gg.grad(lambda x: gg.sum(f(x)))(x).tolist() == [3.0, 6.0]
+
+
 def test_plain_arrays_give_plain_arrays(w, x):
     a, b = w.data, x.data
     y = gg.vmap(energy, (None, 0))(a, b)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...backend import llvm
 from ...expressions import BITS, STORED, Expression, astype, variable, walk
 from ...expressions.llvm import compilable
 from ...kernels import loops, row_loops
@@ -100,7 +101,7 @@ def _at_end(place: Place, k: int) -> Place:
 
 def copy_record(source: Place, target: Place) -> Records:
     """The record of a copy, with another dtype if that of the target is another one."""
-    if source.dtype not in COMPUTED or target.dtype not in COMPUTED:
+    if llvm.machine() is None or source.dtype not in COMPUTED or target.dtype not in COMPUTED:
         return None
     x = variable("x0", source.dtype)
     return loop_record([x], [astype(x, target.dtype)], [source], [target])
