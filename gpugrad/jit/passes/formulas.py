@@ -33,8 +33,9 @@ OPERATORS = {
 }  # fmt: skip
 """The functions of an array library that Python's operators are."""
 
-COMPOSED = frozenset({"where", "clip", "astype", "zeros_like", "ones_like", "full_like", "expit", "logaddexp", "sinc"})
-"""Elementwise functions that the tracer knows beside the operations of the language."""
+COMPOSED = frozenset({"where", "clip", "astype", "zeros_like", "ones_like", "full_like", "expit", "sinc"})
+"""Elementwise functions that the tracer knows beside the operations of the language. Its ``logaddexp`` is not for two
+infinities."""
 
 FILLED = {"ones": 1, "zeros": 0, "full": None}
 """Functions that make an array of one number."""
