@@ -43,6 +43,9 @@ RENAMED = {"expit": "sigmoid", "identity": "eye"} | dict.fromkeys(
 )
 """Functions of NumPy, CuPy and SciPy that gpugrad has under another name only."""
 
+OF_FILES = ("save",)
+"""Functions of NumPy that are no computation, whose names gpugrad has for something else."""
+
 REDUCTIONS = {
     "add": ("sum", "cumsum"), "multiply": ("prod", "cumprod"), "maximum": ("max", "cummax"),
     "minimum": ("min", "cummin"), "logical_and": ("all", ""), "logical_or": ("any", ""), "logaddexp": ("logsumexp", ""),
@@ -82,6 +85,8 @@ def counterpart(module: str, name: str) -> Callable[..., Any] | None:
     >>> counterpart("numpy", "absolute").__name__
     'abs'
     """
+    if name in OF_FILES:
+        return None
     root, wanted = NAMESPACES[Tensor], RENAMED.get(name, name)
     parts = [] if module.startswith("numpy.lib") else module.split(".")[1:]
     place = reduce(lambda space, part: getattr(space, part, None), parts, root)
