@@ -6,6 +6,7 @@ to the library's pool after its last use.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 from typing import Any
@@ -132,7 +133,7 @@ class Device:
 
     def frame(self) -> Callable[[Sequence[Array], Sequence[Any]], list[Array]]:
         """The function, which one thread at a time may call."""
-        return FunctionType(self.code, dict(self.names))
+        return FunctionType(self.code, {**self.names, "__builtins__": builtins})  # CuPy's C code imports modules by it
 
 
 def reach(array: Array) -> int:

@@ -7,6 +7,7 @@ write to where their result is to be, if they can. What neither is possible for,
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 from collections.abc import Callable, Sequence
 from struct import Struct
@@ -401,7 +402,7 @@ class Host:
         start = -address(whole) % 64
         arena = whole[start : start + nbytes]
         low = address(whole) + start
-        names: dict[str, Any] = dict(self.constants, low=low, high=low + nbytes, arena=arena)
+        names: dict[str, Any] = dict(self.constants, low=low, high=low + nbytes, arena=arena, __builtins__=builtins)
         for (root, place), name in self.arena_values.items():
             moved = place._replace(offset=place.offset + self.arena[root])
             names[name] = moved.on(arena) if place.size else numpy.empty(place.shape, as_dtype(place.dtype))
