@@ -5,7 +5,8 @@ bytes moved and the source in its docstring, and decorate it:
 
 - with :func:`~gpugrad.kernels.elementwise.elementwise`: the reference is traced into expressions
   (:mod:`gpugrad.expressions`) and printed. Give it a CUDA statement only if that is faster, and say why;
-- with :func:`~gpugrad.kernels.rows.rows`, if it reduces over the last axes: its reductions become passes over a row.
+- with :func:`~gpugrad.kernels.rows.rows`, if it reduces over the last axes: its reductions become passes over a row;
+- with :func:`~gpugrad.kernels.column_sums.columns`, if what is computed from rows is summed over all of them.
 
 An elementwise kernel is compiled for the CPU as well, without further work. Kernels over rows are where they have an
 entry in ``compiled_rows.py``. A NumPy routine for what is not compiled goes to the ``..._host.py`` of its family. A
