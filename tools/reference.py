@@ -197,7 +197,9 @@ def members(cls: type) -> list[tuple[str, Any]]:
     found, borrowed = [], []
     for name, member in vars(cls).items():
         value = getattr(member, "fget", None) or getattr(member, "__func__", member)
-        if name.startswith("_") or name == "extra_repr" or not inspect.isroutine(value) or not value.__doc__:
+        if name.startswith("_") or name == "extra_repr" or not hasattr(value, "__qualname__"):  # a name of PyTorch's
+            continue
+        if not inspect.isroutine(value) or not value.__doc__:
             continue
         found.append((name, member))
         if cls.__name__ not in value.__qualname__:
