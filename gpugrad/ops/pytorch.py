@@ -532,6 +532,9 @@ class Absent:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         raise AttributeError(f"a Tensor has no {self.name}: {self.sentence} [{user_line()}]")
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise AttributeError(f"a Tensor takes no attribute {self.name} [{user_line()}]")
+
 
 def respelled(name: str, ours: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A call with PyTorch's keywords (``dim=``, ``keepdim=``, ``unbiased=``), or ``sum(x, 1, True)``.
