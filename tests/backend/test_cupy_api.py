@@ -40,7 +40,8 @@ FOR_THE_HOST = {"kernels/compiled.py", "kernels/compiled_rows.py", "kernels/comp
                 "kernels/compiled_convolution.py", "kernels/product_loops.py",
                 "kernels/compiled_philox.py", "kernels/compiled_product.py", "kernels/loops.py",
                 "kernels/row_loops.py", "kernels/reductions.py", "tracing/recorder.py",
-                "jit/places.py", "jit/execution/executable.py", "jit/execution/host.py"}  # fmt: skip
+                "jit/places.py", "jit/execution/executable.py", "jit/execution/host.py",
+                "interop/torch.py"}  # fmt: skip
 """Files that see NumPy's arrays alone, or look which ones they have."""
 
 OF_TRACERS = {"arithmetic", "expression", "read"}

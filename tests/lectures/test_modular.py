@@ -68,7 +68,7 @@ def test_where_the_layers_are(modular):
         file, line, kernel = modular.where(operation)
         name = operation.partition(".")[2]
         text = (ROOT / file).read_text().splitlines()
-        assert any(f"def {name}(" in there for there in text[line - 1 : line + 4]), operation
+        assert any(f"def {name}(" in there for there in text[line - 1 : line + 9]), operation
         assert file == f"gpugrad/ops/{operation.partition('.')[0]}.py"
         assert not kernel or f"def {name}_forward(" in (ROOT / kernel).read_text()
     assert len(set(modular.LAYERS.values())) == len(modular.LAYERS)

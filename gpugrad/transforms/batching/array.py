@@ -193,7 +193,8 @@ class BatchedBackend(Backend):
         return array._refused()
 
     def constant(self, array: Batched) -> Batched:
-        return Batched(array.data.detach(), array.level, array.each)
+        samples = array.data  # a Tensor
+        return Batched(samples.detach(), array.level, array.each)
 
     def text(self, array: Batched) -> str:
         return f"of {f'each of {array.level.size}' if array.each else 'all'} samples: {array.data!r}"
