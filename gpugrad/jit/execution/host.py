@@ -17,7 +17,7 @@ from typing import Any
 import numpy
 
 from ... import backend
-from ...backend import as_dtype, threads
+from ...backend import as_dtype, llvm, threads
 from ...kernels.compiled import FLAT, address
 from ...tracing.program import Call, Program, Scalar, Value, leaves, resolved
 from ..passes.effects import read
@@ -181,7 +181,8 @@ class Host:
         self.segments: dict[str, tuple[int, int]] = {}
         body: list[Any] = []
         segment: list[Record] = []
-        copies = [(i, place, copy_record(place, self._fresh(i))) for i, place in self.copies]
+        compiles = llvm.machine() is not None
+        copies = [(i, p, copy_record(p, self._fresh(i)) if compiles else None) for i, p in self.copies]
         self._after: dict[int, list[int]] = {}
         for root, step in self.last.items():
             if root in self.made:
