@@ -29,7 +29,7 @@ class Run(Trainer):
 
 def made(kind, jit, folder=None, **options):
     gg.random.seed(11)
-    model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2))
+    model = nn.Sequential(nn.Linear(5, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2))
     optimizer = optim.AdamW(model.parameters(), lr=0.02)
     trainer = kind(
         model, nn.CrossEntropyLoss(), optimizer, folder=folder, progress=False, jit=jit, log_every=2,
