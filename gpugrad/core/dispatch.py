@@ -70,21 +70,32 @@ def _calls_two(library: Any, x1: Any, x2: Any, /) -> Any:
     return library.function(x1, x2)
 
 
-def bound(op: Primitive, kind: type) -> Callable[..., Any]:
-    """The forward of an operation of one or two arrays, on arrays of a type.
+class Bound(dict[type, Callable[..., Any]]):
+    """The forward of an operation of one or two arrays, by the type of its arrays.
 
-    A forward that does nothing but call a function of the namespace, as most do, is that function: a call less.
+    A forward that does nothing but call a function of the namespace, as most do, is that function: a call less. Only
+    those of array libraries are remembered: whoever records has a namespace of its own each time.
     """
-    xp, forward, one = NAMESPACES[kind], op.forward, len(op.inputs) == 1
-    code = getattr(forward, "__code__", None)
-    if code is not None and code.co_code == (_calls_one if one else _calls_two).__code__.co_code:
-        return getattr(xp, code.co_names[0])  # type: ignore[no-any-return]
-    return (lambda x: forward(xp, x)) if one else (lambda x1, x2: forward(xp, x1, x2))
+
+    def __init__(self, op: Primitive) -> None:
+        self._op = op
+
+    def __missing__(self, kind: type) -> Callable[..., Any]:
+        xp, forward, one = NAMESPACES[kind], self._op.forward, len(self._op.inputs) == 1
+        code = getattr(forward, "__code__", None)
+        if code is not None and code.co_code == (_calls_one if one else _calls_two).__code__.co_code:
+            function: Callable[..., Any] = getattr(xp, code.co_names[0])
+        else:
+            function = (lambda x: forward(xp, x)) if one else (lambda x1, x2: forward(xp, x1, x2))
+        owner = BACKENDS.get(kind)
+        if owner is not None and not owner.stands_in:
+            self[kind] = function
+        return function
 
 
 def _unary(op: Primitive) -> Callable[..., Any]:
     plans, same = op.plans, op.batch == "elementwise"
-    functions: dict[type, Callable[..., Any]] = {}
+    functions = Bound(op)
 
     def call(x: Any, /) -> Tensor:
         if careful.on or not isinstance(x, Tensor):
@@ -94,9 +105,6 @@ def _unary(op: Primitive) -> Callable[..., Any]:
         try:
             y = functions[kind](a)
         except Exception as error:
-            if kind not in functions:
-                functions[kind] = bound(op, kind)
-                return call(x)
             if _is_for_general(op, (x,), {}, (a,), error):
                 return general(op, (x,), {})  # type: ignore[no-any-return]
             raise explain(op.name, error, (a,)) from error
@@ -151,7 +159,7 @@ def is_operand(value: Any) -> bool:
 
 def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Callable[..., Any]:
     plans = op.plans
-    functions: dict[type, Callable[..., Any]] = {}
+    functions = Bound(op)
     elsewhere = elsewhere or general
 
     def call(x1: Any, x2: Any, /) -> Tensor:
@@ -179,9 +187,6 @@ def _binary(op: Primitive, elsewhere: Callable[..., Any] | None = None) -> Calla
         try:
             y = functions[kind](a, b)
         except Exception as error:
-            if kind not in functions:
-                functions[kind] = bound(op, kind)
-                return call(x1, x2)
             if _is_for_general(op, (x1, x2), {}, (a, b), error):
                 return general(op, (x1, x2), {})  # type: ignore[no-any-return]
             raise explain(op.name, error, (a, b)) from error
