@@ -483,6 +483,8 @@ def _define() -> None:
 
     def written(op: str, swapped: bool = False) -> Callable[..., Any]:
         def method(self: Recorded, *other: Any) -> Any:
+            if other and getattr(other[0], "__array_ufunc__", True) is None:  # it leaves no operator to arrays
+                return NotImplemented
             return self.recorder.write(f"operator.{op}", (*other, self) if swapped else (self, *other), {})
 
         return method
