@@ -483,8 +483,9 @@ def _define() -> None:
 
     def written(op: str, swapped: bool = False) -> Callable[..., Any]:
         def method(self: Recorded, *other: Any) -> Any:
-            if other and getattr(other[0], "__array_ufunc__", True) is None:  # it leaves no operator to arrays
-                return NotImplemented
+            for x in other:
+                if not isinstance(x, Recorded) and getattr(x, "__array_ufunc__", True) is None:
+                    return NotImplemented  # it asks arrays to leave operators to it
             return self.recorder.write(f"operator.{op}", (*other, self) if swapped else (self, *other), {})
 
         return method
