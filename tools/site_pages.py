@@ -37,7 +37,10 @@ def filled(entry: Any, made: list[reference.Page], named: list[str]) -> Any:
             return {title: ["reference/index.md", *reference_entries(made)]}
         if value == "examples/":
             lectures = ["examples/lectures.md", *script_pages("lectures")]
-            return {title: ["examples/index.md", {"Scripts": script_pages("examples")}, {"The lectures": lectures}]}
+            ported = {"Written for PyTorch": script_pages("pytorch")}
+            return {
+                title: ["examples/index.md", {"Scripts": script_pages("examples")}, ported, {"The lectures": lectures}]
+            }
         if isinstance(value, str) and value.endswith("/"):
             beside = sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.name not in named)
             return {title: chapters(value) + (beside if value == "guides/" else [])}
@@ -76,7 +79,8 @@ def script_pages(folder: str) -> list[str]:
 def scripts() -> list[Path]:
     """The example scripts, those of the lectures last."""
     folder = ROOT / "examples"
-    return [*sorted(folder.glob("*.py")), *sorted((folder / "lectures").glob("*.py"))]
+    ported = [path for path in sorted((folder / "pytorch").glob("*.py")) if path.stem != "made"]
+    return [*sorted(folder.glob("*.py")), *ported, *sorted((folder / "lectures").glob("*.py"))]
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -98,7 +102,9 @@ def on_files(files: Files, config: Any) -> Files:
 def examples_page(folder: Path) -> str:
     """The README of a folder of examples, with links that fit where it stands here."""
     content = (folder / "README.md").read_text(encoding="utf-8").replace("../docs/", "../")
-    content = content.replace("(lectures/README.md)", "(lectures.md)")
+    content = content.replace("(lectures/README.md)", "(lectures.md)").replace(
+        "[pytorch/](pytorch/)", "`examples/pytorch`"
+    )
     known = {path.name for path in scripts()}
 
     def link(match: re.Match[str]) -> str:

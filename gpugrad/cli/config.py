@@ -26,7 +26,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 PATIENCE = 1_000_000
 """Characters that are read to find the line of a key."""
@@ -320,9 +320,24 @@ def meant(word: str, known: Iterable[str], begin: str) -> str:
 def _parameters(function: Callable[..., Any]) -> list[str] | None:
     """The names that can be given; None if any can."""
     parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    for p in parameters:
+        if p.kind is p.VAR_KEYWORD:
+            named = _further(function, p.name)
+            if named is None:
+                return None
+            names += named
+    return names
+
+
+def _further(function: Callable[..., Any], name: str) -> list[str] | None:
+    """The names that ``**name: Unpack[...]`` takes; None if it takes any."""
+    typed = inspect.unwrap(function.__init__ if isinstance(function, type) else function)  # type: ignore[misc]
+    try:
+        hint = get_type_hints(typed).get(name)
+    except (NameError, TypeError):
         return None
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return list(get_args(hint)[0].__annotations__) if get_origin(hint) is Unpack else None
 
 
 def _kinds(function: Callable[..., Any], name: str) -> list[str]:

@@ -19,7 +19,8 @@ WIDTH, COLUMN = 119, 32
 
 BY_OTHERS = {"params", "optimizer", "model", "loss", "dataset", "input", "target", "folder", "settings", "resume",
              "takeover", "scheduler", "metrics", "callbacks", "ema", "collate", "sampler", "batch_sampler", "weight",
-             "last_epoch"}  # fmt: skip
+             "last_epoch", "collate_fn", "worker_init_fn", "generator", "multiprocessing_context", "prefetch_factor",
+             "world", "options"}  # fmt: skip
 """Arguments that a table cannot say: they come from other tables or options, or are not numbers, words or lists."""
 
 CHOSEN: dict[str, dict[str, Any]] = {

@@ -152,13 +152,20 @@ _cross.vjp(
 
 
 @takes_dim
+class _Last(int):
+    """The last axis as a default, which can be told from one that is given."""
+
+
+LAST = _Last(-1)
+
+
 def cross(
-    x1: Array, x2: Array, /, *, axis: int | None = None, axisa: int = -1, axisb: int = -1, axisc: int = -1
+    x1: Array, x2: Array, /, *, axis: int | None = LAST, axisa: int = -1, axisb: int = -1, axisc: int = -1
 ) -> Array:
     """The cross product of vectors of 3 along ``axis``, the other axes broadcast.
 
-    Without ``axis``, as in NumPy, ``axisa``, ``axisb`` and ``axisc`` are the axes of ``x1``, ``x2`` and the result, by
-    default the last ones.
+    Without ``axis``, ``axisa``, ``axisb`` and ``axisc`` are the axes of ``x1``, ``x2`` and the result. A given ``axis``
+    wins over them, as in NumPy.
 
     Raises:
         ValueError: another size than 3.
@@ -170,7 +177,7 @@ def cross(
     """
     if not (isinstance(x1, Tensor) and isinstance(x2, Tensor)):
         x1, x2 = together("cross", x1, x2)
-    if axis is None and (axisa, axisb, axisc) != (-1, -1, -1):
+    if (axis is None or axis is LAST) and (axisa, axisb, axisc) != (-1, -1, -1):
         return moveaxis(cross(moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)), -1, axisc)
     axis = -1 if axis is None else axis
     m, n = len(x1.shape), len(x2.shape)

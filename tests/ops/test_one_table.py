@@ -21,7 +21,7 @@ def entries(value):
 
 def collections():
     for found in pkgutil.walk_packages(gpugrad.__path__, "gpugrad."):
-        if ".testing." in found.name or found.name.endswith("__main__"):
+        if ".testing." in found.name or found.name.endswith("__main__") or ".interop." in found.name:
             continue
         try:
             module = importlib.import_module(found.name)

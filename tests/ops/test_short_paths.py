@@ -151,7 +151,7 @@ def test_a_forward_that_only_calls_a_function_is_that_function():
         return xp.subtract(left, right)
 
     def found(operation):
-        return dispatch.bound(operation.op, numpy.ndarray)
+        return dispatch.Bound(operation.op)[numpy.ndarray]
 
     assert [found(f) for f in (gg.sin, gg.multiply, renamed)] == [numpy.sin, numpy.multiply, numpy.subtract]
     x, y = numpy.array([5.0, 1.0]), numpy.array([2.0, 3.0])
