@@ -22,6 +22,7 @@ from typing import Any
 import gpugrad as gg
 from gpugrad import backend
 from gpugrad.kernels import REGISTRY, Kernel
+from gpugrad.kernels.column_sums import Columns
 from gpugrad.kernels.rows import Rows
 
 SIZES = (1_000, 100_000, 10_000_000)
@@ -30,6 +31,10 @@ ROW = 1_000
 
 def arguments(kernel: Kernel, size: int, dtype: Any) -> tuple[Any, ...]:
     """Positive random arrays, and plausible scalars, for a kernel: of one over rows, its first variant."""
+    if isinstance(kernel, Columns):
+        variant = {"axes": (-1,), **kernel.variants[0]}
+        arrays = [row_array(kernel, name, size // ROW, dtype) for name in kernel.arrays]
+        return (*arrays, *(variant[name] for name in kernel.scalars))
     if not isinstance(kernel, Rows):
         arrays = [gg.random.uniform(0.1, 1.0, (size,), dtype=dtype).data for _ in kernel.arrays]
         return (*arrays, *(0.5 for _ in kernel.scalars))
@@ -41,7 +46,7 @@ def arguments(kernel: Kernel, size: int, dtype: Any) -> tuple[Any, ...]:
     return (*arrays, *(variant.get(name, known.get(name, 0.5)) for name in kernel.parameters))
 
 
-def row_array(kernel: Rows, name: str, rows: int, dtype: Any) -> Any:
+def row_array(kernel: Rows | Columns, name: str, rows: int, dtype: Any) -> Any:
     """An array of a kernel over rows: labels are integers, and sums that an earlier kernel keeps are columns."""
     kept = kernel.types.get(name) == "wide"
     shape = {"rc": (rows, ROW), "c": (ROW,), "r": (rows, 1) if kept else (rows,)}[kernel.axes[name]]

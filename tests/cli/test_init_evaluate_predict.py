@@ -209,7 +209,7 @@ def test_checkpoints_are_chosen(folder, capsys):
     with training.Checkpointer("runs/t/checkpoints") as running:  # also while it trains
         running.own()
         said(capsys, "evaluate", "runs/t")
-    (folder / "ours_init.py").write_text(OWN.replace("nn.Linear(2, 1)", "nn.Linear(2, 3)"))
+    (folder / "ours_init.py").write_text(OWN.replace("nn.Linear(2, 1)", "nn.Linear(2, 3)") + "# no old bytecode\n")
     sys.modules.pop("ours_init")
     assert "does not fit model" in said(capsys, "evaluate", "runs/t", status=1)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import backend
-from ...backend import NAMESPACES
+from ...backend import NAMESPACES, beside
 from ...core import Tensor
 from ...kernels import labels as kernels
 from ...ops import softmax as ops
@@ -33,7 +33,8 @@ def _weighted_mean(loss: Tensor, labels: Any, ignore_index: int, weight: Tensor 
     """The sum of losses divided by the sum of the weights of their labels."""
     xp = NAMESPACES[type(labels)]
     if weight is None:  # a number of rows, so there is nothing to record
-        total = Tensor(kernels.counted(xp, labels, ignore_index, loss.dtype))
+        with beside(labels):
+            total = Tensor(kernels.counted(xp, labels, ignore_index, loss.dtype))
         return noted(loss.sum() / total, total)
     label, valid = kernels.without_ignored(xp, labels, ignore_index)
     return weighted_mean(loss.sum(), sum_of(where(valid, weight[label], 0)))
