@@ -26,7 +26,7 @@ def beside(value: Any, x: Tensor, dtype: Any = None) -> Tensor:
         return asarray(value, dtype=dtype)
     if dtype is None and (isinstance(value, nested.LISTS) or type(value) in NUMBERS):
         return nested.together("beside", value, x)[0]  # type: ignore[no-any-return]
-    if backend.recorder() is not None:  # a recording moves no arrays: they are made in place
+    if backend.recorder() is not None and not x.device.is_host:  # a recording moves no arrays: they are made in place
         return asarray(value, dtype=dtype, device=x.device)
     made = asarray(value, dtype=dtype, device="cpu")
     owner = backend.backend_of(x.data)

@@ -131,7 +131,8 @@ def _made(array: Any, others: Iterable[Any]) -> Tensor:
     """An array of NumPy in the library and on the device of the others: of the first on a GPU, if there is one."""
     arrays = [v for v in (v.data if isinstance(v, Tensor) else v for v in others) if backend.is_array(v)]
     x = next((v for v in arrays if not backend.device_of(v).is_host), arrays[0] if arrays else None)
-    if x is not None and backend.backend_of(x).whole is None and backend.recorder() is None:
+    moves = backend.recorder() is None or (x is not None and backend.device_of(x).is_host)
+    if x is not None and backend.backend_of(x).whole is None and moves:
         with backend.beside(x):
             return Tensor(backend.backend_of(x).xp.asarray(array))
     place = modes.get_default_device() if x is None else backend.device_of(x)
