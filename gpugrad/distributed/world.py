@@ -24,6 +24,9 @@ EXTRA = (
     "one, with mpiexec"
 )
 
+DRAIN = 1.0
+"""Seconds in which ``mpiexec`` passes on what the ranks have printed, before all are ended."""
+
 GRACE = 10.0
 """Seconds in which all ranks end, after one did with an error."""
 
@@ -87,6 +90,7 @@ class World:
             time.sleep(0.01)
         sys.stdout.flush()
         sys.stderr.flush()
+        time.sleep(DRAIN)
         self.communicator.Abort(1)
 
 
